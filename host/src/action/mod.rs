@@ -1,0 +1,92 @@
+//! Actions: what rules ask for, what is allowed of it, and what it changes.
+//!
+//! Plugins return [`Action`]s: a verb with named arguments. [`plan`] checks them against the table of verbs and makes
+//! a [`Plan`] of them, which the store carries out in the transaction that writes the receipt.
+
+use crate::field::Entry;
+use crate::message::Address;
+use crate::ticket::{Status, TicketClass, TicketNumber, Visibility};
+use serde::{Deserialize, Serialize};
+
+/// Something that a rule asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    /// The verb, such as `create-ticket`.
+    pub verb: String,
+    /// Its arguments.
+    pub arguments: Vec<Entry>,
+    /// The statement that asked.
+    pub statement: String,
+}
+
+/// A change that the store carries out. Attachments of the message go along with the first ticket created, or else
+/// with the first comment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "change")]
+pub enum Change {
+    /// Creates a ticket; the store gives it the next number.
+    CreateTicket {
+        /// Its class.
+        class: TicketClass,
+        /// Its subject.
+        subject: String,
+        /// Its description.
+        description: String,
+        /// Who asks.
+        requester: Address,
+        /// Further fields, by name.
+        fields: Vec<Entry>,
+    },
+    /// Adds a comment to a ticket.
+    AddComment {
+        /// Which ticket.
+        ticket: TicketNumber,
+        /// Who wrote it.
+        author: Address,
+        /// What it says.
+        text: String,
+        /// Who can read it.
+        visibility: Visibility,
+    },
+    /// Sets a ticket's status.
+    SetStatus {
+        /// Which ticket.
+        ticket: TicketNumber,
+        /// The new status.
+        status: Status,
+    },
+    /// Sets a field of a ticket.
+    SetField {
+        /// Which ticket.
+        ticket: TicketNumber,
+        /// The field and its value.
+        field: Entry,
+    },
+}
+
+/// What a message comes to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "outcome")]
+pub enum Outcome {
+    /// It changes tickets.
+    Accepted,
+    /// A statement refused it.
+    Rejected {
+        /// Why.
+        reason: String,
+    },
+    /// It is kept, and nothing is done.
+    Ignored {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What is to be done about a message: checked and limited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What it comes to.
+    pub outcome: Outcome,
+    /// The changes, in order. Empty unless the message is accepted.
+    pub changes: Vec<Change>,
+}

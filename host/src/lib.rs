@@ -1,0 +1,12 @@
+//! mailmill: a rules engine for incoming mail.
+//!
+//! A host process fetches mail, passes each message through an ordered pipeline of sandboxed WASM plugins and records
+//! what becomes of it, exactly once. `docs/architecture.md` describes the nine hops and the layers.
+
+pub mod action;
+pub mod field;
+pub mod mailbox;
+pub mod message;
+pub mod plugin;
+pub mod thread;
+pub mod ticket;

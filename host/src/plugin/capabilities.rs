@@ -1,0 +1,313 @@
+//! What a plugin can do during one call: read the message being handled and, if it is a preprocessor, cut.
+//!
+//! This is the whole of a plugin's power, written without any knowledge of WebAssembly: the component bindings and
+//! native runs of the same plugins (in tests and benches) both end here.
+
+use crate::field::{Entry, Value};
+use crate::message::Message;
+use crate::message::document::{Cut, CutKind, CutKinds, Selector, Span, View};
+use crate::thread::Conversation;
+use regex::{Regex, RegexSet};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// The most cuts and replacements that one call may make.
+pub const EDITS_MAX: usize = 10_000;
+/// The most bytes of log that one call may write; what is beyond is dropped, with a remark.
+pub const LOG_BYTES_MAX: usize = 64 * 1024;
+
+/// What can be read of a message; see `field` in `wit/rules.wit`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The decoded subject.
+    Subject,
+    /// The author.
+    Sender,
+    /// To and Cc.
+    Recipients,
+    /// The Message-ID.
+    MessageId,
+    /// The mail client, as guessed.
+    Client,
+    /// Who or what wrote it.
+    Origin,
+    /// The body as it stands.
+    Body,
+    /// The whole body.
+    WholeBody,
+    /// A header field.
+    Header(String),
+    /// An extracted field, as text.
+    Extracted(String),
+}
+
+/// How much a log line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// For the author of the plugin.
+    Debug,
+    /// Worth knowing.
+    Info,
+    /// Something is odd.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+/// A line that a plugin wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// How much it matters.
+    pub level: Level,
+    /// What it says.
+    pub text: String,
+}
+
+/// A call that a plugin may not make like this. The plugin is ended with it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Misuse {
+    /// A span outside the field, or inside a character.
+    #[error("the span {start}..{end} does not fit a field of {length} bytes, or lies inside a character")]
+    Span {
+        /// Its start.
+        start: u32,
+        /// Its end.
+        end: u32,
+        /// The field's length in bytes.
+        length: usize,
+    },
+    /// Too many edits.
+    #[error("more than {EDITS_MAX} cuts in one call")]
+    TooManyEdits,
+    /// Replacements must not overlap.
+    #[error("the replacement {start}..{end} overlaps another edit of the same call")]
+    Overlap {
+        /// Its start.
+        start: u32,
+        /// Its end.
+        end: u32,
+    },
+    /// A replacement of nothing.
+    #[error("a replacement needs a span that is not empty")]
+    EmptyReplacement,
+}
+
+/// One call of one plugin for one message: what it sees, and what it has done so far.
+#[derive(Debug)]
+pub struct Call {
+    message: Arc<Message>,
+    conversation: Conversation,
+    extracted: Arc<Vec<Entry>>,
+    view: View,
+    step: String,
+    edits: Vec<(Span, CutKind, String, Option<String>)>,
+    log: Vec<LogLine>,
+    log_bytes: usize,
+}
+
+/// What a call has done.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Effects {
+    /// The cuts, in the whole text, in the order made.
+    pub cuts: Vec<Cut>,
+    /// What was logged.
+    pub log: Vec<LogLine>,
+}
+
+impl Call {
+    /// A call of the plugin of `step`, which sees the message's body without the `cuts` of these `kinds`.
+    #[must_use]
+    pub fn new(
+        message: Arc<Message>,
+        conversation: Conversation,
+        extracted: Arc<Vec<Entry>>,
+        cuts: &[Cut],
+        kinds: CutKinds,
+        step: &str,
+    ) -> Self {
+        let view = message.document.view(cuts, kinds);
+        Self {
+            message,
+            conversation,
+            extracted,
+            view,
+            step: step.to_owned(),
+            edits: Vec::new(),
+            log: Vec::new(),
+            log_bytes: 0,
+        }
+    }
+
+    /// Ends the call and hands over what it did. Cuts of nothing are left out.
+    #[must_use]
+    pub fn finish(self) -> Effects {
+        let Self { view, step, edits, log, .. } = self;
+        let cuts = edits
+            .into_iter()
+            .filter_map(|(span, kind, rule, replacement)| {
+                let span = view.to_whole(span)?;
+                Some(Cut { span, kind, rule, step: step.clone(), replacement })
+            })
+            .collect();
+        Effects { cuts, log }
+    }
+
+    /// The message being handled.
+    #[must_use]
+    pub fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// The conversation it belongs to.
+    #[must_use]
+    pub fn conversation(&self) -> &Conversation {
+        &self.conversation
+    }
+
+    /// The whole text of a field; none if the message does not have it.
+    #[must_use]
+    pub fn text(&self, source: &Source) -> Option<Cow<'_, str>> {
+        let message = &*self.message;
+        match source {
+            Source::Subject => Some(Cow::Borrowed(message.subject.as_str())),
+            Source::Sender => message.sender.as_ref().map(|sender| Cow::Owned(sender.to_string())),
+            Source::Recipients => Some(Cow::Owned(joined(message))),
+            Source::MessageId => message.message_id.as_ref().map(|id| Cow::Borrowed(id.0.as_str())),
+            Source::Client => Some(Cow::Borrowed(message.client.name.as_str())),
+            Source::Origin => Some(Cow::Borrowed(message.origin.name())),
+            Source::Body => Some(Cow::Borrowed(self.view.text())),
+            Source::WholeBody => Some(Cow::Borrowed(message.document.text())),
+            Source::Header(name) => message.header(name).map(Cow::Borrowed),
+            Source::Extracted(name) => match self.extracted(name) {
+                Value::None => None,
+                value => Some(Cow::Owned(value.to_string())),
+            },
+        }
+    }
+
+    /// A piece of a field.
+    ///
+    /// # Errors
+    /// If the span does not fit.
+    pub fn slice(&self, source: &Source, at: Span) -> Result<String, Misuse> {
+        let text = self.text(source).unwrap_or_default();
+        text.get(at.range()).filter(|_| at.start <= at.end).map(str::to_owned).ok_or(Misuse::Span {
+            start: at.start,
+            end: at.end,
+            length: text.len(),
+        })
+    }
+
+    /// The typed value of an extracted field.
+    #[must_use]
+    pub fn extracted(&self, name: &str) -> Value {
+        self.extracted.iter().find(|entry| entry.name == name).map_or(Value::None, |entry| entry.value.clone())
+    }
+
+    /// Whether the pattern matches anywhere in the field.
+    #[must_use]
+    pub fn matches(&self, source: &Source, pattern: &Regex) -> bool {
+        self.text(source).is_some_and(|text| pattern.is_match(&text))
+    }
+
+    /// Which patterns of the set match.
+    #[must_use]
+    pub fn which(&self, source: &Source, set: &RegexSet) -> Vec<u32> {
+        let Some(text) = self.text(source) else { return Vec::new() };
+        set.matches(&text).into_iter().filter_map(|index| u32::try_from(index).ok()).collect()
+    }
+
+    /// The first match at or after byte `start`. An offset inside a character counts as the next character's.
+    #[must_use]
+    pub fn find(&self, source: &Source, pattern: &Regex, start: u32) -> Option<Span> {
+        let text = self.text(source)?;
+        let found = pattern.find_at(&text, start_in(&text, start)?)?;
+        Some(Span::new(found.start(), found.end()))
+    }
+
+    /// All matches, at most `limit`.
+    #[must_use]
+    pub fn find_all(&self, source: &Source, pattern: &Regex, limit: u32) -> Vec<Span> {
+        let Some(text) = self.text(source) else { return Vec::new() };
+        pattern.find_iter(&text).take(limit as usize).map(|found| Span::new(found.start(), found.end())).collect()
+    }
+
+    /// The groups of the first match at or after byte `start`; empty if there is none.
+    #[must_use]
+    pub fn captures(&self, source: &Source, pattern: &Regex, start: u32) -> Vec<Option<Span>> {
+        let Some(text) = self.text(source) else { return Vec::new() };
+        let Some(captures) = start_in(&text, start).and_then(|start| pattern.captures_at(&text, start)) else {
+            return Vec::new();
+        };
+        captures.iter().map(|group| group.map(|group| Span::new(group.start(), group.end()))).collect()
+    }
+
+    /// The spans of the body that matching elements cover, at most `limit`; what is cut already is left out.
+    #[must_use]
+    pub fn elements(&self, selector: &Selector, limit: u32) -> Vec<Span> {
+        let spans = self.message.document.select(selector);
+        spans.into_iter().filter_map(|span| self.view.from_whole(span)).take(limit as usize).collect()
+    }
+
+    /// Cuts a span of the body.
+    ///
+    /// # Errors
+    /// If the span does not fit, or there are too many edits.
+    pub fn cut(&mut self, at: Span, kind: CutKind, rule: String) -> Result<(), Misuse> {
+        self.check_edit(at)?;
+        self.edits.push((at, kind, rule, None));
+        Ok(())
+    }
+
+    /// Puts a text in the place of a span of the body.
+    ///
+    /// # Errors
+    /// If the span does not fit, is empty or overlaps another edit of this call, or there are too many edits.
+    pub fn replace(&mut self, at: Span, text: String, rule: String) -> Result<(), Misuse> {
+        self.check_edit(at)?;
+        if at.is_empty() {
+            return Err(Misuse::EmptyReplacement);
+        }
+        if self.edits.iter().any(|(other, ..)| other.start < at.end && at.start < other.end) {
+            return Err(Misuse::Overlap { start: at.start, end: at.end });
+        }
+        self.edits.push((at, CutKind::Other, rule, Some(text)));
+        Ok(())
+    }
+
+    /// Writes a line into the message's report.
+    pub fn log(&mut self, level: Level, text: &str) {
+        if self.log_bytes > LOG_BYTES_MAX {
+            return;
+        }
+        self.log_bytes += text.len().max(1);
+        let (level, text) = if self.log_bytes > LOG_BYTES_MAX {
+            (Level::Warn, format!("more than {LOG_BYTES_MAX} bytes of log: the rest is left out"))
+        } else {
+            (level, text.to_owned())
+        };
+        self.log.push(LogLine { level, text });
+    }
+
+    fn check_edit(&self, at: Span) -> Result<(), Misuse> {
+        if self.edits.len() >= EDITS_MAX {
+            return Err(Misuse::TooManyEdits);
+        }
+        let text = self.view.text();
+        if at.start > at.end || text.get(at.range()).is_none() {
+            return Err(Misuse::Span { start: at.start, end: at.end, length: text.len() });
+        }
+        Ok(())
+    }
+}
+
+fn joined(message: &Message) -> String {
+    message.recipients.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn start_in(text: &str, start: u32) -> Option<usize> {
+    let start = start as usize;
+    (start <= text.len()).then(|| text.ceil_char_boundary(start))
+}

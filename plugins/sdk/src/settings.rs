@@ -1,0 +1,1 @@
+//! Reading a plugin's rules, with diagnostics that name the offending key.
