@@ -86,6 +86,7 @@ pub(super) async fn run(store: &Store) {
     marks_are_kept(store).await;
     attachments_are_stored_once(store).await;
     sessions_are_listed(store).await;
+    absurd_values_are_kept(store).await;
 }
 
 /// Leaves ticket 1, with a comment.
@@ -240,4 +241,19 @@ async fn sessions_are_listed(store: &Store) {
     assert_eq!(store.tickets(&closed).await.unwrap().len(), 1);
     let page = TicketFilter { before: Some(TicketNumber::new(3)), limit: Some(1), ..TicketFilter::default() };
     assert_eq!(store.tickets(&page).await.unwrap()[0].number, TicketNumber::new(2));
+}
+
+async fn absurd_values_are_kept(store: &Store) {
+    for (uid, seconds) in [("40", i64::MAX), ("41", i64::MIN)] {
+        let mut message = entry(uid, accepted(vec![create("\u{1f600} '; DROP TABLE tickets; --")]));
+        message.received_at.seconds = seconds;
+        message.key =
+            MessageKey { mailbox: "R\u{e4}ksm\u{f6}rg\u{e5}s/'\"".to_owned(), uid_validity: u32::MAX, ..message.key };
+        let receipt = commit_one(store, message.clone()).await;
+        let row = store.receipt(receipt.id).await.unwrap().unwrap();
+        assert_eq!((&row.receipt, row.sha256), (&receipt, Sha256::of(&message.raw)));
+        assert_eq!(store.unknown("support", vec![message.key]).await.unwrap(), []);
+        let ticket = store.ticket(&receipt.created[0]).await.unwrap().unwrap();
+        assert_eq!(ticket.ticket.subject, "\u{1f600} '; DROP TABLE tickets; --");
+    }
 }

@@ -57,33 +57,42 @@ async fn known_uids(
     query.fetch_all(connection).await?.iter().map(|row| row.try_get("uid")).collect()
 }
 
+/// Where an entry is recorded.
+#[derive(Clone, Copy)]
+pub(super) enum Slot {
+    /// In a receipt of its own.
+    New,
+    /// In this receipt, which so far says that the message is in quarantine.
+    Receipt(i64),
+}
+
 /// Records one entry inside the caller's transaction, at most once. An entry whose changes cannot be made is
 /// quarantined instead.
-pub(super) async fn record(connection: &mut AnyConnection, entry: &Entry) -> sqlx::Result<Receipt> {
-    match attempt(connection, entry, &entry.verdict, &entry.disposition).await {
+pub(super) async fn record(connection: &mut AnyConnection, slot: Slot, entry: &Entry) -> sqlx::Result<Receipt> {
+    let cause = match attempt(connection, slot, entry, &entry.verdict, &entry.disposition).await {
+        Ok(receipt) => return Ok(receipt),
+        Err(Failure::Database(error)) => return Err(error),
+        Err(Failure::Refused(cause)) => cause,
+    };
+    let verdict = Verdict::Quarantine { cause, class: Class::Permanent };
+    // The message stays as it is in its mailbox, where someone can see it too.
+    match attempt(connection, slot, entry, &verdict, &Disposition::default()).await {
         Ok(receipt) => Ok(receipt),
         Err(Failure::Database(error)) => Err(error),
-        Err(Failure::Refused(cause)) => {
-            let verdict = Verdict::Quarantine { cause, class: Class::Permanent };
-            // The message stays as it is in its mailbox, where someone can see it too.
-            match attempt(connection, entry, &verdict, &Disposition::default()).await {
-                Ok(receipt) => Ok(receipt),
-                Err(Failure::Database(error)) => Err(error),
-                Err(Failure::Refused(cause)) => Err(sqlx::Error::Protocol(format!("quarantine was refused: {cause}"))),
-            }
-        }
+        Err(Failure::Refused(cause)) => Err(sqlx::Error::Protocol(format!("quarantine was refused: {cause}"))),
     }
 }
 
 async fn attempt(
     connection: &mut AnyConnection,
+    slot: Slot,
     entry: &Entry,
     verdict: &Verdict,
     disposition: &Disposition,
 ) -> Result<Receipt, Failure> {
     let mut savepoint = connection.begin().await?;
     let settled = Settled::new(entry, verdict, disposition)?;
-    let Some(id) = settled.insert(&mut savepoint).await? else {
+    let Some(id) = settled.write(&mut savepoint, slot).await? else {
         savepoint.rollback().await?;
         return Ok(existing(connection, &entry.job, &entry.key).await?);
     };
@@ -114,7 +123,7 @@ async fn existing(connection: &mut AnyConnection, job: &str, key: &MessageKey) -
 }
 
 /// An entry with the verdict that holds: the one it came with, or quarantine.
-pub(super) struct Settled<'e> {
+struct Settled<'e> {
     entry: &'e Entry,
     verdict: &'e Verdict,
     outcome: Outcome,
@@ -125,7 +134,7 @@ pub(super) struct Settled<'e> {
 }
 
 impl<'e> Settled<'e> {
-    pub(super) fn new(entry: &'e Entry, verdict: &'e Verdict, disposition: &'e Disposition) -> sqlx::Result<Self> {
+    fn new(entry: &'e Entry, verdict: &'e Verdict, disposition: &'e Disposition) -> sqlx::Result<Self> {
         let outcome = match verdict {
             Verdict::Quarantine { cause, class } => Outcome::Quarantined { reason: cause.clone(), class: *class },
             Verdict::Plan(plan) => match &plan.outcome {
@@ -143,6 +152,14 @@ impl<'e> Settled<'e> {
         match &self.outcome {
             Outcome::Quarantined { class, .. } => Some(class.name()),
             Outcome::Accepted | Outcome::Rejected { .. } | Outcome::Ignored { .. } => None,
+        }
+    }
+
+    /// Writes the receipt; none if another has the key.
+    async fn write(&self, connection: &mut AnyConnection, slot: Slot) -> sqlx::Result<Option<i64>> {
+        match slot {
+            Slot::New => self.insert(connection).await,
+            Slot::Receipt(id) => self.update(connection, id).await.map(|()| Some(id)),
         }
     }
 
@@ -166,7 +183,7 @@ impl<'e> Settled<'e> {
             .bind(self.outcome.reason())
             .bind(self.class())
             .bind(self.report_json.as_str())
-            .bind(self.entry.received_at.seconds.saturating_mul(1000))
+            .bind(rows::milliseconds(&self.entry.received_at))
             .bind(i64::from(self.entry.received_at.offset_minutes))
             .bind(self.at)
             .bind(self.wanted_json.as_deref())
@@ -183,7 +200,7 @@ impl<'e> Settled<'e> {
     }
 
     /// Writes a new outcome into a receipt; the disposition is to be carried out again.
-    pub(super) async fn update(&self, connection: &mut AnyConnection, id: i64) -> sqlx::Result<()> {
+    async fn update(&self, connection: &mut AnyConnection, id: i64) -> sqlx::Result<()> {
         let update = "UPDATE receipts SET revision = $1, outcome = $2, reason = $3, class = $4, report_json = $5, \
                       committed_at = $6, wanted_json = $7, marked_at = NULL WHERE id = $8";
         sqlx::query(update)
@@ -201,7 +218,7 @@ impl<'e> Settled<'e> {
     }
 
     /// Makes the changes of an accepted plan, or fills in the quarantine.
-    pub(super) async fn carry_out(&self, connection: &mut AnyConnection, id: i64) -> Result<Receipt, Failure> {
+    async fn carry_out(&self, connection: &mut AnyConnection, id: i64) -> Result<Receipt, Failure> {
         let effects = match (self.verdict, &self.outcome) {
             (Verdict::Quarantine { cause, class }, _) => {
                 self.quarantine(connection, id, cause, *class).await?;

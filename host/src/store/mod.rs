@@ -23,6 +23,7 @@ pub use records::*;
 use crate::mailbox::{Disposition, MessageKey};
 use crate::thread::{Conversation, ThreadKeys};
 use crate::ticket::TicketNumber;
+use ledger::Slot;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, Row, Transaction};
 use std::path::Path;
@@ -94,7 +95,7 @@ impl Store {
         let mut transaction = self.transaction().await?;
         let mut receipts = Vec::with_capacity(batch.len());
         for entry in batch {
-            receipts.push(self.explained(ledger::record(&mut transaction, entry).await)?);
+            receipts.push(self.explained(ledger::record(&mut transaction, Slot::New, entry).await)?);
         }
         self.explained(transaction.commit().await)?;
         Ok(receipts)
@@ -106,7 +107,7 @@ impl Store {
     /// Where the database fails.
     pub async fn rehearse(&self, entry: &Entry) -> Result<Receipt, Error> {
         let mut transaction = self.transaction().await?;
-        let receipt = self.explained(ledger::record(&mut transaction, entry).await)?;
+        let receipt = self.explained(ledger::record(&mut transaction, Slot::New, entry).await)?;
         self.explained(transaction.rollback().await)?;
         Ok(receipt)
     }

@@ -1,12 +1,10 @@
 //! Quarantine: messages that could not be processed, with their bytes and their cause.
 
-use super::change::Failure;
-use super::ledger::Settled;
+use super::ledger::{self, Slot};
 use super::rows::{self, now};
-use super::{Class, Entry, QuarantineDetail, QuarantineRow, ROWS_MAX, Receipt, Verdict};
-use crate::mailbox::Disposition;
+use super::{Class, Entry, Outcome, QuarantineDetail, QuarantineRow, ROWS_MAX, Receipt};
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 const COLUMNS: &str = "q.id, q.receipt, q.cause, q.class, q.at, q.released_at, r.job, r.mailbox, r.uid_validity, \
                        r.uid, r.message_id, r.sha256, r.received_at, r.received_offset";
@@ -81,42 +79,10 @@ pub(super) async fn release(connection: &mut AnyConnection, id: i64, entry: &Ent
     if row.try_get::<Option<i64>, _>("released_at")?.is_some() {
         return Ok(Release::Before(receipt));
     }
-    match attempt(connection, receipt, entry, &entry.verdict, &entry.disposition).await {
-        Ok(receipt) => Ok(Release::Recorded(receipt)),
-        Err(Failure::Database(error)) => Err(error),
-        Err(Failure::Refused(cause)) => {
-            let verdict = Verdict::Quarantine { cause, class: Class::Permanent };
-            match attempt(connection, receipt, entry, &verdict, &Disposition::default()).await {
-                Ok(receipt) => Ok(Release::Recorded(receipt)),
-                Err(Failure::Database(error)) => Err(error),
-                Err(Failure::Refused(cause)) => Err(sqlx::Error::Protocol(format!("quarantine was refused: {cause}"))),
-            }
-        }
+    let recorded = ledger::record(connection, Slot::Receipt(receipt), entry).await?;
+    if !matches!(recorded.outcome, Outcome::Quarantined { .. }) {
+        let update = "UPDATE quarantine SET released_at = $1 WHERE id = $2";
+        sqlx::query(update).bind(now()).bind(id).execute(connection).await?;
     }
-}
-
-async fn attempt(
-    connection: &mut AnyConnection,
-    receipt: i64,
-    entry: &Entry,
-    verdict: &Verdict,
-    disposition: &Disposition,
-) -> Result<Receipt, Failure> {
-    let mut savepoint = connection.begin().await?;
-    let settled = Settled::new(entry, verdict, disposition)?;
-    settled.update(&mut savepoint, receipt).await?;
-    match settled.carry_out(&mut savepoint, receipt).await {
-        Ok(recorded) => {
-            if matches!(verdict, Verdict::Plan(_)) {
-                let update = "UPDATE quarantine SET released_at = $1 WHERE receipt = $2";
-                sqlx::query(update).bind(now()).bind(receipt).execute(&mut *savepoint).await?;
-            }
-            savepoint.commit().await?;
-            Ok(recorded)
-        }
-        Err(failure) => {
-            savepoint.rollback().await?;
-            Err(failure)
-        }
-    }
+    Ok(Release::Recorded(recorded))
 }

@@ -39,6 +39,11 @@ pub(super) fn timestamp_maybe(row: &AnyRow, column: &str) -> sqlx::Result<Option
     milliseconds.map(|value| timestamp_of(column, value)).transpose()
 }
 
+/// A message's time as a column. Messages claim absurd times; those end up at the first or last one that can be read.
+pub(super) fn milliseconds(at: &DateTime) -> i64 {
+    at.seconds.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second()).saturating_mul(1000)
+}
+
 /// The time of receipt, with the offset it was written in.
 pub(super) fn received(row: &AnyRow) -> sqlx::Result<DateTime> {
     let milliseconds: i64 = row.try_get("received_at")?;
