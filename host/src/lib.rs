@@ -8,5 +8,6 @@ pub mod field;
 pub mod mailbox;
 pub mod message;
 pub mod plugin;
+pub mod store;
 pub mod thread;
 pub mod ticket;

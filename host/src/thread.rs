@@ -1,6 +1,7 @@
 //! Threading: which conversation a message belongs to.
 
-use crate::ticket::TicketSummary;
+use crate::message::MessageId;
+use crate::ticket::{TicketNumber, TicketSummary};
 use serde::{Deserialize, Serialize};
 
 /// The conversation that a message belongs to.
@@ -13,4 +14,13 @@ pub enum Conversation {
     Active(TicketSummary),
     /// It follows up a ticket that is in a terminal state.
     Inactive(TicketSummary),
+}
+
+/// What a message says about the conversation it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ThreadKeys {
+    /// The ticket numbers in its tags, in order.
+    pub tickets: Vec<TicketNumber>,
+    /// The messages it answers, most likely first.
+    pub message_ids: Vec<MessageId>,
 }
