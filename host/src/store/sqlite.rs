@@ -156,6 +156,10 @@ async fn migrate(connection: &mut AnyConnection, place: &str) -> Result<(), Erro
 /// Puts a database error into words. The numbers are SQLite's primary result codes (sqlite.org/rescode.html).
 pub(super) fn explain(place: &str, error: &sqlx::Error) -> Error {
     let place = place.to_owned();
+    let detail = match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        other => other.to_string(),
+    };
     let code = match error {
         sqlx::Error::Database(error) => error.code().and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff),
         sqlx::Error::PoolTimedOut => return Error::Locked { place },
@@ -166,11 +170,11 @@ pub(super) fn explain(place: &str, error: &sqlx::Error) -> Error {
     };
     match code {
         Some(5 | 6) => Error::Locked { place },
-        Some(10) => Error::Io { place, detail: error.to_string() },
+        Some(10) => Error::Io { place, detail },
         Some(13) => Error::DiskFull { place },
         Some(3 | 8) => Error::ReadOnly { place },
-        Some(14) => Error::CannotOpen { place, detail: error.to_string() },
-        Some(11) => Error::Corrupted { place, detail: error.to_string() },
+        Some(14) => Error::CannotOpen { place, detail },
+        Some(11) => Error::Corrupted { place, detail },
         Some(26) => Error::NotADatabase { place },
         _ => Error::Bug(format!("{place}: {error}")),
     }

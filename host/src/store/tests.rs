@@ -103,6 +103,45 @@ async fn a_full_disk_loses_nothing() {
 }
 
 #[tokio::test]
+async fn a_commit_given_up_half_way_leaves_nothing() {
+    let (_directory, path) = place();
+    let store = Store::open(&path).await.unwrap();
+    let batch: Vec<Entry> = (0..50).map(|uid| entry(&uid.to_string(), accepted(vec![create("x")]))).collect();
+    let mut polls = 0;
+    let given_up = futures::future::select(
+        Box::pin(store.commit(&batch)),
+        futures::future::poll_fn(|context| {
+            polls += 1;
+            context.waker().wake_by_ref();
+            if polls > 20 { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        }),
+    );
+    drop(given_up.await);
+    let receipts = store.commit(&batch).await.unwrap();
+    let sequences: Vec<u64> = receipts.iter().map(|receipt| receipt.created[0].sequence()).collect();
+    assert!(receipts.iter().all(|receipt| !receipt.repeated));
+    assert_eq!(sequences, (1..=50).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_locked_file_is_tried_again() {
+    let (_directory, path) = place();
+    let (store, other) = (Store::open(&path).await.unwrap(), Store::open(&path).await.unwrap());
+    let held = other.transaction().await.unwrap();
+    sqlx::raw_sql("PRAGMA busy_timeout = 0").execute(&store.writer).await.unwrap();
+    let batch = [entry("1", accepted(vec![create("wait")]))];
+    let error = store.commit(&batch).await.unwrap_err();
+    let expect = format!(
+        "cannot use {}: another program keeps it locked; nothing was lost, mailmill tries again",
+        path.display()
+    );
+    assert_eq!((error.to_string(), error.class()), (expect, Class::Transient));
+    assert_eq!(store.unknown("support", vec![key("1")]).await.unwrap(), [key("1")]);
+    held.rollback().await.unwrap();
+    assert!(!store.commit(&batch).await.unwrap()[0].repeated);
+}
+
+#[tokio::test]
 async fn a_read_only_file_is_named() {
     let (_directory, path) = place();
     let store = Store::open(&path).await.unwrap();
@@ -135,8 +174,8 @@ async fn files_that_are_not_ours_are_left_as_they_are() {
     let missing = directory.path().join("missing").join("mailmill.db");
     let detail = "No such file or directory (os error 2)".to_owned();
     check(&missing, Error::CannotOpen { place: missing.display().to_string(), detail }).await;
-    let refused = refusal(directory.path()).await;
-    assert!(matches!(refused, Error::CannotOpen { .. }), "{refused}");
+    let detail = "unable to open database file".to_owned();
+    check(directory.path(), Error::CannotOpen { place: directory.path().display().to_string(), detail }).await;
 }
 
 #[tokio::test]
