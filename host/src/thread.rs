@@ -47,9 +47,18 @@ pub enum TagPlace {
     SubjectAndBody,
 }
 
-/// The keys of a message. `tags` holds the tag in use and the earlier ones, which stay recognised.
+/// The tags that are recognised, and where.
+#[derive(Debug, Clone)]
+pub struct Tags {
+    /// The tag in use, then the earlier ones, which stay recognised.
+    pub tags: Vec<ThreadTag>,
+    /// Where they are looked for.
+    pub place: TagPlace,
+}
+
+/// The keys of a message.
 #[must_use]
-pub fn keys(message: &Message, tags: &[ThreadTag], place: TagPlace) -> ThreadKeys {
+pub fn keys(message: &Message, Tags { tags, place }: &Tags) -> ThreadKeys {
     let mut tickets = Vec::new();
     let texts = match place {
         TagPlace::Subject => vec![message.subject.as_str()],
@@ -310,7 +319,7 @@ mod tests {
         let message_ids = ids(&["c@x", "b@x", "a@x"]);
         let check = |place, expect: &[u64]| {
             let expect = ThreadKeys { tickets: tickets(expect), message_ids: message_ids.clone() };
-            assert_eq!(keys(&message, &tags, place), expect);
+            assert_eq!(keys(&message, &Tags { tags: tags.to_vec(), place }), expect);
         };
         check(TagPlace::Subject, &[3]);
         check(TagPlace::SubjectAndBody, &[3, 4]);
@@ -322,7 +331,7 @@ mod tests {
         message.subject = (1..=17).map(|number| format!("MessageID:T{number:05}#")).collect();
         message.references = (1..=101).map(|number| MessageId(format!("{number}@x"))).collect();
         let tag = ThreadTag::new(ThreadTag::PREFIX, ThreadTag::SUFFIX).expect("is a tag");
-        let keys = keys(&message, &[tag], TagPlace::Subject);
+        let keys = keys(&message, &Tags { tags: vec![tag], place: TagPlace::Subject });
         assert_eq!(keys.tickets.len(), TICKETS_MAX);
         assert_eq!(keys.message_ids.len(), MESSAGE_IDS_MAX);
         assert_eq!(keys.message_ids.first(), Some(&MessageId("101@x".to_owned())));

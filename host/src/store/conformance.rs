@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::action::{Change, Outcome as Planned, Plan};
+use crate::class::Class;
 use crate::field::{self, DateTime, Value};
 use crate::message::{Address, Attachment, MessageId};
 use crate::ticket::{Status, TicketClass, Visibility};

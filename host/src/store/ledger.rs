@@ -2,7 +2,8 @@
 
 use super::change::{Changing, Effects, Failure};
 use super::rows::{self, column, now, to_json};
-use super::{Class, Entry, Outcome, Receipt, ReceiptRow, SessionId, Sha256, Verdict};
+use crate::class::Class;
+use super::{Entry, Outcome, Receipt, ReceiptRow, SessionId, Sha256, Verdict};
 use crate::action;
 use crate::mailbox::{Disposition, MessageKey};
 use sqlx::any::AnyRow;

@@ -17,7 +17,7 @@ mod sqlite;
 mod tests;
 mod tickets;
 
-pub use error::{Class, Error};
+pub use error::Error;
 pub use records::*;
 
 use crate::mailbox::{Disposition, MessageKey};

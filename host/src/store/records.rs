@@ -1,6 +1,6 @@
 //! What goes into the store and what comes out of it.
 
-use super::Class;
+use crate::class::Class;
 use crate::action::Plan;
 use crate::field::{self, DateTime};
 use crate::mailbox::{Disposition, MessageKey};

@@ -2,6 +2,7 @@
 
 use super::conformance::{accepted, comment, create, entry, key};
 use super::*;
+use crate::class::Class;
 use crate::ticket::Status;
 use proptest::prelude::*;
 use std::path::PathBuf;
