@@ -107,7 +107,9 @@ fn reason(kind: &ParseErrorKind<'_, SelectorParseErrorKind<'_>>) -> String {
     use SelectorParseErrorKind as Kind;
     match kind {
         ParseErrorKind::Custom(Kind::EmptySelector) => "a selector is missing".to_owned(),
-        ParseErrorKind::Custom(Kind::DanglingCombinator) => "a combinator needs a selector after it".to_owned(),
+        ParseErrorKind::Custom(Kind::DanglingCombinator) => {
+            "a combinator (a blank, `>`, `+` or `~`) needs a selector after it".to_owned()
+        }
         ParseErrorKind::Custom(Kind::UnsupportedPseudoClassOrElement(name)) => {
             format!("`:{name}` is not known; pseudo-elements and states such as `:hover` mean nothing in mail")
         }

@@ -132,7 +132,7 @@ fn an_empty_element_is_where_the_text_before_it_ends() {
 
 #[test]
 fn hostile_input_takes_linear_time() {
-    let many = |piece: &str| piece.repeat(1_000_000 / piece.len());
+    let many = |piece: &str| piece.repeat(200_000 / piece.len());
     let mut inputs: Vec<String> = [
         "<div>",
         "<b>",
@@ -153,13 +153,12 @@ fn hostile_input_takes_linear_time() {
     ]
     .map(many)
     .into();
-    inputs.push(format!("{}x{}", "<div>".repeat(100_000), "</div>".repeat(100_000)));
+    inputs.push(format!("{}x{}", "<div>".repeat(50_000), "</div>".repeat(50_000)));
     inputs.push(format!("<p>{}{}", "<td><i>".repeat(600), many("</p>")));
     inputs.push(format!("<div>{}", many("<span></div></p></td>")));
     for input in inputs {
         let begun = Instant::now();
         let document = Document::from_html(&input);
-        eprintln!("{:?} {}", begun.elapsed(), &input[..20]);
         // Generous: unoptimised code on a busy machine. Quadratic cost would take minutes.
         assert!(begun.elapsed() < Duration::from_secs(20), "{:?} for {}", begun.elapsed(), &input[..20]);
         assert!(document.text().len() <= input.len());

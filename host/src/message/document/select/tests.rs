@@ -55,7 +55,7 @@ fn check_error(source: &str, reason: &str, offset: Option<u32>) {
 #[test]
 fn errors_say_what_and_where() {
     check_error("", "a selector is missing", Some(0));
-    check_error("div >", "a combinator needs a selector after it", Some(5));
+    check_error("div >", "a combinator (a blank, `>`, `+` or `~`) needs a selector after it", Some(5));
     check_error("div..a", "a class name is expected after the dot, not `.`", Some(4));
     check_error("div[", "the selector ends too early", Some(4));
     check_error(
@@ -64,7 +64,7 @@ fn errors_say_what_and_where() {
         Some(2),
     );
     check_error("o|p", "`o|` is a namespace, which mail does not have; write `\\:` for a colon in a name", Some(1));
-    check_error("[ö='x'] 5", "`5` is not expected here", Some(9));
+    check_error("[ö='x'] 5", "a combinator (a blank, `>`, `+` or `~`) needs a selector after it", Some(9));
 }
 
 #[test]
