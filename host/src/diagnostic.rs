@@ -364,7 +364,11 @@ error: unknown key `pfad`
     fn diagnostics_are_sorted_by_place() {
         let source = Source::new(Path::new("b"), "12345");
         let mut all = Diagnostics::default();
-        all.extend([source.error(3..4, "late"), source.error(1..2, "early"), Diagnostic::error(Path::new("a"), "first")]);
+        all.extend([
+            source.error(3..4, "late"),
+            source.error(1..2, "early"),
+            Diagnostic::error(Path::new("a"), "first"),
+        ]);
         let reasons: Vec<_> = all.iter().map(|diagnostic| diagnostic.reason.as_str()).collect();
         assert_eq!(reasons, ["first", "early", "late"]);
     }

@@ -4,6 +4,7 @@
 //! what becomes of it, exactly once. `docs/architecture.md` describes the nine hops and the layers.
 
 pub mod action;
+pub mod config;
 pub mod diagnostic;
 pub mod field;
 pub mod mailbox;

@@ -134,8 +134,7 @@ mod tests {
     fn a_variable_is_read() {
         let secret = SecretRef::Env("PASSWORD".into());
         assert_eq!(resolve(&secret, &[("PASSWORD", "hunter2")]), Ok("hunter2".into()));
-        let expect =
-            "the environment variable PASSWORD is not set: set it to the password, or name a file with `file`";
+        let expect = "the environment variable PASSWORD is not set: set it to the password, or name a file with `file`";
         assert_eq!(resolve(&secret, &[]), Err(expect.into()));
     }
 
@@ -166,10 +165,7 @@ mod tests {
         };
         let shown = path.display();
         assert_eq!(warning(0o600), None);
-        assert_eq!(
-            warning(0o640),
-            Some(format!("others can read the password file {shown}: run chmod 600 {shown}"))
-        );
+        assert_eq!(warning(0o640), Some(format!("others can read the password file {shown}: run chmod 600 {shown}")));
     }
 
     #[test]
