@@ -10,6 +10,7 @@ pub mod field;
 pub mod mailbox;
 pub mod message;
 pub mod plugin;
+pub mod rules;
 pub mod schedule;
 pub mod secret;
 pub mod thread;

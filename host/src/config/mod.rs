@@ -5,7 +5,7 @@
 
 mod job;
 pub(crate) mod reader;
-mod settings;
+pub(crate) mod settings;
 
 pub use job::{
     ApplyTo, Folder, Handling, Imap, Job, JobLimits, JobSource, Maildir, Preprocess, Schedule, Security, Steps,

@@ -1,6 +1,6 @@
 //! Reading settings out of TOML: everything that is wrong is reported, with its place, and reading goes on.
 
-use crate::diagnostic::{Diagnostics, Source, suggestion};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, suggestion};
 use crate::message::document::{CutKind, CutKinds};
 use crate::schedule::Interval;
 use serde::de::DeserializeOwned;
@@ -147,7 +147,7 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// Reports something about the value of a key, or about the table if there is no such key.
-    pub(crate) fn error(&self, key: &str, reason: impl Into<String>) -> crate::diagnostic::Diagnostic {
+    pub(crate) fn error(&self, key: &str, reason: impl Into<String>) -> Diagnostic {
         self.source.error(self.span_of(key), reason)
     }
 
@@ -163,8 +163,11 @@ impl<'a, 'i> Section<'a, 'i> {
         match self.value(key) {
             Some(value) => T::read(source, key, value, out),
             None => {
-                let place = if self.name.is_empty() { "the file".to_owned() } else { format!("`{}`", self.name) };
-                out.push(source.error(self.span.clone(), format!("{place} has no `{key}`")));
+                out.push(if self.name.is_empty() {
+                    Diagnostic::error(source.path(), format!("the file has no `{key}`"))
+                } else {
+                    source.error(self.span.clone(), format!("`{}` has no `{key}`", self.name))
+                });
                 None
             }
         }
