@@ -7,6 +7,7 @@
 mod host;
 #[cfg(target_arch = "wasm32")]
 pub mod glue;
+pub mod cleaning;
 pub mod settings;
 
 pub use host::*;
