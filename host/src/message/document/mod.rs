@@ -9,8 +9,8 @@ mod render;
 mod select;
 mod view;
 
-pub use html::Html;
-pub use select::{Selector, SelectorError};
+pub use html::{ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, Html};
+pub use select::{ELEMENT_WORK_MAX, Selector, SelectorError, WORK_MAX};
 pub use view::View;
 
 use serde::{Deserialize, Serialize};
