@@ -52,13 +52,14 @@ impl<H: Host> Rules<H> {
     /// Reads the list `rule`.
     pub(super) fn read(host: &H, root: &Table<'_>) -> Option<Self> {
         let tables = root.tables("rule");
-        let rules: Vec<Rule<H>> = tables.iter().filter_map(|table| Rule::read(host, table)).collect();
-        let mut sources = Vec::new();
-        for (table, _) in tables.iter().zip(&rules) {
-            sources.extend(table.text("pattern").map(str::to_owned));
+        let read: Vec<(Rule<H>, Option<String>)> = tables.iter().filter_map(|table| Rule::read(host, table)).collect();
+        let complete = read.len() == tables.len();
+        let (rules, sources): (Vec<Rule<H>>, Vec<Option<String>>) = read.into_iter().unzip();
+        let in_set = sources.iter().enumerate().filter(|(_, source)| source.is_some()).map(|(index, _)| index).collect();
+        let sources: Vec<String> = sources.into_iter().flatten().collect();
+        if !complete {
+            return None;
         }
-        let patterns = rules.iter().enumerate().filter(|(_, rule)| matches!(rule.finder, Finder::Pattern(_)));
-        let in_set = patterns.map(|(index, _)| index).collect();
         match host.pattern_set(&sources) {
             Ok(set) => Some(Self { rules, set, in_set }),
             Err(error) => {
@@ -99,7 +100,7 @@ impl<H: Host> Rules<H> {
 }
 
 impl<H: Host> Rule<H> {
-    fn read(host: &H, table: &Table<'_>) -> Option<Self> {
+    fn read(host: &H, table: &Table<'_>) -> Option<(Self, Option<String>)> {
         table.allow(&["name", "kind", "pattern", "selector", "cut", "lines"]);
         let name = table.required_text("name")?.to_owned();
         let kind = read_kind(table)?;
@@ -112,7 +113,8 @@ impl<H: Host> Rule<H> {
                 None
             }
         }?;
-        Some(Self { name, kind, extent, finder })
+        let source = table.text("pattern").map(str::to_owned);
+        Some((Self { name, kind, extent, finder }, source))
     }
 
     /// Cuts what the rule wants around a match. Whether later matches need no look.
