@@ -8,7 +8,7 @@ use mailmill::plugin::patterns::{PatternCache, PatternError as HostPatternError}
 use mailmill::thread::Conversation as HostConversation;
 use mailmill_sdk::{
     Attachment, BodyKind, Config, Conversation, CutKind, Diagnostic, Failure, Field, Host, Level, PatternError,
-    Preprocessor, Span, Ticket, Value,
+    Preprocessor, Span, Ticket, Value, Verdict,
 };
 use regex::{Regex, RegexSet};
 use std::cell::RefCell;
@@ -27,10 +27,14 @@ impl Native {
     }
 
     /// Lets `plugin` look at the message of `call`.
-    pub fn run(&self, call: Call, plugin: impl FnOnce(&Self) -> Result<(), Failure>) -> Result<Effects, Failure> {
+    pub fn run(
+        &self,
+        call: Call,
+        plugin: impl FnOnce(&Self) -> Result<Verdict, Failure>,
+    ) -> Result<(Effects, Verdict), Failure> {
         self.call.replace(Some(call));
-        plugin(self)?;
-        Ok(self.call.take().expect("a call is running").finish())
+        let verdict = plugin(self)?;
+        Ok((self.call.take().expect("a call is running").finish(), verdict))
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Call) -> T) -> T {
@@ -41,7 +45,7 @@ impl Native {
 /// A step of a pipeline of preprocessors.
 pub struct Step {
     name: String,
-    plugin: Box<dyn Fn(&Native) -> Result<(), Failure>>,
+    plugin: Box<dyn Fn(&Native) -> Result<Verdict, Failure>>,
 }
 
 impl Step {
@@ -49,7 +53,7 @@ impl Step {
     pub fn new<P: Preprocessor<Native> + 'static>(host: &Native, name: &str, rules: &str) -> Result<Self, Vec<Diagnostic>> {
         let config = Config { rules: rules.to_owned(), ..Config::default() };
         let plugin = P::configure(host, &config)?;
-        Ok(Self { name: name.to_owned(), plugin: Box::new(move |host| plugin.preprocess(host).map(|_| ())) })
+        Ok(Self { name: name.to_owned(), plugin: Box::new(move |host| plugin.preprocess(host)) })
     }
 }
 
@@ -61,7 +65,11 @@ pub fn preprocess(host: &Native, steps: &[Step], body: Document) -> Result<Vec<C
     let mut cuts = Vec::new();
     for step in steps {
         let call = Call::new(message.clone(), HostConversation::New, Arc::default(), &cuts, CutKinds::ALL, &step.name);
-        cuts.extend(host.run(call, &step.plugin)?.cuts);
+        let (effects, verdict) = host.run(call, &step.plugin)?;
+        cuts.extend(effects.cuts);
+        if verdict == Verdict::Stop {
+            break;
+        }
     }
     Ok(cuts)
 }

@@ -25,8 +25,7 @@ impl<H: Host> Plugin<H> for Gmail<H> {
 
 impl<H: Host> Preprocessor<H> for Gmail<H> {
     fn preprocess(&self, host: &H) -> Result<Verdict, Failure> {
-        self.cleaner.clean(host);
-        Ok(Verdict::Next)
+        Ok(self.cleaner.clean(host))
     }
 }
 

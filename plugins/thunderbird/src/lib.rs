@@ -24,8 +24,7 @@ impl<H: Host> Plugin<H> for Thunderbird<H> {
 
 impl<H: Host> Preprocessor<H> for Thunderbird<H> {
     fn preprocess(&self, host: &H) -> Result<Verdict, Failure> {
-        self.cleaner.clean(host);
-        Ok(Verdict::Next)
+        Ok(self.cleaner.clean(host))
     }
 }
 

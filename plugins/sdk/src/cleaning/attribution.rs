@@ -83,7 +83,7 @@ impl<H: Host> Attributions<H> {
         for hit in host.find_all(&Field::Body, &self.hits, HITS_MAX) {
             let first = lines.at(offset(hit.start));
             let last = lines.at(offset(hit.end).saturating_sub(1));
-            if first < done || lines.get(first).is_none_or(|line| line.is_quoted()) {
+            if first < done || lines.get(first).is_none_or(|line| line.is_quoted() && !is_bracket(line.text)) {
                 continue;
             }
             if let Some(attribution) = self.around(lines, done, first..last + 1) {

@@ -25,11 +25,6 @@ impl<'a> Line<'a> {
     pub(super) fn is_quoted(&self) -> bool {
         self.text.trim_start_matches(is_space).starts_with('>')
     }
-
-    /// What it says after its quote marks.
-    pub(super) fn unquoted(&self) -> &'a str {
-        self.text.trim_start_matches(|c: char| c == '>' || is_space(c))
-    }
 }
 
 /// White space, and the characters that clients use to no visible effect.
@@ -60,10 +55,6 @@ impl<'a> Lines<'a> {
 
     pub(super) fn get(&self, index: usize) -> Option<Line<'a>> {
         self.lines.get(index).copied()
-    }
-
-    pub(super) fn all(&self) -> &[Line<'a>] {
-        &self.lines
     }
 
     /// The lines from `index` on.

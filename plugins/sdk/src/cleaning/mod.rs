@@ -15,7 +15,7 @@ mod rulers;
 mod tail;
 
 use crate::settings::{self, Table};
-use crate::{BodyKind, CutKind, Diagnostic, Field, Host, Span};
+use crate::{BodyKind, CutKind, Diagnostic, Field, Host, Span, Verdict};
 use attribution::Attributions;
 use header_block::HeaderBlocks;
 use lines::{Lines, offset, span};
@@ -58,6 +58,7 @@ pub struct Cuts<'a, H: Host> {
     host: &'a H,
     lines: Lines<'a>,
     made: usize,
+    verdict: Verdict,
 }
 
 impl<H: Host> Cleaner<H> {
@@ -82,15 +83,17 @@ impl<H: Host> Cleaner<H> {
     }
 
     /// Looks at the message with everything the rule file has: elements first and, if they led to nothing, the text.
-    pub fn clean(&self, host: &H) {
+    /// Nothing further is to be done about a message that is forwarded as a whole.
+    pub fn clean(&self, host: &H) -> Verdict {
         let text = host.text(&Field::Body).unwrap_or_default();
-        let mut cuts = Cuts { host, lines: Lines::of(&text), made: 0 };
+        let mut cuts = Cuts { host, lines: Lines::of(&text), made: 0, verdict: Verdict::Next };
         if host.kind_of_body() == BodyKind::Html {
             self.cut_elements(&mut cuts);
         }
         if cuts.made == 0 {
             self.cut_text(&mut cuts);
         }
+        cuts.verdict
     }
 
     /// Cuts quotes by the structure of the HTML.
@@ -159,6 +162,10 @@ impl<H: Host> Cleaner<H> {
         }
         let at = cuts.lines.span(first..cuts.lines.len());
         cuts.cut(at, CutKind::Forward, "forwarded message");
+        if cuts.lines.visible_before(first).is_none() {
+            // With nothing left, the next plugins would see the whole body again.
+            cuts.verdict = Verdict::Stop;
+        }
         true
     }
 
@@ -194,7 +201,7 @@ impl<H: Host> Cleaner<H> {
 
     fn cut_closing(&self, cuts: &mut Cuts<'_, H>) {
         let closing = self.closings.as_ref().and_then(|closings| closings.find(cuts.host, &cuts.lines));
-        if let Some(line) = closing.filter(|line| cuts.lines.visible_before(*line).is_some()) {
+        if let Some(line) = closing {
             let at = cuts.lines.span(line..cuts.lines.len());
             cuts.cut(at, CutKind::Signature, "closing");
         }
@@ -241,21 +248,21 @@ impl<H: Host> Cuts<'_, H> {
         }
     }
 
-    /// Whether nothing but a signature (RFC 3676 section 4.3) stands below a quote: nobody signs twice, so it goes along.
+    /// Whether nothing but a signature (RFC 3676 section 4.3) or a mailing list's footer stands below a quote: nobody
+    /// signs twice, so it goes along.
     fn is_signed_off(&self, line: usize) -> bool {
-        let delimiter = self.lines.visible(line).filter(|at| self.lines.get(*at).is_some_and(|line| line.text.trim() == "--"));
-        delimiter.is_some_and(|at| tail::is_tail(&self.lines, at + 1, tail::LINES_DEFAULT))
+        let is_delimiter = |text: &str| matches!(text, "--" | "__") || text.len() > 9 && text.chars().all(|c| c == '_');
+        let delimiter = self.lines.visible(line).filter(|at| self.lines.get(*at).is_some_and(|line| is_delimiter(line.text.trim())));
+        delimiter.is_some_and(|at| tail::is_tail(&self.lines, at + 1, tail::LINES_DEFAULT, tail::WIDTH_DEFAULT))
     }
 
-    /// Cuts quoted lines that nothing introduces: those at the end, and those that answers stand between. A single
-    /// quotation above or amid the sender's own text is the sender's.
+    /// Cuts quoted lines that nothing introduces, if nothing of the sender's stands below them. Quoted lines above or
+    /// amid the sender's own text are the sender's quotation.
     fn quoted_lines(&mut self) {
         let runs = quoted::runs(&self.lines, 0);
         let Some(last) = runs.last() else { return };
-        let trailing = self.lines.visible(last.end).is_none() || self.is_signed_off(last.end);
-        let end = if trailing { self.lines.len() } else { last.end };
-        if trailing {
-            let at = self.lines.span(last.start..end);
+        if self.lines.visible(last.end).is_none() || self.is_signed_off(last.end) {
+            let at = self.lines.span(last.start..self.lines.len());
             self.cut(at, CutKind::Quote, "quoted lines");
         }
     }

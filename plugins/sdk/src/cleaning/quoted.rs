@@ -25,13 +25,13 @@ fn only_blank(lines: &Lines<'_>, between: Range<usize>) -> bool {
     lines.from(between.start).iter().take(between.len()).all(Line::is_blank)
 }
 
-/// Whether the line is what is left of a quoted line that some program wrapped: between two quoted lines, after a
-/// long one, and going on in the middle of a sentence.
+/// Whether the line is what is left of a quoted line that some program wrapped: between two quoted lines, and going
+/// on in the middle of a sentence or of an address.
 fn is_wrapped_rest(lines: &Lines<'_>, index: usize) -> bool {
     let (Some(line), Some(next)) = (lines.get(index), lines.get(index + 1)) else { return false };
     let Some(before) = index.checked_sub(1).and_then(|index| lines.get(index)) else { return false };
-    before.is_quoted()
-        && next.is_quoted()
-        && before.text.len() >= WRAPPED_BYTES_MIN
-        && line.text.starts_with(|c: char| c.is_lowercase() || c.is_ascii_digit())
+    let text = line.text.trim_start();
+    let goes_on = text.starts_with(['_', '(', '<', '/', '&', '=', '?', '%', ')', ']', '}'])
+        || before.text.len() >= WRAPPED_BYTES_MIN && text.starts_with(|c: char| c.is_lowercase() || c.is_ascii_digit());
+    before.is_quoted() && next.is_quoted() && goes_on
 }

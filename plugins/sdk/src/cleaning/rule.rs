@@ -24,6 +24,8 @@ enum Extent {
     Tail {
         /// The most lines that are not blank, the match not counted.
         lines: usize,
+        /// The most characters of each of them.
+        width: usize,
     },
 }
 
@@ -101,7 +103,7 @@ impl<H: Host> Rules<H> {
 
 impl<H: Host> Rule<H> {
     fn read(host: &H, table: &Table<'_>) -> Option<(Self, Option<String>)> {
-        table.allow(&["name", "kind", "pattern", "selector", "cut", "lines"]);
+        table.allow(&["name", "kind", "pattern", "selector", "cut", "lines", "width"]);
         let name = table.required_text("name")?.to_owned();
         let kind = read_kind(table)?;
         let extent = read_extent(table)?;
@@ -129,9 +131,9 @@ impl<H: Host> Rule<H> {
                 let lines = covered(&cuts.lines, start, end);
                 cuts.quote(lines, self.kind, &self.name);
             }
-            Extent::Tail { lines } => {
+            Extent::Tail { lines, width } => {
                 let at = covered(&cuts.lines, start, end);
-                if !tail::is_tail(&cuts.lines, at.end, lines) {
+                if !tail::is_tail(&cuts.lines, at.end, lines, width) {
                     return false;
                 }
                 let at = cuts.lines.span(at.start..cuts.lines.len());
@@ -169,21 +171,26 @@ fn read_kind(table: &Table<'_>) -> Option<CutKind> {
 }
 
 fn read_extent(table: &Table<'_>) -> Option<Extent> {
-    let lines = table.count("lines");
+    let (lines, width) = (table.count("lines"), table.count("width"));
     let extent = match table.text("cut").unwrap_or("match") {
         "match" => Extent::Match,
         "before" => Extent::Before,
         "after" => Extent::After,
         "quote" => Extent::Quote,
-        "tail" => Extent::Tail { lines: lines.unwrap_or(tail::LINES_DEFAULT) },
+        "tail" => Extent::Tail {
+            lines: lines.unwrap_or(tail::LINES_DEFAULT),
+            width: width.unwrap_or(tail::WIDTH_DEFAULT),
+        },
         unknown => {
             let known = "match, before, after, quote, tail";
             table.complain("cut", format!("unknown extent \"{unknown}\": expected one of {known}"), None);
             return None;
         }
     };
-    if lines.is_some() && !matches!(extent, Extent::Tail { .. }) {
-        table.complain("lines", "only a rule with cut = \"tail\" counts lines", None);
+    for (key, _) in [("lines", lines), ("width", width)].iter().filter(|(_, limit)| limit.is_some()) {
+        if !matches!(extent, Extent::Tail { .. }) {
+            table.complain(key, format!("only a rule with cut = \"tail\" has a limit of {key}"), None);
+        }
     }
     Some(extent)
 }
