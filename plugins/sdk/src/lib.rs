@@ -4,6 +4,7 @@
 //! functions are imports) and natively (in tests and benches). The types mirror `wit/rules.wit`, which documents
 //! them in full.
 
+pub mod cleaning;
 #[cfg(target_arch = "wasm32")]
 pub mod glue;
 mod host;
