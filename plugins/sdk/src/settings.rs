@@ -50,6 +50,17 @@ impl<'a> Table<'a> {
         self.map.keys().map(String::as_str)
     }
 
+    /// The value at `key`, whatever it is.
+    #[must_use]
+    pub fn value(&self, key: &str) -> Option<&'a Value> {
+        self.map.get(key)
+    }
+
+    /// Notes that something is wrong with the table itself.
+    pub fn complain_here(&self, reason: impl Into<String>) {
+        self.push(reason.into(), self.path.clone(), None);
+    }
+
     /// Notes that something is wrong with the value of `key`, at a byte offset of it if that is known.
     pub fn complain(&self, key: &str, reason: impl Into<String>, offset: Option<u32>) {
         self.push(reason.into(), self.path_of(key), offset);
@@ -65,12 +76,9 @@ impl<'a> Table<'a> {
     /// Complains about every key that is not one of `known`.
     pub fn allow(&self, known: &[&str]) {
         for key in self.keys().filter(|key| !known.contains(key)) {
-            let near = known.iter().map(|name| (edits(key, name), *name)).min();
-            let reason = match near {
-                Some((distance, name)) if distance <= SUGGESTION_EDITS_MAX => {
-                    format!("unknown key \"{key}\": did you mean \"{name}\"?")
-                }
-                _ => format!("unknown key \"{key}\": expected one of {}", known.join(", ")),
+            let reason = match nearest(key, known.iter().copied()) {
+                Some(name) => format!("unknown key \"{key}\": did you mean \"{name}\"?"),
+                None => format!("unknown key \"{key}\": expected one of {}", known.join(", ")),
             };
             self.complain(key, reason, None);
         }
@@ -173,6 +181,13 @@ fn kind(value: &Value) -> &'static str {
         Value::Array(_) => "a list",
         Value::Object(_) => "a table",
     }
+}
+
+/// The known name that `name` was probably meant to be.
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let (distance, near) = known.map(|known| (edits(name, known), known)).min()?;
+    (distance <= SUGGESTION_EDITS_MAX).then_some(near)
 }
 
 /// How many characters to insert, delete or replace to make `b` of `a` (Levenshtein distance).
