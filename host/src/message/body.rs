@@ -114,6 +114,9 @@ fn plain_text(message: &mail_parser::Message<'_>, part: &MessagePart<'_>, defect
 
 /// The text of a part in its own character set or, if it is mislabelled, in the one it is really in.
 fn text(message: &mail_parser::Message<'_>, part: &MessagePart<'_>, defects: &mut Vec<Defect>) -> String {
+    if part.is_encoding_problem {
+        defects.push(Defect("a text part is not encoded as it says".to_owned()));
+    }
     let decoded = part.text_contents().unwrap_or_default();
     let label = part.content_type().and_then(|kind| kind.attribute("charset")).unwrap_or("us-ascii");
     let label = label.trim().to_ascii_lowercase();

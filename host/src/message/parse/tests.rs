@@ -85,6 +85,10 @@ fn defects_are_listed() {
         ],
     );
     check_defect(
+        b"From: a@b.example\r\nMessage-ID: <1@b>\r\nDate: Mon, 2 Mar 2026 10:00:00 +0000\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!!",
+        &["a text part is not encoded as it says"],
+    );
+    check_defect(
         "From: a@b.example\r\nMessage-ID: <1@b>\r\nDate: Mon, 2 Mar 2026 10:00:00 +0000\r\nContent-Type: text/plain; charset=latin1\r\n\r\nü"
             .as_bytes(),
         &["a text part says it is in \"latin1\" but is read as \"utf-8\""],
