@@ -15,12 +15,21 @@ const INTEGER_MAX: i64 = 99_999_999;
 const POSITION_MAX: usize = 1_000_000;
 
 const KEYS: [&str; 12] = [
-    "name", "type", "description", "from", "pattern", "after", "before", "check_for", "at", "length", "required",
+    "name",
+    "type",
+    "description",
+    "from",
+    "pattern",
+    "after",
+    "before",
+    "check_for",
+    "at",
+    "length",
+    "required",
     "default",
 ];
-const SOURCES: [&str; 9] = [
-    "subject", "body", "whole-body", "subject-and-body", "sender", "recipients", "message-id", "client", "origin",
-];
+const SOURCES: [&str; 9] =
+    ["subject", "body", "whole-body", "subject-and-body", "sender", "recipients", "message-id", "client", "origin"];
 
 /// A field to be made.
 #[derive(Debug)]

@@ -5,9 +5,8 @@ use mailmill_sdk::{Config, Extractor, Field, Plugin, Value};
 fn configured(host: &TestHost, field: &str) -> Result<Fields<TestHost>, Vec<String>> {
     let rules = format!(r#"{{ "field": [{{ "name": "f", {field} }}] }}"#);
     let config = Config { rules, ..Config::default() };
-    Fields::configure(host, &config).map_err(|found| {
-        found.into_iter().map(|one| format!("{}: {}", one.path.join("."), one.reason)).collect()
-    })
+    Fields::configure(host, &config)
+        .map_err(|found| found.into_iter().map(|one| format!("{}: {}", one.path.join("."), one.reason)).collect())
 }
 
 /// What the field comes to, as text, with what is logged.
@@ -93,14 +92,14 @@ fn faulty_rules_are_explained() {
         r#""from": "subject", "pattern": "a", "after": "b""#,
         &["field.0: take one of `pattern`, `after` and `before`, `check_for`, `at` and `length`"],
     );
-    check(
-        r#""from": "subject", "type": "integer", "default": "many""#,
-        &["field.0.default: \"many\" is no integer"],
-    );
+    check(r#""from": "subject", "type": "integer", "default": "many""#, &["field.0.default: \"many\" is no integer"]);
     check(
         r#""from": "subject", "check_for": "a", "type": "text""#,
         &["field.0.type: a field with `check_for` is of type boolean"],
     );
     check(r#""from": "subject", "length": 0"#, &["field.0.length: a field has 1 to 1000 characters"]);
-    assert_eq!(configured(&TestHost::new(&[]), r#""from": "subject", "pattern": "(""#).expect_err("is refused").len(), 1);
+    assert_eq!(
+        configured(&TestHost::new(&[]), r#""from": "subject", "pattern": "(""#).expect_err("is refused").len(),
+        1
+    );
 }
