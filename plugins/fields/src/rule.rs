@@ -101,7 +101,8 @@ fn rule<H: Host>(host: &H, table: &Table<'_>) -> Option<Rule<H::Pattern>> {
     let kind = kind(table, method.as_ref());
     let sources = sources(table);
     let default = kind.map_or(Value::None, |kind| default(table, kind));
-    table.text("description");
+    // Only for readers, but it must be a text.
+    let _ = table.text("description");
     let required = table.boolean("required").unwrap_or(false);
     Some(Rule { name: name?.to_owned(), kind: kind?, sources: sources?, method: method?, required, default })
 }

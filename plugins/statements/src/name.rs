@@ -5,14 +5,14 @@ use mailmill_sdk::settings::nearest;
 use mailmill_sdk::{Conversation, Declaration, Field, Host, Ticket, Value, ValueType};
 
 /// Something that can be asked for by its name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Name {
     pub(crate) name: String,
     pub(crate) kind: ValueType,
     source: Source,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 enum Source {
     Field(Field),
     Ticket { active: bool, part: fn(Ticket) -> String },
