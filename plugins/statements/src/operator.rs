@@ -13,7 +13,7 @@ pub(crate) enum Test<P> {
     /// `is`, `is not`, `is in [...]`, `is not in [...]`
     OneOf { operands: Vec<Operand>, wanted: bool },
     /// `>`, `<`, `>=`, `<=`
-    Order { operand: Operand, allowed: fn(Ordering) -> bool },
+    Order { operand: Operand, allowed: Allowed },
     /// `contains`, `starts with`, `ends with`, `matches`: the host searches.
     Search(P),
     /// Nothing but the name of a boolean field.
@@ -148,7 +148,7 @@ impl<'a, H: Host> Parser<'a, H> {
         Ok(Test::OneOf { operands, wanted })
     }
 
-    fn order(&mut self, name: &Name, at: usize, allowed: fn(Ordering) -> bool) -> Result<Test<H::Pattern>, Fault> {
+    fn order(&mut self, name: &Name, at: usize, allowed: Allowed) -> Result<Test<H::Pattern>, Fault> {
         if matches!(name.kind, ValueType::Text | ValueType::Boolean) {
             let reason = format!("`{}` is of type {}: only numbers and dates are more or less", name.name, name.kind);
             return fault(at, reason);
@@ -204,7 +204,10 @@ impl<'a, H: Host> Parser<'a, H> {
 const OPERATORS: &str = "is, is not, is blank, is not blank, is in [...], contains, starts with, ends with, matches, \
      >, <, >=, <=";
 
-const ORDERS: [(&str, fn(Ordering) -> bool); 4] =
+/// Whether two values in this order pass.
+type Allowed = fn(Ordering) -> bool;
+
+const ORDERS: [(&str, Allowed); 4] =
     [(">=", Ordering::is_ge), ("<=", Ordering::is_le), (">", Ordering::is_gt), ("<", Ordering::is_lt)];
 
 fn comparable(a: ValueType, b: ValueType) -> bool {

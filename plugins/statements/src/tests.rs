@@ -14,12 +14,18 @@ fn verb(name: &str, arguments: &[(&str, ValueType, bool)]) -> Verb {
 }
 
 fn configured(host: &TestHost, statements: &str) -> Result<Statements<TestHost>, Vec<String>> {
+    configured_with(host, format!(r#"{{ "statement": [{statements}] }}"#))
+}
+
+fn configured_with(host: &TestHost, rules: String) -> Result<Statements<TestHost>, Vec<String>> {
     let field = |name: &str, kind| Declaration { name: name.to_owned(), kind };
     let config = Config {
-        rules: format!(r#"{{ "statement": [{statements}] }}"#),
+        rules,
         verbs: vec![
             verb("ignore", &[("reason", ValueType::Text, true)]),
-            verb("comment", &[("text", ValueType::Text, false)]),
+            verb("comment", &[("text", ValueType::Text, false), ("visibility", ValueType::Text, false)]),
+            verb("create-ticket", &[("class", ValueType::Text, true)]),
+            verb("set-status", &[("status", ValueType::Text, true)]),
             verb("set-field", &[("integer", ValueType::Integer, false), ("decimal", ValueType::Decimal, false)]),
         ],
         fields: vec![
@@ -258,4 +264,28 @@ fn statements_nest_only_so_deep() {
     assert!(configured(&message(), &whole(16)).is_ok());
     let found = configured(&message(), &whole(17)).expect_err("is refused");
     assert!(found.concat().ends_with("statements nest deeper than 16"), "{found:?}");
+}
+
+#[test]
+fn the_shipped_rules_pass_their_own_tests() {
+    let file: toml::Table = include_str!("../../../rules/statements/10-default.toml").parse().expect("is TOML");
+    for test in file["test"].as_array().expect("has tests") {
+        let text = |key: &str| test.get(key).and_then(|value| value.as_str()).unwrap_or_default();
+        let automatic = test.get("headers").and_then(|headers| headers.get("Auto-Submitted"));
+        let origin = automatic.and_then(|origin| origin.as_str()).unwrap_or("human");
+        let mut host = TestHost::new(&[(Field::Subject, text("subject")), (Field::Origin, origin)]);
+        if let Some(ticket) = test.get("ticket") {
+            let part = |key: &str| ticket[key].as_str().expect("is text").to_owned();
+            let ticket = Ticket { number: part("number"), class: part("class"), status: part("status") };
+            let closed = ticket.status == "closed";
+            host.thread = if closed { Conversation::Inactive(ticket) } else { Conversation::Active(ticket) };
+        }
+        let rules = serde_json::to_string(&file).expect("is JSON");
+        let outcome = configured_with(&host, rules).expect("the rules are right").process(&host).expect("decides");
+        let expect = test["expect"].as_array().expect("is a list");
+        let name = |action: &toml::Value| action.get("do").unwrap_or(action).as_str().expect("is a verb").to_owned();
+        let expect: Vec<String> = expect.iter().map(name).collect();
+        let found: Vec<&str> = outcome.actions.iter().map(|action| action.verb.as_str()).collect();
+        assert_eq!(found, expect, "{}", text("name"));
+    }
 }
