@@ -4,9 +4,7 @@ mod rule;
 mod take;
 
 use mailmill_sdk::settings::read;
-use mailmill_sdk::{
-    About, Config, Declaration, Diagnostic, Entry, Extractor, Failure, Host, Level, Plugin, Value,
-};
+use mailmill_sdk::{About, Config, Declaration, Diagnostic, Entry, Extractor, Failure, Host, Level, Plugin, Value};
 use rule::{Rule, rules};
 
 /// The plugin, configured.

@@ -15,12 +15,21 @@ const INTEGER_MAX: i64 = 99_999_999;
 const POSITION_MAX: usize = 1_000_000;
 
 const KEYS: [&str; 12] = [
-    "name", "type", "description", "from", "pattern", "after", "before", "check_for", "at", "length", "required",
+    "name",
+    "type",
+    "description",
+    "from",
+    "pattern",
+    "after",
+    "before",
+    "check_for",
+    "at",
+    "length",
+    "required",
     "default",
 ];
-const SOURCES: [&str; 9] = [
-    "subject", "body", "whole-body", "subject-and-body", "sender", "recipients", "message-id", "client", "origin",
-];
+const SOURCES: [&str; 9] =
+    ["subject", "body", "whole-body", "subject-and-body", "sender", "recipients", "message-id", "client", "origin"];
 
 /// A field to be made.
 #[derive(Debug)]
@@ -92,7 +101,8 @@ fn rule<H: Host>(host: &H, table: &Table<'_>) -> Option<Rule<H::Pattern>> {
     let kind = kind(table, method.as_ref());
     let sources = sources(table);
     let default = kind.map_or(Value::None, |kind| default(table, kind));
-    table.text("description");
+    // Only for readers, but it must be a text.
+    let _ = table.text("description");
     let required = table.boolean("required").unwrap_or(false);
     Some(Rule { name: name?.to_owned(), kind: kind?, sources: sources?, method: method?, required, default })
 }

@@ -5,9 +5,8 @@ use mailmill_sdk::{Config, Extractor, Field, Plugin, Value};
 fn configured(host: &TestHost, field: &str) -> Result<Fields<TestHost>, Vec<String>> {
     let rules = format!(r#"{{ "field": [{{ "name": "f", {field} }}] }}"#);
     let config = Config { rules, ..Config::default() };
-    Fields::configure(host, &config).map_err(|found| {
-        found.into_iter().map(|one| format!("{}: {}", one.path.join("."), one.reason)).collect()
-    })
+    Fields::configure(host, &config)
+        .map_err(|found| found.into_iter().map(|one| format!("{}: {}", one.path.join("."), one.reason)).collect())
 }
 
 /// What the field comes to, as text, with what is logged.
@@ -93,14 +92,38 @@ fn faulty_rules_are_explained() {
         r#""from": "subject", "pattern": "a", "after": "b""#,
         &["field.0: take one of `pattern`, `after` and `before`, `check_for`, `at` and `length`"],
     );
-    check(
-        r#""from": "subject", "type": "integer", "default": "many""#,
-        &["field.0.default: \"many\" is no integer"],
-    );
+    check(r#""from": "subject", "type": "integer", "default": "many""#, &["field.0.default: \"many\" is no integer"]);
     check(
         r#""from": "subject", "check_for": "a", "type": "text""#,
         &["field.0.type: a field with `check_for` is of type boolean"],
     );
     check(r#""from": "subject", "length": 0"#, &["field.0.length: a field has 1 to 1000 characters"]);
-    assert_eq!(configured(&TestHost::new(&[]), r#""from": "subject", "pattern": "(""#).expect_err("is refused").len(), 1);
+    assert_eq!(
+        configured(&TestHost::new(&[]), r#""from": "subject", "pattern": "(""#).expect_err("is refused").len(),
+        1
+    );
+}
+
+#[test]
+fn the_shipped_rules_pass_their_own_tests() {
+    let file: toml::Table = include_str!("../../../rules/fields.toml").parse().expect("is TOML");
+    let rules = serde_json::to_string(&file).expect("is JSON");
+    for test in file["test"].as_array().expect("has tests") {
+        let text = |key: &str| test.get(key).and_then(|value| value.as_str()).unwrap_or_default();
+        let mut message = vec![(Field::Subject, text("subject")), (Field::Body, text("body"))];
+        for (name, value) in test.get("headers").and_then(|headers| headers.as_table()).into_iter().flatten() {
+            message.push((Field::Header(name.clone()), value.as_str().expect("is text")));
+        }
+        let host = TestHost::new(&message);
+        let config = Config { rules: rules.clone(), ..Config::default() };
+        let fields = Fields::configure(&host, &config).expect("the rules are right");
+        let found = fields.extract(&host).expect("extracts");
+        let mut found: Vec<String> = found.iter().map(|entry| format!("{} = {}", entry.name, entry.value)).collect();
+        let expect = test["expect"].as_table().expect("is a table").iter();
+        let plain = |value: &toml::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let mut expect: Vec<String> = expect.map(|(name, value)| format!("{name} = {}", plain(value))).collect();
+        found.sort();
+        expect.sort();
+        assert_eq!(found, expect, "{}", text("name"));
+    }
 }

@@ -1,11 +1,10 @@
 //! A small host for the unit tests of plugins: a message made of texts.
 
-use mailmill_sdk::{
-    Attachment, BodyKind, Conversation, CutKind, Field, Host, Level, PatternError, Span, Value,
-};
+use mailmill_sdk::{Attachment, BodyKind, Conversation, CutKind, Field, Host, Level, PatternError, Span, Value};
 use regex::{Regex, RegexSet};
 use std::cell::RefCell;
 
+#[derive(Debug)]
 pub(crate) struct TestHost {
     pub(crate) fields: Vec<(Field, String)>,
     pub(crate) extracted: Vec<(String, Value)>,
