@@ -46,7 +46,9 @@ pub enum LoadError {
         offset: u64,
     },
     /// It was built for another version of the contract.
-    #[error("plugin {name}: it was built for version {found} of {PACKAGE}{interface}, and this mailmill speaks {VERSION}.x: build it again")]
+    #[error(
+        "plugin {name}: it was built for version {found} of {PACKAGE}{interface}, and this mailmill speaks {VERSION}.x: build it again"
+    )]
     Version {
         /// The plugin.
         name: String,
@@ -124,7 +126,8 @@ pub(super) fn outline(name: &str, bytes: &[u8]) -> Result<Outline, LoadError> {
     for full in imports.iter().map(|import| &import.name).chain(&exports) {
         check_version(name, full)?;
     }
-    let world = World::ALL.into_iter().find(|world| exports.iter().any(|export| interface(export) == Some(world.export())));
+    let world =
+        World::ALL.into_iter().find(|world| exports.iter().any(|export| interface(export) == Some(world.export())));
     let world = world.filter(|_| exports.iter().any(|export| interface(export) == Some("lifecycle")));
     let Some(world) = world else {
         let exports = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
@@ -160,10 +163,9 @@ fn interfaces(bytes: &[u8]) -> wasmparser::Result<(Vec<Import>, Vec<String>)> {
                 for import in section {
                     let name = import?.name.name.to_owned();
                     let functions = match types.component_item_for_import(&name).map(|item| item.ty) {
-                        Some(ComponentEntityType::Instance(instance)) => types
-                            .get(instance)
-                            .map(|instance| functions(&instance.exports))
-                            .unwrap_or_default(),
+                        Some(ComponentEntityType::Instance(instance)) => {
+                            types.get(instance).map(|instance| functions(&instance.exports)).unwrap_or_default()
+                        }
                         _ => Vec::new(),
                     };
                     imports.push(Import { name, functions });

@@ -36,7 +36,10 @@ pub(super) enum Linked {
 
 impl std::fmt::Debug for Component {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Component").field("about", self.about()).field("hash", &self.shared.hash).finish_non_exhaustive()
+        f.debug_struct("Component")
+            .field("about", self.about())
+            .field("hash", &self.shared.hash)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The engine: compiles and links plugins, and keeps what they share.
 
+use super::World;
 use super::bindings::{extractor, preprocessor, processor, rules};
 use super::check::{self, LoadError, Outline};
 use super::clock::Ticker;
@@ -8,7 +9,6 @@ use super::component::{Component, Linked};
 use super::limits::Limits;
 use super::patterns::PatternCache;
 use super::state::State;
-use super::World;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

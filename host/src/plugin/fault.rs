@@ -56,7 +56,9 @@ pub enum Fault {
     #[error("it called the host in a way that is not allowed: {0}")]
     Misuse(#[from] Misuse),
     /// It asked for the message where there is none.
-    #[error("it asked for the message outside a message, in its own configuration: only patterns and the log work there")]
+    #[error(
+        "it asked for the message outside a message, in its own configuration: only patterns and the log work there"
+    )]
     OutsideCall,
     /// It gave up on the message, by its own word.
     #[error("it gave up: {reason}{}", rule.as_ref().map(|rule| format!(" (rule \"{rule}\")")).unwrap_or_default())]

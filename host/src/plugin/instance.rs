@@ -190,8 +190,8 @@ impl Instance {
         let result = timed(&self.engine, &mut self.store, Some(call), deadline, |store| run(bound, store));
         let effects = self.store.data_mut().call.take().map_or_else(Effects::default, Call::finish);
         self.fault = result.as_ref().err().cloned();
-        let result = result
-            .and_then(|answer| answer.map_err(|types::Failure { reason, rule }| Fault::Failure { reason, rule }));
+        let result =
+            result.and_then(|answer| answer.map_err(|types::Failure { reason, rule }| Fault::Failure { reason, rule }));
         Called { effects, result, time: start.elapsed() }
     }
 }

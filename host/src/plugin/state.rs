@@ -1,4 +1,5 @@
 //! What an instance's store holds, and the contract's imports on top of it.
+#![allow(unreachable_pub, reason = "the generated bindings export the resources again, which takes a `pub`")]
 
 use super::bindings::rules::{edit, log, mail, patterns, types};
 use super::capabilities::{Call, Level, LogLine, Source};
@@ -13,11 +14,11 @@ use wasmtime::component::{Resource, ResourceTable};
 use wasmtime::{ResourceLimiter, Result};
 
 /// A pattern that an instance holds.
-pub(super) struct Pattern(Arc<Regex>);
+pub struct Pattern(Arc<Regex>);
 /// A set of patterns that an instance holds.
-pub(super) struct PatternSet(Arc<RegexSet>);
+pub struct PatternSet(Arc<RegexSet>);
 /// A selector that an instance holds.
-pub(super) struct Selector(Arc<document::Selector>);
+pub struct Selector(Arc<document::Selector>);
 
 /// The most lines of log outside a message that are kept.
 const REMARKS_MAX: usize = 100;

@@ -7,7 +7,7 @@ use crate::message::{Document, Message, parse};
 use crate::thread::Conversation;
 use serde_json::json;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 /// Longer than in production: the machine that runs the tests is busy. The loops end all the same.
@@ -90,7 +90,8 @@ fn a_panic_is_reported_with_its_text_and_place() {
 
 #[test]
 fn the_time_of_patterns_is_charged_to_the_plugin() {
-    let (called, _) = run(json!({ "does": "slow pattern", "pattern": "[a-q][^u-z]{13}x" }), &"abcdefgh".repeat(100_000));
+    let (called, _) =
+        run(json!({ "does": "slow pattern", "pattern": "[a-q][^u-z]{13}x" }), &"abcdefgh".repeat(100_000));
     let fault = called.result.expect_err("too slow").to_string();
     assert_eq!(fault, "it took longer than 1000 ms and was stopped (limit \"deadline-ms\")");
 }
@@ -119,7 +120,8 @@ fn a_good_instance_serves_many_messages() {
 #[test]
 fn an_instance_is_renewed_after_its_share_of_messages() {
     let limits = Limits { messages: 2, ..Limits::default() };
-    let engine = Engine::new(EngineSettings { cache_dir: None, compiler: Compiler::InProcess, limits }).expect("starts");
+    let engine =
+        Engine::new(EngineSettings { cache_dir: None, compiler: Compiler::InProcess, limits }).expect("starts");
     let component = engine.load_bytes("misbehave.wasm", &guest("misbehave")).expect("a plugin");
     let mut instance = component.instantiate("step", &config(Value::Null)).expect("fine");
     let mut spent = || {
@@ -155,7 +157,11 @@ fn a_plugin_says_what_it_is() {
     assert_eq!((about.name.as_str(), about.summary.as_str()), ("misbehave", "does whatever a plugin must not"));
     assert_eq!(MISBEHAVE.world(), World::Preprocessor);
     assert_eq!(MISBEHAVE.hash().len(), 64);
-    assert!(MISBEHAVE.imports().iter().all(|import| import.starts_with("mailmill:rules/")), "{:?}", MISBEHAVE.imports());
+    assert!(
+        MISBEHAVE.imports().iter().all(|import| import.starts_with("mailmill:rules/")),
+        "{:?}",
+        MISBEHAVE.imports()
+    );
 }
 
 fn check_load(bytes: &[u8], expect: &str) {
@@ -192,10 +198,6 @@ fn what_is_not_granted_is_named() {
         bytes
     };
     check_load(
-        &renamed("mailmill:rules/edit@0.1.0", "wasi:filesystem/t@0.2.010"),
-        "plugin x.wasm: it is damaged or cut short: `wasi:filesystem/t@0.2.010` is not in kebab case (byte 0)",
-    );
-    check_load(
         &renamed("mailmill:rules/edit@0.1.0", "wasi:filesys/types@0.2.10"),
         "plugin x.wasm: it wants what a plugin of the world \"preprocessor\" is not granted: \
          wasi:filesys/types@0.2.10 (cut)",
@@ -213,7 +215,8 @@ fn a_damaged_cache_is_not_trusted() {
     let engine = engine(Some(folder.path().join("cache")));
     let component = guest("misbehave");
     engine.load_bytes("misbehave.wasm", &component).expect("compiles");
-    let entries = || fs::read_dir(folder.path().join("cache")).expect("a folder").map(|entry| entry.expect("one").path());
+    let entries =
+        || fs::read_dir(folder.path().join("cache")).expect("a folder").map(|entry| entry.expect("one").path());
     let entry = entries().next().expect("an entry");
     let whole = fs::read(&entry).expect("readable");
     let damage = |bytes: &[u8]| {
@@ -241,7 +244,9 @@ fn a_compiler_that_fails_is_only_an_error() {
     };
     assert_eq!(refuse("/bin/false"), "plugin x.wasm: it cannot be compiled: the compiler ended with exit status: 1");
     assert_eq!(refuse("/bin/true"), "plugin x.wasm: it cannot be compiled: the compiler's answer is no machine code");
-    assert!(refuse("/nowhere").starts_with("plugin x.wasm: it cannot be compiled: the compiler /nowhere does not start"));
+    assert!(
+        refuse("/nowhere").starts_with("plugin x.wasm: it cannot be compiled: the compiler /nowhere does not start")
+    );
 }
 
 #[test]
@@ -249,5 +254,4 @@ fn rules_are_flattened_for_guests_without_json() {
     let settings = config(json!({ "rules": [{ "kind": "quote", "n": 1 }], "on": true })).to_contract().settings;
     let expect = [("rules.0.kind", "quote"), ("rules.0.n", "1"), ("on", "true")];
     assert_eq!(settings, expect.map(|(path, value)| (path.to_owned(), value.to_owned())));
-    assert!(Path::new("rules").is_relative());
 }

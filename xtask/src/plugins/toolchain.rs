@@ -19,16 +19,16 @@ pub(super) struct Toolchain {
 /// A toolchain for the guests, found or made in this way.
 pub(super) fn find(way: Way, target_dir: &Path) -> Result<Toolchain> {
     match way {
-        Way::Installed => installed().context(format!(
-            "the compiler in use has no {TARGET}: `rustup target add {TARGET}`, or leave --way out"
-        )),
+        Way::Installed => installed()
+            .context(format!("the compiler in use has no {TARGET}: `rustup target add {TARGET}`, or leave --way out")),
         Way::Rustup => rustup(),
         Way::Debian => debian::toolchain(target_dir),
         Way::Auto => match installed() {
             Some(toolchain) => Ok(toolchain),
             None => rustup().or_else(|first| {
-                debian::toolchain(target_dir)
-                    .with_context(|| format!("no compiler for {TARGET}: rustup failed ({first:#}), and so did Debian's"))
+                debian::toolchain(target_dir).with_context(|| {
+                    format!("no compiler for {TARGET}: rustup failed ({first:#}), and so did Debian's")
+                })
             }),
         },
     }

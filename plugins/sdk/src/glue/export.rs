@@ -7,7 +7,9 @@
 /// Exports a [`Preprocessor`](crate::Preprocessor), generic over its host, as a component.
 #[macro_export]
 macro_rules! export_preprocessor {
-    ($plugin:ident) => { $crate::export_preprocessor!($plugin, "../../wit"); };
+    ($plugin:ident) => {
+        $crate::export_preprocessor!($plugin, "../../wit");
+    };
     ($plugin:ident, $wit:literal) => {
         $crate::__export_world!($plugin, $wit, "preprocessor", {
             impl exports::mailmill::rules::preprocess::Guest for Component {
@@ -24,7 +26,9 @@ macro_rules! export_preprocessor {
 /// Exports an [`Extractor`](crate::Extractor), generic over its host, as a component.
 #[macro_export]
 macro_rules! export_extractor {
-    ($plugin:ident) => { $crate::export_extractor!($plugin, "../../wit"); };
+    ($plugin:ident) => {
+        $crate::export_extractor!($plugin, "../../wit");
+    };
     ($plugin:ident, $wit:literal) => {
         $crate::__export_world!($plugin, $wit, "extractor", {
             impl exports::mailmill::rules::extract::Guest for Component {
@@ -45,14 +49,14 @@ macro_rules! export_extractor {
 /// Exports a [`Processor`](crate::Processor), generic over its host, as a component.
 #[macro_export]
 macro_rules! export_processor {
-    ($plugin:ident) => { $crate::export_processor!($plugin, "../../wit"); };
+    ($plugin:ident) => {
+        $crate::export_processor!($plugin, "../../wit");
+    };
     ($plugin:ident, $wit:literal) => {
         $crate::__export_world!($plugin, $wit, "processor", {
             impl exports::mailmill::rules::process::Guest for Component {
                 fn process() -> Result<types::Outcome, types::Failure> {
-                    with_plugin(|plugin| $crate::Processor::process(plugin, &Guest))
-                        .map(Into::into)
-                        .map_err(Into::into)
+                    with_plugin(|plugin| $crate::Processor::process(plugin, &Guest)).map(Into::into).map_err(Into::into)
                 }
             }
         });

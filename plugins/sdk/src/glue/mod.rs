@@ -5,9 +5,7 @@
 mod convert;
 mod export;
 
-use crate::{
-    Attachment, BodyKind, Conversation, CutKind, Field, Host, Level, PatternError, Span, Value,
-};
+use crate::{Attachment, BodyKind, Conversation, CutKind, Field, Host, Level, PatternError, Span, Value};
 use bindings::mailmill::rules;
 use rules::mail;
 use std::sync::Once;

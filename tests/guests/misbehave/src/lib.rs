@@ -19,9 +19,8 @@ impl<H: Host> Plugin<H> for Misbehave<H> {
         About { name: "misbehave", version: env!("CARGO_PKG_VERSION"), summary: "does whatever a plugin must not" };
 
     fn configure(host: &H, config: &Config) -> Result<Self, Vec<Diagnostic>> {
-        let refuse = |path: &str, reason: String, offset| {
-            vec![Diagnostic { reason, path: vec![path.to_owned()], offset }]
-        };
+        let refuse =
+            |path: &str, reason: String, offset| vec![Diagnostic { reason, path: vec![path.to_owned()], offset }];
         let rules: serde_json::Value =
             serde_json::from_str(&config.rules).map_err(|error| refuse("", error.to_string(), None))?;
         let text = |key: &str| rules.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
