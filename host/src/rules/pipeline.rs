@@ -176,9 +176,7 @@ mod tests {
 
     #[test]
     fn steps_keep_their_order() {
-        let text = format!(
-            "{PROCESS}[[step]]\nname = \"g\"\nhop = \"preprocess\"\nplugin = \"gmail\"\nreuse = true\n"
-        );
+        let text = format!("{PROCESS}[[step]]\nname = \"g\"\nhop = \"preprocess\"\nplugin = \"gmail\"\nreuse = true\n");
         check(&text, "process s\npreprocess g\n");
     }
 
