@@ -65,7 +65,7 @@ settings! {
         store: Store => table,
         /// How much is worked on at a time.
         limits: Limits => table,
-        /// What a plugin may use up for one message. A step of `pipeline.toml` may have its own `limits`.
+        /// What a plugin may use up for one message.
         plugin_limits: PluginLimits => table,
         /// The tag in a subject that names the ticket which a message follows up.
         thread: Thread => table,
@@ -117,24 +117,6 @@ settings! {
         handles_max: NonZeroU64 => default(above_zero(1024)),
         /// Messages after which an instance of a plugin is renewed.
         instance_messages_max: NonZeroU64 => default(above_zero(10_000)),
-    }
-}
-
-settings! {
-    /// Limits of a plugin that differ from [`PluginLimits`].
-    pub struct PluginLimitsChanged {
-        /// See [`PluginLimits::deadline_ms`].
-        deadline_ms: Option<NonZeroU64> => unset("1000"),
-        /// See [`PluginLimits::memory_mb`].
-        memory_mb: Option<NonZeroU64> => unset("64"),
-        /// See [`PluginLimits::host_calls_max`].
-        host_calls_max: Option<NonZeroU64> => unset("100000"),
-        /// See [`PluginLimits::output_bytes_max`].
-        output_bytes_max: Option<NonZeroU64> => unset("8388608"),
-        /// See [`PluginLimits::handles_max`].
-        handles_max: Option<NonZeroU64> => unset("1024"),
-        /// See [`PluginLimits::instance_messages_max`].
-        instance_messages_max: Option<NonZeroU64> => unset("10000"),
     }
 }
 
@@ -216,21 +198,6 @@ impl PluginsCache {
             .or_else(|| from_env("XDG_CACHE_HOME", "mailmill"))
             .or_else(|| from_env("HOME", ".cache/mailmill"))
             .unwrap_or_else(|| std::env::temp_dir().join("mailmill"))
-    }
-}
-
-impl PluginLimitsChanged {
-    /// `limits`, with these changes.
-    #[must_use]
-    pub fn applied_to(&self, limits: &PluginLimits) -> PluginLimits {
-        PluginLimits {
-            deadline_ms: self.deadline_ms.unwrap_or(limits.deadline_ms),
-            memory_mb: self.memory_mb.unwrap_or(limits.memory_mb),
-            host_calls_max: self.host_calls_max.unwrap_or(limits.host_calls_max),
-            output_bytes_max: self.output_bytes_max.unwrap_or(limits.output_bytes_max),
-            handles_max: self.handles_max.unwrap_or(limits.handles_max),
-            instance_messages_max: self.instance_messages_max.unwrap_or(limits.instance_messages_max),
-        }
     }
 }
 

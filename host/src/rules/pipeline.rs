@@ -1,6 +1,5 @@
 //! `pipeline.toml`: the ordered list of steps that a message goes through.
 
-use crate::config::PluginLimitsChanged;
 use crate::config::reader::{self, Section, Setting, leaves};
 use crate::config::settings::settings;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, suggestion};
@@ -57,8 +56,6 @@ settings! {
         rules: Option<Spanned<String>> => unset("\"preprocess/gmail.toml\""),
         /// Whether one instance of the plugin may handle many messages. If not, each message gets its own.
         reuse: bool => default(false),
-        /// Limits that differ from `plugin_limits` in `mailmill.toml`.
-        limits: PluginLimitsChanged => table,
     }
 }
 
@@ -179,9 +176,7 @@ mod tests {
 
     #[test]
     fn steps_keep_their_order() {
-        let text = format!(
-            "{PROCESS}[[step]]\nname = \"g\"\nhop = \"preprocess\"\nplugin = \"gmail\"\nreuse = true\nlimits = {{ deadline_ms = 5 }}\n"
-        );
+        let text = format!("{PROCESS}[[step]]\nname = \"g\"\nhop = \"preprocess\"\nplugin = \"gmail\"\nreuse = true\n");
         check(&text, "process s\npreprocess g\n");
     }
 
