@@ -37,7 +37,10 @@ pub(crate) enum Way {
 
 /// A plugin's crate.
 struct Guest {
+    /// The plugin's name: its folder's, and with underscores its library's.
     name: String,
+    /// The crate's package.
+    package: String,
     /// Where its component goes.
     folder: PathBuf,
 }
@@ -80,13 +83,21 @@ fn guests(root: &Path, target: &Path) -> Result<Vec<Guest>> {
             let Ok(text) = fs::read_to_string(&manifest) else { continue };
             if text.contains("\"cdylib\"") {
                 let name = manifest.parent().and_then(Path::file_name).context("a crate lies in a folder")?;
-                guests.push(Guest { name: name.to_string_lossy().into_owned(), folder: target.join(components) });
+                let package = package(&text).with_context(|| format!("{} names no package", manifest.display()))?;
+                let name = name.to_string_lossy().into_owned();
+                guests.push(Guest { name, package, folder: target.join(components) });
             }
         }
     }
     guests.sort_by(|a, b| (&a.folder, &a.name).cmp(&(&b.folder, &b.name)));
     ensure!(!guests.is_empty(), "there is no plugin below {}", root.display());
     Ok(guests)
+}
+
+/// The name of the package that a manifest describes.
+fn package(manifest: &str) -> Option<String> {
+    let name = manifest.lines().find_map(|line| line.strip_prefix("name = \""))?;
+    Some(name.trim_end_matches('"').to_owned())
 }
 
 /// One nested cargo for all guests. The outer `cargo run` has let go of the target directory by now.
@@ -97,7 +108,7 @@ fn compile(root: &Path, target: &Path, toolchain: &toolchain::Toolchain, guests:
     // Flags meant for this machine's processor are none of a guest's business.
     cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     for guest in guests {
-        cargo.args(["--package", &guest.name]);
+        cargo.args(["--package", &guest.package]);
     }
     let status = cargo.status().context("cannot start cargo")?;
     ensure!(status.success(), "the plugins do not compile: see above");
