@@ -10,5 +10,7 @@ mod host;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 pub mod settings;
+mod value;
 
 pub use host::*;
+pub use value::literal_pattern;
