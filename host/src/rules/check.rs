@@ -14,6 +14,9 @@ use serde_json::{Map, Value as Json};
 use std::fmt::Write;
 use std::sync::Arc;
 
+/// The key of the verb in an expected action, as in statements.
+const DO: &str = "do";
+
 /// A `[[test]]` table. Which `expect` makes sense depends on the hop of the step whose rules are tested.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -100,7 +103,7 @@ fn extracted(instances: &mut Instances, case: &Case) -> Result<(String, String),
 
 /// The actions that the message comes to, one per line. Arguments count where `expect` gives them.
 fn decided(instances: &mut Instances, case: &Case) -> Result<(String, String), String> {
-    let expected = case.expect.as_array().ok_or("`expect` must be a list of verbs, or of tables with `verb`")?;
+    let expected = case.expect.as_array().ok_or("`expect` must be a list of verbs, or of tables with `do`")?;
     let (message, conversation) = (Arc::new(case.message()), case.conversation());
     let fields = instances.extract(&message, &conversation, &[], CutKinds::NONE).map_err(|fault| fault.to_string())?;
     let done = instances.process(&message, &conversation, &[], CutKinds::NONE, &fields.fields);
@@ -116,7 +119,7 @@ fn decided(instances: &mut Instances, case: &Case) -> Result<(String, String), S
 
 /// `verb argument="value"`, with the arguments that the test asks for.
 fn action_line(action: &Action, asked: Option<&Map<String, Json>>) -> String {
-    let names = asked.into_iter().flat_map(Map::keys).filter(|name| *name != "verb");
+    let names = asked.into_iter().flat_map(Map::keys).filter(|name| *name != DO);
     let value = |name: &String| action.arguments.iter().find(|argument| argument.name == *name);
     let arguments =
         names.map(|name| (name.as_str(), value(name).map_or(String::new(), |entry| entry.value.to_string())));
@@ -125,8 +128,8 @@ fn action_line(action: &Action, asked: Option<&Map<String, Json>>) -> String {
 
 fn expected_line(expected: &Json) -> String {
     let Some(table) = expected.as_object() else { return plain(expected) };
-    let verb = table.get("verb").map(plain).unwrap_or_default();
-    let arguments = table.iter().filter(|(name, _)| *name != "verb").map(|(name, value)| (name.as_str(), plain(value)));
+    let verb = table.get(DO).map(plain).unwrap_or_default();
+    let arguments = table.iter().filter(|(name, _)| *name != DO).map(|(name, value)| (name.as_str(), plain(value)));
     with_arguments(&verb, arguments)
 }
 

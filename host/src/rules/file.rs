@@ -68,7 +68,12 @@ impl RuleFiles {
         let tables: Vec<_> =
             self.sources.iter().filter_map(|source| Some((source, reader::parse(source, &mut ignored)?))).collect();
         let roots = tables.iter().map(|(source, table)| (*source, At::Table(table.get_ref(), 0..0))).collect();
-        let (source, found) = path.iter().try_fold(roots, descend).unwrap_or_else(|last| last).into_iter().next()?;
+        let (source, found) = path
+            .iter()
+            .try_fold(roots, |places, key| descend(&places, key).ok_or(places))
+            .unwrap_or_else(|last| last)
+            .into_iter()
+            .next()?;
         let span = found.span();
         if span.is_empty() {
             return Some(Diagnostic::error(source.path(), reason));
@@ -111,8 +116,8 @@ impl<'a, 'i> At<'a, 'i> {
 /// The places of the same path in several files, in the order of the files.
 type Places<'a, 'i> = Vec<(&'a Source, At<'a, 'i>)>;
 
-/// One step along a path; if it leads nowhere, the places before it.
-fn descend<'a, 'i>(places: Places<'a, 'i>, key: &String) -> Result<Places<'a, 'i>, Places<'a, 'i>> {
+/// One step along a path; none if it leads nowhere.
+fn descend<'a, 'i>(places: &Places<'a, 'i>, key: &str) -> Option<Places<'a, 'i>> {
     let mut next: Places<'a, 'i> = places.iter().filter_map(|(source, at)| Some((*source, at.key(key)?))).collect();
     if let Ok(index) = key.parse::<usize>() {
         let items = places
@@ -120,7 +125,7 @@ fn descend<'a, 'i>(places: Places<'a, 'i>, key: &String) -> Result<Places<'a, 'i
             .flat_map(|(source, at)| at.items().unwrap_or_default().iter().map(|item| (*source, At::Value(item))));
         next.extend(items.skip(index).take(1));
     }
-    if next.is_empty() { Err(places) } else { Ok(next) }
+    (!next.is_empty()).then_some(next)
 }
 
 /// The place of byte `offset` of a string that stands at `span`; `span` itself if it cannot be told.
