@@ -29,8 +29,8 @@ const RUNS_MAX: usize = 1_000;
 /// How many elements of a container rule are looked at.
 const ELEMENTS_MAX: u32 = 200;
 /// The keys of a rule file.
-const KEYS: [&str; 9] = [
-    "rule", "test", "attribution", "header-block", "original-ruler", "forward-ruler", "closing", "container", "quoted-lines",
+const KEYS: [&str; 10] = [
+    "rule", "test", "attribution", "header-block", "original-ruler", "forward-ruler", "closing", "container", "quoted-lines", "forwards-only",
 ];
 
 /// A preprocessor's rules, ready to be used.
@@ -43,6 +43,8 @@ pub struct Cleaner<H: Host> {
     forwards: Option<Rulers<H>>,
     closings: Option<Closings<H>>,
     quoted_lines: bool,
+    /// Whether the tables of quotes only say where no forwarded message is looked for.
+    forwards_only: bool,
 }
 
 /// An HTML element that holds a quote.
@@ -78,6 +80,7 @@ impl<H: Host> Cleaner<H> {
                 forwards: Rulers::read(host, root, "forward-ruler"),
                 closings: Closings::read(host, root),
                 quoted_lines: root.boolean("quoted-lines").unwrap_or(false),
+                forwards_only: root.boolean("forwards-only").unwrap_or(false),
             }
         })
     }
@@ -114,7 +117,7 @@ impl<H: Host> Cleaner<H> {
 
     /// Cuts quotes and whatever else the rules know by the text.
     pub fn cut_text(&self, cuts: &mut Cuts<'_, H>) {
-        if self.cut_forward(cuts) {
+        if self.cut_forward(cuts) || self.forwards_only {
             return;
         }
         if let Some(rules) = &self.rules {
