@@ -28,6 +28,8 @@ use tail::Closings;
 const RUNS_MAX: usize = 1_000;
 /// How many elements of a container rule are looked at.
 const ELEMENTS_MAX: u32 = 200;
+/// What HTML itself has for quotes (HTML section 4.4.4).
+const BLOCK_QUOTE: &str = "blockquote";
 /// The keys of a rule file.
 const KEYS: [&str; 10] = [
     "rule", "test", "attribution", "header-block", "original-ruler", "forward-ruler", "closing", "container", "quoted-lines", "forwards-only",
@@ -42,6 +44,7 @@ pub struct Cleaner<H: Host> {
     originals: Option<Rulers<H>>,
     forwards: Option<Rulers<H>>,
     closings: Option<Closings<H>>,
+    block_quote: Option<H::Selector>,
     quoted_lines: bool,
     /// Whether the tables of quotes only say where no forwarded message is looked for.
     forwards_only: bool,
@@ -61,6 +64,7 @@ pub struct Cuts<'a, H: Host> {
     lines: Lines<'a>,
     made: usize,
     verdict: Verdict,
+    block_quotes: Vec<Span>,
 }
 
 impl<H: Host> Cleaner<H> {
@@ -79,6 +83,7 @@ impl<H: Host> Cleaner<H> {
                 originals: Rulers::read(host, root, "original-ruler"),
                 forwards: Rulers::read(host, root, "forward-ruler"),
                 closings: Closings::read(host, root),
+                block_quote: host.selector(BLOCK_QUOTE).ok(),
                 quoted_lines: root.boolean("quoted-lines").unwrap_or(false),
                 forwards_only: root.boolean("forwards-only").unwrap_or(false),
             }
@@ -89,9 +94,10 @@ impl<H: Host> Cleaner<H> {
     /// Nothing further is to be done about a message that is forwarded as a whole.
     pub fn clean(&self, host: &H) -> Verdict {
         let text = host.text(&Field::Body).unwrap_or_default();
-        let mut cuts = Cuts { host, lines: Lines::of(&text), made: 0, verdict: Verdict::Next };
+        let mut cuts = Cuts { host, lines: Lines::of(&text), made: 0, verdict: Verdict::Next, block_quotes: Vec::new() };
         if host.kind_of_body() == BodyKind::Html {
             self.cut_elements(&mut cuts);
+            cuts.block_quotes = self.block_quote.as_ref().map_or_else(Vec::new, |quotes| host.elements(quotes, ELEMENTS_MAX));
         }
         if cuts.made == 0 {
             self.cut_text(&mut cuts);
@@ -241,6 +247,7 @@ impl<H: Host> Cuts<'_, H> {
         let follows = runs.first().is_some_and(|run| self.lines.visible(opener.end) == Some(run.start));
         if !follows {
             let at = self.lines.span(start..self.lines.len());
+            let at = Span { end: self.block_quote_end(opener.end).unwrap_or(at.end), ..at };
             return self.cut(at, kind, rule);
         }
         for (index, run) in runs.iter().take(RUNS_MAX).enumerate() {
@@ -249,6 +256,13 @@ impl<H: Host> Cuts<'_, H> {
             let at = self.lines.span(from..end);
             self.cut(at, kind, rule);
         }
+    }
+
+    /// The end of the HTML block quote that starts with the first visible line at or after `line`.
+    fn block_quote_end(&self, line: usize) -> Option<u32> {
+        let line = self.lines.visible(line)?;
+        let starts = |quote: &&Span| self.lines.visible(self.lines.at(offset(quote.start))) == Some(line);
+        self.block_quotes.iter().find(starts).map(|quote| quote.end)
     }
 
     /// Whether nothing but a signature (RFC 3676 section 4.3) or a mailing list's footer stands below a quote: nobody
