@@ -32,7 +32,16 @@ const ELEMENTS_MAX: u32 = 200;
 const BLOCK_QUOTE: &str = "blockquote";
 /// The keys of a rule file.
 const KEYS: [&str; 10] = [
-    "rule", "test", "attribution", "header-block", "original-ruler", "forward-ruler", "closing", "container", "quoted-lines", "forwards-only",
+    "rule",
+    "test",
+    "attribution",
+    "header-block",
+    "original-ruler",
+    "forward-ruler",
+    "closing",
+    "container",
+    "quoted-lines",
+    "forwards-only",
 ];
 
 /// A preprocessor's rules, ready to be used.
@@ -94,10 +103,12 @@ impl<H: Host> Cleaner<H> {
     /// Nothing further is to be done about a message that is forwarded as a whole.
     pub fn clean(&self, host: &H) -> Verdict {
         let text = host.text(&Field::Body).unwrap_or_default();
-        let mut cuts = Cuts { host, lines: Lines::of(&text), made: 0, verdict: Verdict::Next, block_quotes: Vec::new() };
+        let mut cuts =
+            Cuts { host, lines: Lines::of(&text), made: 0, verdict: Verdict::Next, block_quotes: Vec::new() };
         if host.kind_of_body() == BodyKind::Html {
             self.cut_elements(&mut cuts);
-            cuts.block_quotes = self.block_quote.as_ref().map_or_else(Vec::new, |quotes| host.elements(quotes, ELEMENTS_MAX));
+            cuts.block_quotes =
+                self.block_quote.as_ref().map_or_else(Vec::new, |quotes| host.elements(quotes, ELEMENTS_MAX));
         }
         if cuts.made == 0 {
             self.cut_text(&mut cuts);
@@ -146,7 +157,11 @@ impl<H: Host> Cleaner<H> {
             return cuts.cut(found, CutKind::Forward, &container.name);
         }
         let mut start = offset(found.start);
-        if let Some(line) = self.attributions.as_ref().and_then(|attributions| attributions.just_before(&cuts.lines, cuts.lines.at(start))) {
+        if let Some(line) = self
+            .attributions
+            .as_ref()
+            .and_then(|attributions| attributions.just_before(&cuts.lines, cuts.lines.at(start)))
+        {
             start = cuts.lines.get(line).map_or(start, |line| line.start);
         }
         let inner = container.inner.as_ref().map_or_else(Vec::new, |inner| cuts.host.elements(inner, ELEMENTS_MAX));
@@ -162,7 +177,9 @@ impl<H: Host> Cleaner<H> {
 
     /// Cuts a forwarded message, unless it was forwarded inside of a quote.
     fn cut_forward(&self, cuts: &mut Cuts<'_, H>) -> bool {
-        let Some(first) = self.forwards.as_ref().and_then(|forwards| forwards.find(cuts.host, &cuts.lines).first().copied()) else {
+        let Some(first) =
+            self.forwards.as_ref().and_then(|forwards| forwards.find(cuts.host, &cuts.lines).first().copied())
+        else {
             return false;
         };
         let quoted_above = cuts.lines.before(first).iter().any(|line| line.is_quoted());
@@ -179,7 +196,8 @@ impl<H: Host> Cleaner<H> {
     }
 
     fn quote_starts_before(&self, cuts: &Cuts<'_, H>, line: usize) -> bool {
-        let attributed = self.attributions.as_ref().and_then(|a| a.find(cuts.host, &cuts.lines).first().map(|a| a.lines.start));
+        let attributed =
+            self.attributions.as_ref().and_then(|a| a.find(cuts.host, &cuts.lines).first().map(|a| a.lines.start));
         let headed = self.header_blocks.as_ref().and_then(|blocks| blocks.find(cuts.host, &cuts.lines, 0));
         let ruled = self.originals.as_ref().and_then(|rulers| rulers.find(cuts.host, &cuts.lines).first().copied());
         [attributed, headed, ruled].into_iter().flatten().any(|start| start < line)
@@ -199,7 +217,8 @@ impl<H: Host> Cleaner<H> {
     /// Cuts from the first header block or ruler to the end.
     fn cut_headed(&self, cuts: &mut Cuts<'_, H>) {
         let unquoted = |line: &usize| cuts.lines.get(*line).is_some_and(|line| !line.is_quoted());
-        let ruled = self.originals.as_ref().and_then(|rulers| rulers.find(cuts.host, &cuts.lines).into_iter().find(unquoted));
+        let ruled =
+            self.originals.as_ref().and_then(|rulers| rulers.find(cuts.host, &cuts.lines).into_iter().find(unquoted));
         let headed = self.header_blocks.as_ref().and_then(|blocks| blocks.find(cuts.host, &cuts.lines, 0));
         let Some(start) = [ruled, headed].into_iter().flatten().min() else { return };
         let rule = if ruled == Some(start) { "original message ruler" } else { "header block" };
@@ -269,7 +288,10 @@ impl<H: Host> Cuts<'_, H> {
     /// signs twice, so it goes along.
     fn is_signed_off(&self, line: usize) -> bool {
         let is_delimiter = |text: &str| matches!(text, "--" | "__") || text.len() > 9 && text.chars().all(|c| c == '_');
-        let delimiter = self.lines.visible(line).filter(|at| self.lines.get(*at).is_some_and(|line| is_delimiter(line.text.trim())));
+        let delimiter = self
+            .lines
+            .visible(line)
+            .filter(|at| self.lines.get(*at).is_some_and(|line| is_delimiter(line.text.trim())));
         delimiter.is_some_and(|at| tail::is_tail(&self.lines, at + 1, tail::LINES_DEFAULT, tail::WIDTH_DEFAULT))
     }
 
