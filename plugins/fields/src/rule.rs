@@ -1,6 +1,6 @@
 //! The rules: one `[[field]]` each.
 
-use mailmill_sdk::settings::{Table, nearest};
+use mailmill_sdk::settings::{Json, Table, nearest};
 use mailmill_sdk::{Field, Host, Value, ValueType};
 
 /// The most fields.
@@ -168,8 +168,12 @@ fn expected(name: &str, known: &[&str]) -> String {
 fn default(table: &Table<'_>, kind: ValueType) -> Value {
     let text = match table.value("default") {
         None => return Value::None,
-        Some(serde_json::Value::String(text)) => text.clone(),
-        Some(value) => value.to_string(),
+        Some(Json::Text(text) | Json::Number(text)) => text.clone(),
+        Some(Json::Truth(truth)) => truth.to_string(),
+        Some(Json::Nothing | Json::List(_) | Json::Table(_)) => {
+            table.complain("default", "expected a text, a number, or true or false", None);
+            return Value::None;
+        }
     };
     fit(kind, &text).unwrap_or_else(|reason| {
         table.complain("default", reason, None);

@@ -8,6 +8,7 @@ pub mod cleaning;
 #[cfg(target_arch = "wasm32")]
 pub mod glue;
 mod host;
+mod json;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 pub mod settings;

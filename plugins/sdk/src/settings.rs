@@ -4,7 +4,7 @@
 //! wrong instead of failing at the first fault, so that the author of a rule file sees all faults at once.
 
 use crate::Diagnostic;
-use serde_json::{Map, Value};
+pub use crate::json::Json;
 use std::cell::RefCell;
 
 /// The most edits at which a known key is still suggested for an unknown one.
@@ -15,13 +15,13 @@ const SUGGESTION_EDITS_MAX: usize = 2;
 /// # Errors
 /// Everything that is wrong, at once.
 pub fn read<T>(rules: &str, build: impl FnOnce(&Table<'_>) -> T) -> Result<T, Vec<Diagnostic>> {
-    let value: Value = serde_json::from_str(if rules.is_empty() { "{}" } else { rules })
-        .map_err(|error| vec![diagnostic(format!("the rules are not JSON: {error}"), Vec::new(), None)])?;
-    let Value::Object(map) = &value else {
+    let value = Json::read(if rules.is_empty() { "{}" } else { rules })
+        .map_err(|fault| vec![diagnostic(format!("the rules are not JSON: {fault}"), Vec::new(), None)])?;
+    let Json::Table(entries) = &value else {
         return Err(vec![diagnostic("the rules must be a table".to_owned(), Vec::new(), None)]);
     };
     let report = Report::default();
-    let built = build(&Table { map, path: Vec::new(), report: &report });
+    let built = build(&Table { entries, path: Vec::new(), report: &report });
     let found = report.diagnostics.into_inner();
     if found.is_empty() { Ok(built) } else { Err(found) }
 }
@@ -33,7 +33,7 @@ struct Report {
 
 /// A table of the rules.
 pub struct Table<'a> {
-    map: &'a Map<String, Value>,
+    entries: &'a [(String, Json)],
     path: Vec<String>,
     report: &'a Report,
 }
@@ -47,13 +47,13 @@ impl<'a> Table<'a> {
 
     /// The keys of the table, in the order of the file.
     pub fn keys(&self) -> impl Iterator<Item = &'a str> {
-        self.map.keys().map(String::as_str)
+        self.entries.iter().map(|(key, _)| key.as_str())
     }
 
     /// The value at `key`, whatever it is.
     #[must_use]
-    pub fn value(&self, key: &str) -> Option<&'a Value> {
-        self.map.get(key)
+    pub fn value(&self, key: &str) -> Option<&'a Json> {
+        self.entries.iter().find(|(other, _)| other == key).map(|(_, value)| value)
     }
 
     /// Notes that something is wrong with the table itself.
@@ -87,13 +87,13 @@ impl<'a> Table<'a> {
     /// The text at `key`.
     #[must_use]
     pub fn text(&self, key: &str) -> Option<&'a str> {
-        self.typed(key, "a text", Value::as_str)
+        self.typed(key, "a text", as_text)
     }
 
     /// The text at `key`, which must be there.
     #[must_use]
     pub fn required_text(&self, key: &str) -> Option<&'a str> {
-        if !self.map.contains_key(key) {
+        if self.value(key).is_none() {
             self.push(format!("the key \"{key}\" is missing"), self.path.clone(), None);
         }
         self.text(key)
@@ -102,23 +102,25 @@ impl<'a> Table<'a> {
     /// The truth value at `key`.
     #[must_use]
     pub fn boolean(&self, key: &str) -> Option<bool> {
-        self.typed(key, "true or false", Value::as_bool)
+        self.typed(key, "true or false", |value| if let Json::Truth(truth) = value { Some(*truth) } else { None })
     }
 
     /// The count at `key`.
     #[must_use]
     pub fn count(&self, key: &str) -> Option<usize> {
-        self.typed(key, "a whole number, not negative", |value| value.as_u64().and_then(|n| usize::try_from(n).ok()))
+        self.typed(key, "a whole number, not negative", |value| {
+            if let Json::Number(number) = value { number.parse().ok() } else { None }
+        })
     }
 
     /// The texts at `key`; empty if there are none.
     #[must_use]
     pub fn texts(&self, key: &str) -> Vec<&'a str> {
-        let items = self.typed(key, "a list of texts", Value::as_array).map_or(&[][..], Vec::as_slice);
-        let check = |(index, item): (usize, &'a Value)| {
-            let text = item.as_str();
+        let items = self.typed(key, "a list of texts", as_list).unwrap_or_default();
+        let check = |(index, item): (usize, &'a Json)| {
+            let text = as_text(item);
             if text.is_none() {
-                self.complain_at(key, index, format!("expected a text, found {}", kind(item)), None);
+                self.complain_at(key, index, format!("expected a text, found {}", item.kind()), None);
             }
             text
         };
@@ -128,31 +130,31 @@ impl<'a> Table<'a> {
     /// The table at `key`.
     #[must_use]
     pub fn table(&self, key: &str) -> Option<Table<'a>> {
-        let map = self.typed(key, "a table", Value::as_object)?;
-        Some(Table { map, path: self.path_of(key), report: self.report })
+        let entries = self.typed(key, "a table", as_table)?;
+        Some(Table { entries, path: self.path_of(key), report: self.report })
     }
 
     /// The tables in the list at `key`; empty if there are none.
     #[must_use]
     pub fn tables(&self, key: &str) -> Vec<Table<'a>> {
-        let items = self.typed(key, "a list of tables", Value::as_array).map_or(&[][..], Vec::as_slice);
-        let check = |(index, item): (usize, &'a Value)| {
-            let Some(map) = item.as_object() else {
-                self.complain_at(key, index, format!("expected a table, found {}", kind(item)), None);
+        let items = self.typed(key, "a list of tables", as_list).unwrap_or_default();
+        let check = |(index, item): (usize, &'a Json)| {
+            let Some(entries) = as_table(item) else {
+                self.complain_at(key, index, format!("expected a table, found {}", item.kind()), None);
                 return None;
             };
             let mut path = self.path_of(key);
             path.push(index.to_string());
-            Some(Table { map, path, report: self.report })
+            Some(Table { entries, path, report: self.report })
         };
         items.iter().enumerate().filter_map(check).collect()
     }
 
-    fn typed<T>(&self, key: &str, expected: &str, read: impl FnOnce(&'a Value) -> Option<T>) -> Option<T> {
-        let value = self.map.get(key)?;
+    fn typed<T>(&self, key: &str, expected: &str, read: impl FnOnce(&'a Json) -> Option<T>) -> Option<T> {
+        let value = self.value(key)?;
         let found = read(value);
         if found.is_none() {
-            self.complain(key, format!("expected {expected}, found {}", kind(value)), None);
+            self.complain(key, format!("expected {expected}, found {}", value.kind()), None);
         }
         found
     }
@@ -172,15 +174,16 @@ fn diagnostic(reason: String, path: Vec<String>, offset: Option<u32>) -> Diagnos
     Diagnostic { reason, path, offset }
 }
 
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "nothing",
-        Value::Bool(_) => "a truth value",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "a table",
-    }
+fn as_text(value: &Json) -> Option<&str> {
+    if let Json::Text(text) = value { Some(text) } else { None }
+}
+
+fn as_list(value: &Json) -> Option<&[Json]> {
+    if let Json::List(items) = value { Some(items) } else { None }
+}
+
+fn as_table(value: &Json) -> Option<&[(String, Json)]> {
+    if let Json::Table(entries) = value { Some(entries) } else { None }
 }
 
 /// The known name that `name` was probably meant to be.

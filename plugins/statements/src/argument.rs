@@ -2,9 +2,8 @@
 
 use crate::name::Name;
 use crate::template::Template;
-use mailmill_sdk::settings::Table;
+use mailmill_sdk::settings::{Json, Table};
 use mailmill_sdk::{Argument as Row, Declaration, Entry, Host, Value, ValueType, Verb};
-use serde_json::Value as Json;
 
 /// An argument, checked against the table of verbs.
 #[derive(Debug)]
@@ -55,10 +54,10 @@ fn source(table: &Table<'_>, row: &Row, json: &Json, fields: &[Declaration]) -> 
         None
     };
     let text = match (json, row.kind) {
-        (Json::String(text), _) => text,
-        (Json::Bool(truth), ValueType::Boolean) => return Some(Source::Constant(Value::Boolean(*truth))),
+        (Json::Text(text), _) => text,
+        (Json::Truth(truth), ValueType::Boolean) => return Some(Source::Constant(Value::Boolean(*truth))),
         (Json::Number(number), ValueType::Integer | ValueType::Decimal) => {
-            return row.kind.read(&number.to_string()).map(Source::Constant).or_else(refuse);
+            return row.kind.read(number).map(Source::Constant).or_else(refuse);
         }
         _ => return refuse(),
     };
