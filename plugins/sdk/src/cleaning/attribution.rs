@@ -5,7 +5,7 @@
 //! with the templates. That takes linear time, and tells an attribution from prose in which the same words occur.
 
 use super::evidence::Evidence;
-use super::lines::{Lines, is_space, offset};
+use super::lines::{Lines, is_space, lower, offset, spaced};
 use super::pattern;
 use crate::settings::Table;
 use crate::{Field, Host};
@@ -56,18 +56,17 @@ impl<H: Host> Attributions<H> {
         for language in table.keys() {
             for (index, source) in table.texts(language).into_iter().enumerate() {
                 match Template::parse(source) {
-                    Some(template) => templates.push(template),
+                    Some(template) => {
+                        // The most specific first: `… user … wrote:` before `… wrote:`.
+                        let at = templates.partition_point(|other: &Template| other.words() >= template.words());
+                        templates.insert(at, template);
+                    }
                     None => table.complain_at(language, index, "the template has no words besides `…`", None),
                 }
             }
         }
-        // The most specific first: `… user … wrote:` before `… wrote:`.
-        templates.sort_by_key(|template| std::cmp::Reverse(template.words()));
-        let mut words: Vec<&str> = templates.iter().map(Template::characteristic).collect();
-        words.sort_unstable();
-        words.dedup();
-        let source =
-            format!("(?i)(?:{})", words.iter().map(|word| pattern::phrase(word)).collect::<Vec<_>>().join("|"));
+        let words: Vec<&str> = templates.iter().map(Template::characteristic).collect();
+        let source = format!("(?i)(?:{})", pattern::any(&words));
         match host.pattern(&source) {
             Ok(hits) => Some(Self { hits, templates }),
             Err(error) => {
@@ -187,23 +186,18 @@ impl Window {
         if pieces.clone().map(|line| line.text.len()).sum::<usize>() > BYTES_MAX {
             return None;
         }
-        let joined: Vec<&str> =
-            pieces.flat_map(|line| line.text.split(is_space)).filter(|word| !word.is_empty()).collect();
-        let joined = joined.join(" ");
+        let joined = spaced(pieces.flat_map(|line| line.text.split(is_space)));
         let frame = |c: char| matches!(c, '-' | '\u{2010}'..='\u{2015}' | '*' | '_' | '|' | '=') || is_space(c);
         let text = joined.trim_start_matches(frame);
         let bare = text.trim_end_matches(frame);
         let dashed = text.len() - bare.len() >= 2;
-        Some(Self { lines: range, text: bare.to_owned(), lower: bare.to_lowercase(), dashed })
+        Some(Self { lines: range, text: bare.to_owned(), lower: lower(bare), dashed })
     }
 }
 
 impl Template {
     fn parse(source: &str) -> Option<Self> {
-        let mut pieces: Vec<String> = source
-            .split('…')
-            .map(|piece| piece.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase())
-            .collect();
+        let mut pieces: Vec<String> = source.split('…').map(|piece| lower(&spaced(piece.split_whitespace()))).collect();
         let last = pieces.last_mut()?;
         let bare = last.trim_end_matches([':', '：', ' ']).to_owned();
         let colon = bare.len() != last.len();
@@ -241,9 +235,8 @@ impl Template {
             return false;
         };
         for (index, piece) in others.iter().enumerate() {
-            let found =
-                if index == 0 { rest.starts_with(piece.as_str()).then_some(0) } else { rest.find(piece.as_str()) };
-            let Some(after) = found.and_then(|at| rest.get(at + piece.len()..)) else { return false };
+            let after = if index == 0 { rest.strip_prefix(piece.as_str()) } else { behind(rest, piece) };
+            let Some(after) = after else { return false };
             if !is_parted(after.chars().next(), piece) {
                 return false;
             }
@@ -268,6 +261,11 @@ impl Template {
             (false, true) => evidence.score() > 1 || evidence.score() == 1 && alone,
         }
     }
+}
+
+/// What stands behind the first `piece` in a text. `str::find` is faster in long texts, but large, and this one is short.
+fn behind<'a>(text: &'a str, piece: &str) -> Option<&'a str> {
+    (0..=text.len()).find_map(|at| text.get(at..)?.strip_prefix(piece))
 }
 
 /// Whether no word goes on beyond `piece`, given the character beside it. Scripts without spaces have no such limit.

@@ -4,11 +4,10 @@
 //! language (or of English: some clients translate only a part) in lines that follow each other make a block.
 
 use super::evidence::Evidence;
-use super::lines::{Lines, is_space, offset};
+use super::lines::{Lines, is_space, offset, spaced};
 use super::pattern;
 use crate::settings::Table;
 use crate::{Field, Host};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// How many labelled lines are looked at.
 const LABELS_MAX: u32 = 2_000;
@@ -33,7 +32,13 @@ enum Role {
 /// The header blocks of a rule file.
 pub(super) struct HeaderBlocks<H: Host> {
     label: H::Pattern,
-    roles: BTreeMap<String, Vec<(String, Role)>>,
+    labels: Vec<Label>,
+}
+
+/// A label, and what it stands for in which language. Labels are kept sorted.
+struct Label {
+    text: String,
+    roles: Vec<(String, Role)>,
 }
 
 /// A labelled line.
@@ -47,20 +52,24 @@ impl<H: Host> HeaderBlocks<H> {
     /// Reads the tables `header-block.LANGUAGE`: lists of labels by role.
     pub(super) fn read(host: &H, root: &Table<'_>) -> Option<Self> {
         let table = root.table("header-block")?;
-        let mut roles: BTreeMap<String, Vec<(String, Role)>> = BTreeMap::new();
+        let mut labels: Vec<Label> = Vec::new();
         for language in table.keys() {
-            let Some(labels) = table.table(language) else { continue };
-            labels.allow(&ROLES.map(|(name, _)| name));
+            let Some(roles) = table.table(language) else { continue };
+            roles.allow(&ROLES.map(|(name, _)| name));
             for (name, role) in ROLES {
-                for label in labels.texts(name) {
-                    roles.entry(key(label)).or_default().push((language.to_owned(), role));
+                for text in roles.texts(name).into_iter().map(key) {
+                    let at = place(&labels, &text).unwrap_or_else(|at| {
+                        labels.insert(at, Label { text, roles: Vec::new() });
+                        at
+                    });
+                    labels.get_mut(at)?.roles.push((language.to_owned(), role));
                 }
             }
         }
-        let labels: Vec<&str> = roles.keys().map(String::as_str).collect();
-        let source = format!(r"(?m)^[ \t\x{{a0}}*_|]*(?:{})[ \t\x{{a0}}*]*[:：]", pattern::any(&labels));
+        let texts: Vec<&str> = labels.iter().map(|label| label.text.as_str()).collect();
+        let source = format!(r"(?m)^[ \t\x{{a0}}*_|]*(?:{})[ \t\x{{a0}}*]*[:：]", pattern::any(&texts));
         match host.pattern(&source) {
-            Ok(label) => Some(Self { label, roles }),
+            Ok(label) => Some(Self { label, labels }),
             Err(error) => {
                 root.complain("header-block", error.reason, None);
                 None
@@ -85,16 +94,21 @@ impl<H: Host> HeaderBlocks<H> {
         let line = lines.get(index)?;
         Some(Labelled {
             line: index,
-            roles: self.roles.get(&label)?,
+            roles: &self.labels.get(place(&self.labels, &label).ok()?)?.roles,
             value: lines.text.get(end..line.end()).unwrap_or_default(),
         })
     }
 }
 
+/// Where the label is, or where it belongs.
+fn place(labels: &[Label], text: &str) -> Result<usize, usize> {
+    labels.binary_search_by(|label| label.text.as_str().cmp(text))
+}
+
 /// The label without what stands around it.
 fn key(label: &str) -> String {
     let frame = |c: char| matches!(c, '*' | '_' | '|' | ':' | '：') || is_space(c);
-    label.trim_matches(frame).split_whitespace().collect::<Vec<_>>().join(" ")
+    spaced(label.trim_matches(frame).split_whitespace())
 }
 
 /// The first block among labelled lines that follow each other.
@@ -109,12 +123,13 @@ fn first_block(labelled: &[Labelled<'_>]) -> Option<usize> {
 fn is_block(block: &[&Labelled<'_>]) -> bool {
     let Some(first) = block.first() else { return false };
     first.roles.iter().any(|(language, _)| {
-        let mut seen = BTreeSet::new();
+        let mut seen = Vec::new();
         let mut evidence = (false, false);
         for labelled in block {
             let role =
                 labelled.roles.iter().find(|(other, _)| other == language || other == COMMON).map(|(_, role)| *role);
-            let Some(role) = role.filter(|role| seen.insert(*role)) else { break };
+            let Some(role) = role.filter(|role| !seen.contains(role)) else { break };
+            seen.push(role);
             let found = Evidence::of(labelled.value);
             evidence.0 |= matches!(role, Role::From | Role::To) && found.address;
             evidence.1 |= role == Role::Date && found.digits && (found.date || found.time);

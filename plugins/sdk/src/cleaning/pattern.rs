@@ -1,5 +1,7 @@
 //! Patterns made of words.
 
+use std::cmp::Reverse;
+
 /// A pattern for exactly these words: white space of any kind and length between them, and either apostrophe.
 pub(super) fn phrase(words: &str) -> String {
     let escaped = words.split_whitespace().map(escaped).collect::<Vec<_>>();
@@ -8,10 +10,18 @@ pub(super) fn phrase(words: &str) -> String {
 
 /// The phrases as alternatives, longest first, so that the longest wins.
 pub(super) fn any(phrases: &[&str]) -> String {
-    let mut phrases = phrases.to_vec();
-    phrases.sort_unstable_by_key(|phrase| (std::cmp::Reverse(phrase.len()), *phrase));
-    phrases.dedup();
-    phrases.into_iter().map(phrase).collect::<Vec<_>>().join("|")
+    let mut ranked: Vec<&str> = Vec::new();
+    for phrase in phrases {
+        if let Err(at) = ranked.binary_search_by(|other| rank(other).cmp(&rank(phrase))) {
+            ranked.insert(at, phrase);
+        }
+    }
+    ranked.into_iter().map(phrase).collect::<Vec<_>>().join("|")
+}
+
+/// Longer phrases first, those of one length in alphabetical order.
+fn rank(phrase: &str) -> (Reverse<usize>, &str) {
+    (Reverse(phrase.len()), phrase)
 }
 
 fn escaped(word: &str) -> String {
