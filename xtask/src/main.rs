@@ -1,2 +1,33 @@
-//! Placeholder.
-fn main() {}
+//! The project's automation: `cargo xtask <verb>`. One module per verb.
+
+mod ci;
+mod command;
+mod demo;
+mod test;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's automation", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Sets up what the tests need and runs all of them
+    Test,
+    /// Runs the daemon on a folder of sample mail, in target/demo
+    Demo(demo::Args),
+    /// Checks format, lints, dependencies and documentation, then runs all tests: what must pass before a push
+    Ci,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().verb {
+        Verb::Test => test::run(),
+        Verb::Demo(args) => demo::run(&args),
+        Verb::Ci => ci::run(),
+    }
+}
