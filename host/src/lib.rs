@@ -4,9 +4,16 @@
 //! what becomes of it, exactly once. `docs/architecture.md` describes the nine hops and the layers.
 
 pub mod action;
+pub mod class;
+pub mod config;
+pub mod diagnostic;
 pub mod field;
 pub mod mailbox;
 pub mod message;
 pub mod plugin;
+pub mod rules;
+pub mod schedule;
+pub mod secret;
+pub mod store;
 pub mod thread;
 pub mod ticket;

@@ -178,7 +178,7 @@ impl Installation {
 
 /// Nothing of the machine or of the terminal may show in what the program prints.
 fn plain(command: &mut Command) {
-    command.env_remove("RUST_LOG").env("NO_COLOR", "1").env("COLUMNS", "100").env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
+    command.env_remove("MAILMILL_LOG").env_remove("MAILMILL_CONFIG").env("NO_COLOR", "1").env("COLUMNS", "100").env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
 }
 
 impl Run {

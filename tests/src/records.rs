@@ -4,6 +4,9 @@ use crate::installation::Installation;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+/// More sessions than any test has.
+const SESSIONS_MAX: &str = "1000";
+
 /// A ticket of `ticket list --json`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket {
@@ -26,10 +29,12 @@ pub struct Receipt {
     pub uid: String,
     /// The revision of the rules that it ran on.
     pub revision: String,
-    /// `accepted`, `rejected` or `ignored`.
+    /// `accepted`, `rejected`, `ignored` or `quarantined`.
     pub outcome: String,
-    /// The numbers of the tickets it created or changed.
-    pub tickets: Vec<String>,
+    /// The numbers of the tickets it created.
+    pub created: Vec<String>,
+    /// The numbers of the tickets it updated.
+    pub updated: Vec<String>,
 }
 
 /// A message in quarantine.
@@ -41,13 +46,15 @@ pub struct Quarantined {
     pub cause: String,
 }
 
-/// A plugin of `plugin list --json`.
+/// A file of the plugin folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plugin {
-    /// Its name: the file's name without `.wasm`.
-    pub name: String,
-    /// The world it implements, such as `preprocessor`; empty for a file that is no plugin.
-    pub world: String,
+    /// Its name.
+    pub file: String,
+    /// The world it implements, such as `preprocessor`; none for a file that is no plugin.
+    pub world: Option<String>,
+    /// What is wrong with it.
+    pub fault: Option<String>,
 }
 
 /// All tickets, in the order of their numbers.
@@ -77,16 +84,14 @@ pub fn comments(installation: &Installation, number: &str) -> Result<Vec<String>
 /// When the program fails or a field is missing.
 pub fn receipts(installation: &Installation) -> Result<Vec<Receipt>> {
     let mut ids = Vec::new();
-    for session in list(installation, &["log", "--json"])? {
+    for session in list(installation, &["log", "--json", "--limit", SESSIONS_MAX])? {
         ids.push(session.get("id").and_then(Value::as_u64).context("a session without id")?);
     }
     ids.sort_unstable();
     let mut receipts = Vec::new();
     for id in ids {
-        let session = json(installation, &["log", &id.to_string(), "--json"])?;
-        let list = session.get("receipts").and_then(Value::as_array).context("a session without receipts")?;
-        for value in list {
-            receipts.push(receipt(value)?);
+        for value in list(installation, &["log", &id.to_string(), "--json"])? {
+            receipts.push(receipt(&value)?);
         }
     }
     Ok(receipts)
@@ -107,7 +112,9 @@ pub fn quarantine(installation: &Installation) -> Result<Vec<Quarantined>> {
 /// When the program fails or a field is missing.
 pub fn plugins(installation: &Installation) -> Result<Vec<Plugin>> {
     let entries = list(installation, &["plugin", "list", "--json"])?;
-    entries.iter().map(|value| Ok(Plugin { name: text(value, "name")?, world: text(value, "world")? })).collect()
+    entries.iter().map(|value| {
+        Ok(Plugin { file: text(value, "file")?, world: text(value, "world").ok(), fault: text(value, "fault").ok() })
+    }).collect()
 }
 
 fn ticket(value: &Value) -> Result<Ticket> {
@@ -117,17 +124,18 @@ fn ticket(value: &Value) -> Result<Ticket> {
         class: text(value, "class")?,
         status: text(value, "status")?,
         subject: text(value, "subject")?,
-        requester: text(requester, "address")?,
+        requester: text(requester, "email")?,
     })
 }
 
 fn receipt(value: &Value) -> Result<Receipt> {
-    let tickets = value.get("tickets").and_then(Value::as_array).context("a receipt without tickets")?;
+    let key = value.get("key").context("a receipt without key")?;
     Ok(Receipt {
-        uid: text(value, "uid")?,
+        uid: text(key, "uid")?,
         revision: text(value, "revision")?,
         outcome: text(value, "outcome")?,
-        tickets: tickets.iter().filter_map(|ticket| ticket.as_str().map(String::from)).collect(),
+        created: texts(value, "created")?,
+        updated: texts(value, "updated")?,
     })
 }
 
@@ -150,4 +158,10 @@ fn text(value: &Value, name: &str) -> Result<String> {
         Some(Value::Number(number)) => Ok(number.to_string()),
         _ => anyhow::bail!("no text \"{name}\" in {value}"),
     }
+}
+
+/// A list of texts.
+fn texts(value: &Value, name: &str) -> Result<Vec<String>> {
+    let list = value.get(name).and_then(Value::as_array).with_context(|| format!("no list \"{name}\" in {value}"))?;
+    Ok(list.iter().filter_map(|entry| entry.as_str().map(String::from)).collect())
 }

@@ -1,5 +1,6 @@
 //! Running other programs, and where things lie.
 
+use crate::plugins;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,14 +12,13 @@ pub(crate) fn root() -> Result<PathBuf> {
 }
 
 /// Cargo's target directory.
-pub(crate) fn target_dir() -> Result<PathBuf> {
-    let root = root()?;
-    Ok(std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir)))
+pub(crate) fn target_dir(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
 }
 
 /// The daemon's binary, built by [`build`].
 pub(crate) fn mailmill() -> Result<PathBuf> {
-    Ok(target_dir()?.join("debug").join("mailmill"))
+    Ok(target_dir(&root()?).join("debug").join("mailmill"))
 }
 
 /// Cargo, in the repository's root.
@@ -30,7 +30,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> Result<Command> {
 
 /// Builds all plugins and the daemon.
 pub(crate) fn build() -> Result<()> {
-    run(Command::new(std::env::current_exe()?).arg("plugins"))?;
+    plugins::run(&plugins::Args { way: plugins::Way::Auto })?;
     run(&mut cargo(&["build", "--package", "mailmill"])?)
 }
 

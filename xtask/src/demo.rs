@@ -27,10 +27,10 @@ jobs = "jobs"
 path = "mailmill.db"
 "#;
 
-const JOB: &str = r#"# Every message dropped into the folder is handled at once.
+const JOB: &str = r#"# Every message dropped into the folder is handled at once. Paths are relative to this file.
 [source]
 type = "folder"
-path = "mail"
+path = "../mail"
 
 [schedule]
 every = "5s"
@@ -45,7 +45,7 @@ apply_to = "all"
 /// Builds, sets the folder up, runs one session, shows what became of the mail, and goes on watching.
 pub(crate) fn run(args: &Args) -> Result<()> {
     build()?;
-    let demo = Demo { folder: target_dir()?.join("demo") };
+    let demo = Demo { folder: target_dir(&root()?).join("demo") };
     demo.set_up(args.fresh)?;
     command::run(demo.mailmill()?.args(["run", "--once"]))?;
     demo.show()?;
@@ -70,7 +70,7 @@ impl Demo {
         }
         let root = root()?;
         fill(&root.join("rules"), &self.folder.join("rules"), Existing::Keep)?;
-        fill(&target_dir()?.join("plugins"), &self.folder.join("plugins"), Existing::Replace)?;
+        fill(&target_dir(&root).join("plugins"), &self.folder.join("plugins"), Existing::Replace)?;
         fill(&root.join("xtask").join("samples"), &self.folder.join("mail"), Existing::Keep)?;
         fs::create_dir_all(self.folder.join("jobs"))?;
         write_missing(&self.folder.join("mailmill.toml"), SETTINGS)?;

@@ -3,6 +3,7 @@
 mod ci;
 mod command;
 mod demo;
+mod plugins;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -16,6 +17,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Builds every plugin from source to a WebAssembly component, in target/plugins
+    Plugins(plugins::Args),
     /// Sets up what the tests need and runs all of them
     Test,
     /// Runs the daemon on a folder of sample mail, in target/demo
@@ -26,6 +29,7 @@ enum Verb {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().verb {
+        Verb::Plugins(args) => plugins::run(&args),
         Verb::Test => test::run(),
         Verb::Demo(args) => demo::run(&args),
         Verb::Ci => ci::run(),

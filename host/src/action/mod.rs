@@ -1,7 +1,21 @@
 //! Actions: what rules ask for, what is allowed of it, and what it changes.
 //!
-//! Plugins return [`Action`]s: a verb with named arguments. [`plan`] checks them against the table of verbs and makes
-//! a [`Plan`] of them, which the store carries out in the transaction that writes the receipt.
+//! Plugins return [`Action`]s: a verb with named arguments. [`plan()`] checks them against the table of [`verbs`] and
+//! makes a [`Plan`] of them, which the store carries out in the transaction that writes the receipt.
+//!
+//! A verb is one file of this directory, with its row of the table and its `plan`, and one line in [`verbs`].
+
+mod comment;
+mod create_ticket;
+mod ignore;
+mod plan;
+mod reject;
+mod set_field;
+mod set_status;
+mod verb;
+
+pub use plan::{ACTIONS_MAX, Error, Facts, plan};
+pub use verb::{Argument, Fault, Verb, verbs};
 
 use crate::field::Entry;
 use crate::message::Address;

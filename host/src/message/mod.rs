@@ -1,7 +1,12 @@
 //! Messages: what was received, decoded, and the document that rules work on.
 
 pub mod address;
+mod attachment;
+mod body;
+mod client;
 pub mod document;
+mod header;
+mod origin;
 mod parse;
 
 pub use address::{Address, MessageId};
@@ -121,6 +126,6 @@ impl Message {
     /// The first header field of that name, any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value.as_str())
+        header::value(&self.headers, name)
     }
 }

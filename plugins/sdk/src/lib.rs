@@ -4,9 +4,14 @@
 //! functions are imports) and natively (in tests and benches). The types mirror `wit/rules.wit`, which documents
 //! them in full.
 
-mod host;
+pub mod cleaning;
 #[cfg(target_arch = "wasm32")]
 pub mod glue;
+mod host;
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
 pub mod settings;
+mod value;
 
 pub use host::*;
+pub use value::literal_pattern;

@@ -9,8 +9,10 @@ mod render;
 mod select;
 mod view;
 
-pub use html::Html;
-pub use select::{Selector, SelectorError};
+pub use html::{ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, Html};
+pub(crate) use render::escape;
+pub use render::{SANITISED_BYTES_MAX, SANITISED_DEPTH_MAX};
+pub use select::{ELEMENT_WORK_MAX, Selector, SelectorError, WORK_MAX};
 pub use view::View;
 
 use serde::{Deserialize, Serialize};
@@ -232,7 +234,7 @@ impl Document {
     /// requests to other hosts. Plain bodies are rendered as preformatted text.
     #[must_use]
     pub fn html_view(&self, cuts: &[Cut], kinds: CutKinds) -> String {
-        render::html(self.html.as_deref(), &self.view(cuts, kinds))
+        render::html(self.html.as_deref(), &self.text, &self.view(cuts, kinds))
     }
 }
 

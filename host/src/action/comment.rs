@@ -1,0 +1,31 @@
+//! `comment`: the message is added to a ticket.
+
+use super::verb::{Argument, Arguments, Fault, Step, Verb};
+use super::{Change, Facts};
+use crate::field::ValueType::Text;
+use crate::ticket::Visibility;
+
+/// What a comment says when its message has no text, only attachments for instance.
+const NO_TEXT: &str = "(no text)";
+
+pub(super) const VERB: Verb = Verb {
+    name: "comment",
+    summary: "adds a comment to a ticket",
+    arguments: &[
+        Argument::optional("text", Text, "what it says; else the message's body"),
+        Argument::optional("visibility", Text, "who can read it: `public` (the default) or `internal`"),
+        Argument::TICKET,
+    ],
+    plan,
+};
+
+fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
+    let names = [Visibility::Public, Visibility::Internal].into_iter().map(Visibility::name);
+    let text = arguments.prose("text")?.unwrap_or_else(|| facts.body.to_owned());
+    Ok(Step::Change(Change::AddComment {
+        ticket: arguments.ticket(facts)?,
+        author: facts.sender.cloned().unwrap_or_default(),
+        text: if text.trim().is_empty() { NO_TEXT.to_owned() } else { text.trim().to_owned() },
+        visibility: arguments.choice("visibility", Visibility::parse, names)?.unwrap_or(Visibility::Public),
+    }))
+}

@@ -1,0 +1,58 @@
+//! `set-field`: a field of a ticket gets a value.
+
+use super::Facts;
+use super::verb::{Argument, Arguments, Fault, LINE_CHARS_MAX, Step, Verb, excerpt, listed, too_long};
+use crate::field::{Entry, Value, ValueType};
+
+/// The longest name of a field, in characters.
+const NAME_CHARS_MAX: usize = 64;
+/// The arguments that carry the value: one for each type.
+const VALUES: [&str; 5] = ["text", "integer", "decimal", "boolean", "date-time"];
+
+pub(super) const VERB: Verb = Verb {
+    name: "set-field",
+    summary: "sets a field of the ticket that an earlier action creates, or else of the one that the message follows up",
+    arguments: &[
+        Argument::required("field", ValueType::Text, "the field's name: lower-case letters, digits and `-`"),
+        Argument::optional(
+            "text",
+            ValueType::Text,
+            "its value, if it is a text; without any value the field is cleared",
+        ),
+        Argument::optional("integer", ValueType::Integer, "its value, if it is a whole number"),
+        Argument::optional("decimal", ValueType::Decimal, "its value, if it is a decimal number"),
+        Argument::optional("boolean", ValueType::Boolean, "its value, if it is true or false"),
+        Argument::optional("date-time", ValueType::DateTime, "its value, if it is a point in time"),
+        Argument::TICKET,
+    ],
+    plan,
+};
+
+fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
+    let field = Entry { name: name(arguments)?, value: value(arguments)? };
+    Ok(Step::SetField { ticket: arguments.named_ticket(facts)?, field })
+}
+
+fn name(arguments: &Arguments<'_>) -> Result<String, Fault> {
+    let name = arguments.text("field").unwrap_or_default().trim();
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if name.len() > NAME_CHARS_MAX || !name.bytes().all(allowed) {
+        let expected = "name of a field (lower-case letters, digits and `-`, at most 64)";
+        return Err(Fault::Malformed { argument: "field", found: excerpt(name), expected });
+    }
+    Ok(name.to_owned())
+}
+
+fn value(arguments: &Arguments<'_>) -> Result<Value, Fault> {
+    let given: Vec<&str> = VALUES.into_iter().filter(|name| arguments.value(name).is_some()).collect();
+    if given.len() > 1 {
+        return Err(Fault::ManyValues { arguments: listed(given.into_iter()) });
+    }
+    let value = given.first().and_then(|name| arguments.value(name)).cloned().unwrap_or_default();
+    match &value {
+        Value::Text(text) if text.chars().count() > LINE_CHARS_MAX => {
+            Err(too_long("text", text.chars().count(), "characters", LINE_CHARS_MAX))
+        }
+        _ => Ok(value),
+    }
+}

@@ -1,0 +1,204 @@
+use super::*;
+use crate::field::{Decimal, Value};
+use crate::ticket::{Status, TicketClass, TicketNumber, TicketSummary, Visibility};
+
+fn action(verb: &str, arguments: &[(&str, &str)]) -> Action {
+    let entry =
+        |(name, text): &(&str, &str)| Entry { name: (*name).to_owned(), value: Value::Text((*text).to_owned()) };
+    Action { verb: verb.to_owned(), arguments: arguments.iter().map(entry).collect(), statement: "s".to_owned() }
+}
+
+fn follow_up() -> Conversation {
+    let number = TicketNumber::new(7);
+    Conversation::Active(TicketSummary { number, class: TicketClass::Incident, status: Status::Open })
+}
+
+fn run(actions: &[Action], conversation: &Conversation) -> Result<Plan, String> {
+    let sender = Address { name: "Ann".to_owned(), email: "ann@example.org".to_owned() };
+    let facts = Facts { sender: Some(&sender), subject: " Help ", body: "It broke.\n", conversation };
+    plan(actions, &facts).map_err(|error| error.to_string())
+}
+
+/// What the actions of a follow-up of T00007 are refused with.
+fn refused(actions: &[Action], expect: &str) {
+    assert_eq!(run(actions, &follow_up()).expect_err("is refused"), expect);
+}
+
+fn accepted(actions: &[Action], conversation: &Conversation, expect: &[Change]) {
+    let expect = Plan { outcome: Outcome::Accepted, changes: expect.to_vec() };
+    assert_eq!(run(actions, conversation), Ok(expect));
+}
+
+fn ticket(subject: &str, description: &str, requester: (&str, &str), fields: Vec<Entry>) -> Change {
+    Change::CreateTicket {
+        class: TicketClass::Incident,
+        subject: subject.to_owned(),
+        description: description.to_owned(),
+        requester: Address { name: requester.0.to_owned(), email: requester.1.to_owned() },
+        fields,
+    }
+}
+
+#[test]
+fn a_ticket_takes_what_is_not_said_from_the_message() {
+    let create = |arguments: &[(&str, &str)], expect: Change| {
+        let arguments = [&[("class", "incident")], arguments].concat();
+        accepted(&[action("create-ticket", &arguments)], &Conversation::New, &[expect]);
+    };
+    let ann = ("Ann", "ann@example.org");
+    create(&[], ticket("Help", "It broke.", ann, Vec::new()));
+    create(&[("subject", " a\n b "), ("description", "c")], ticket("a b", "c", ann, Vec::new()));
+    create(&[("subject", " "), ("requester", "")], ticket("Help", "It broke.", ann, Vec::new()));
+    create(&[("requester", "\"Bo\" <bo@b.example>")], ticket("Help", "It broke.", ("Bo", "bo@b.example"), Vec::new()));
+    create(&[("requester", "bo@b.example")], ticket("Help", "It broke.", ("", "bo@b.example"), Vec::new()));
+}
+
+#[test]
+fn a_message_without_anything_makes_a_ticket_too() {
+    let facts = Facts { sender: None, subject: "", body: "", conversation: &Conversation::New };
+    let made = plan(&[action("create-ticket", &[("class", "incident")])], &facts).expect("is planned");
+    assert_eq!(made.changes, [ticket("(no subject)", "", ("", ""), Vec::new())]);
+}
+
+#[test]
+fn a_long_subject_of_a_message_is_shortened() {
+    let subject = "ü".repeat(1001);
+    let facts = Facts { sender: None, subject: &subject, body: "", conversation: &Conversation::New };
+    let made = plan(&[action("create-ticket", &[("class", "incident")])], &facts).expect("is planned");
+    assert_eq!(made.changes, [ticket(&"ü".repeat(1000), "", ("", ""), Vec::new())]);
+}
+
+#[test]
+fn changes_go_to_the_ticket_of_the_conversation() {
+    let number = TicketNumber::new(7);
+    let comment = |text: &str, visibility| Change::AddComment {
+        ticket: number.clone(),
+        author: Address { name: "Ann".to_owned(), email: "ann@example.org".to_owned() },
+        text: text.to_owned(),
+        visibility,
+    };
+    let check = |action: Action, expect: Change| accepted(&[action], &follow_up(), &[expect]);
+    check(action("comment", &[]), comment("It broke.", Visibility::Public));
+    check(
+        action("comment", &[("text", "x"), ("visibility", "internal"), ("ticket", " t00007 ")]),
+        comment("x", Visibility::Internal),
+    );
+    check(
+        action("set-status", &[("status", "open")]),
+        Change::SetStatus { ticket: number.clone(), status: Status::Open },
+    );
+    let field = Entry { name: "order".to_owned(), value: Value::Text("4711".to_owned()) };
+    check(
+        action("set-field", &[("field", "order"), ("text", "4711")]),
+        Change::SetField { ticket: number.clone(), field },
+    );
+    let blank = Entry { name: "order".to_owned(), value: Value::None };
+    check(action("set-field", &[("field", "order")]), Change::SetField { ticket: number.clone(), field: blank });
+}
+
+#[test]
+fn fields_go_to_a_ticket_just_created() {
+    let value = Value::Decimal(Decimal { units: 1250, scale: 2 });
+    let mut set = action("set-field", &[("field", "amount")]);
+    set.arguments.push(Entry { name: "decimal".to_owned(), value: value.clone() });
+    let actions = [action("create-ticket", &[("class", "incident")]), set.clone(), set];
+    let fields = vec![Entry { name: "amount".to_owned(), value }];
+    let expect = ticket("Help", "It broke.", ("Ann", "ann@example.org"), fields);
+    accepted(&actions, &follow_up(), &[expect]);
+}
+
+#[test]
+fn a_verdict_stands_alone() {
+    let check = |actions: &[Action], outcome| {
+        assert_eq!(run(actions, &Conversation::New), Ok(Plan { outcome, changes: Vec::new() }));
+    };
+    let why = || "spam".to_owned();
+    check(&[action("reject", &[("reason", "spam")])], Outcome::Rejected { reason: why() });
+    check(&[action("ignore", &[("reason", "spam")])], Outcome::Ignored { reason: why() });
+    check(&[], Outcome::Ignored { reason: NOTHING_ASKED.to_owned() });
+    refused(
+        &[action("comment", &[]), action("reject", &[("reason", "spam")])],
+        "statement \"s\": reject: it must be the only action, but statement \"s\" asks for comment too (end the statement that decides with `stop = true`)",
+    );
+}
+
+#[test]
+fn a_faulty_action_is_explained() {
+    let check = |verb: &str, arguments: &[(&str, &str)], expect: &str| {
+        refused(&[action(verb, arguments)], &format!("statement \"s\": {verb}: {expect}"));
+    };
+    check(
+        "creat-ticket",
+        &[],
+        "there is no such verb; there are create-ticket, comment, set-status, set-field, reject, ignore",
+    );
+    check("create-ticket", &[], "the argument `class` is missing or blank");
+    check("reject", &[("why", "x")], "it takes no argument `why`; it takes reason");
+    check("reject", &[("reason", "x"), ("reason", "y")], "the argument `reason` is given twice");
+    check(
+        "create-ticket",
+        &[("class", "accident")],
+        "the argument `class` is \"accident\", which is none of incident, change-request, problem, work-order, service-request, purchase-order, approval-request",
+    );
+    check(
+        "set-status",
+        &[("status", "Done")],
+        "the argument `status` is \"Done\", which is none of new, open, pending, resolved, closed",
+    );
+    check(
+        "comment",
+        &[("visibility", "secret")],
+        "the argument `visibility` is \"secret\", which is none of public, internal",
+    );
+    check("comment", &[("ticket", "7")], "the argument `ticket` is \"7\", which is no ticket number");
+    check(
+        "comment",
+        &[("ticket", "T00008")],
+        "the argument `ticket` is T00008, but the message follows up T00007: no other ticket can be changed",
+    );
+    check(
+        "create-ticket",
+        &[("class", "incident"), ("requester", "nobody")],
+        "the argument `requester` is \"nobody\", which is no address such as `Ann Lee <ann@example.org>`",
+    );
+    check(
+        "set-field",
+        &[("field", "Order No")],
+        "the argument `field` is \"Order No\", which is no name of a field (lower-case letters, digits and `-`, at most 64)",
+    );
+    check(
+        "reject",
+        &[("reason", &"x".repeat(1001))],
+        "the argument `reason` is 1001 characters long; at most 1000 are allowed (shorten it: `{{ name | first 1000 }}`)",
+    );
+}
+
+#[test]
+fn a_value_of_another_type_is_refused() {
+    let mut reject = action("reject", &[]);
+    reject.arguments.push(Entry { name: "reason".to_owned(), value: Value::Integer(1) });
+    refused(&[reject], "statement \"s\": reject: the argument `reason` is to be of type text, not integer");
+    let mut set = action("set-field", &[("field", "a"), ("text", "1")]);
+    set.arguments.push(Entry { name: "integer".to_owned(), value: Value::Integer(1) });
+    refused(
+        &[set],
+        "statement \"s\": set-field: the arguments text, integer exclude each other: a field has one value",
+    );
+}
+
+#[test]
+fn a_change_needs_a_ticket() {
+    for verb in [action("comment", &[]), action("set-field", &[("field", "a")])] {
+        let error = run(std::slice::from_ref(&verb), &Conversation::New).expect_err("is refused");
+        let hint = "the message follows up no ticket: ask for it in the condition (`ticket is not blank`)";
+        assert_eq!(error, format!("statement \"s\": {}: {hint}", verb.verb));
+    }
+}
+
+#[test]
+fn actions_are_limited() {
+    let comments = vec![action("comment", &[]); ACTIONS_MAX];
+    assert!(run(&comments, &follow_up()).is_ok());
+    let one_more = [comments, vec![action("comment", &[])]].concat();
+    refused(&one_more, "the statements ask for 21 actions; at most 20 are allowed for one message");
+}

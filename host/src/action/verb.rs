@@ -1,0 +1,296 @@
+//! The table of verbs, and what they have in common.
+
+use super::{Change, Facts, Outcome};
+use crate::field::{Entry, Value, ValueType};
+use crate::message::document::TEXT_BYTES_MAX;
+use crate::thread::Conversation;
+use crate::ticket::TicketNumber;
+
+/// The longest subject, reason or text of a field, in characters.
+pub(super) const LINE_CHARS_MAX: usize = 1000;
+/// The longest description or comment, in bytes: a whole body fits.
+pub(super) const PROSE_BYTES_MAX: usize = TEXT_BYTES_MAX;
+
+/// All verbs, in the order in which they are shown.
+#[must_use]
+pub fn verbs() -> &'static [Verb] {
+    static VERBS: [Verb; 6] = [
+        super::create_ticket::VERB,
+        super::comment::VERB,
+        super::set_status::VERB,
+        super::set_field::VERB,
+        super::reject::VERB,
+        super::ignore::VERB,
+    ];
+    &VERBS
+}
+
+/// An action that statements can ask for: one row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Verb {
+    /// Its name, such as `create-ticket`.
+    pub name: &'static str,
+    /// What it does, as one sentence.
+    pub summary: &'static str,
+    /// What it takes.
+    pub arguments: &'static [Argument],
+    pub(super) plan: fn(&Arguments<'_>, &Facts<'_>) -> Result<Step, Fault>,
+}
+
+/// An argument of a verb.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Argument {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: ValueType,
+    /// Whether an action without it is refused.
+    pub required: bool,
+    /// What it is for, as one sentence.
+    pub summary: &'static str,
+}
+
+impl Argument {
+    pub(super) const fn required(name: &'static str, kind: ValueType, summary: &'static str) -> Self {
+        Self { name, kind, required: true, summary }
+    }
+
+    pub(super) const fn optional(name: &'static str, kind: ValueType, summary: &'static str) -> Self {
+        Self { name, kind, required: false, summary }
+    }
+
+    /// The argument with which a verb names its ticket.
+    pub(super) const TICKET: Self =
+        Self::optional("ticket", ValueType::Text, "the ticket's number; else the ticket that the message follows up");
+}
+
+/// What one action comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It changes something.
+    Change(Change),
+    /// It sets a field: of the named ticket, or else of the one that an earlier action creates.
+    SetField {
+        /// The ticket, if one is named.
+        ticket: Option<TicketNumber>,
+        /// The field.
+        field: Entry,
+    },
+    /// It decides about the message as a whole.
+    Verdict(Outcome),
+}
+
+/// What is wrong with an action.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// No such verb.
+    #[error("there is no such verb; there are {}", names_of_verbs())]
+    UnknownVerb,
+    /// No such argument.
+    #[error("it takes no argument `{argument}`; it takes {known}")]
+    UnknownArgument {
+        /// The argument.
+        argument: String,
+        /// The arguments that there are.
+        known: String,
+    },
+    /// The same argument twice.
+    #[error("the argument `{argument}` is given twice")]
+    RepeatedArgument {
+        /// The argument.
+        argument: String,
+    },
+    /// A required argument is not there, or blank.
+    #[error("the argument `{argument}` is missing or blank")]
+    MissingArgument {
+        /// The argument.
+        argument: &'static str,
+    },
+    /// An argument of another type.
+    #[error("the argument `{argument}` is to be of type {expected}, not {found}")]
+    WrongType {
+        /// The argument.
+        argument: String,
+        /// The type it has in the table.
+        expected: ValueType,
+        /// The type of the value.
+        found: ValueType,
+    },
+    /// A value that is none of those allowed.
+    #[error("the argument `{argument}` is \"{found}\", which is none of {allowed}")]
+    NoneOf {
+        /// The argument.
+        argument: &'static str,
+        /// The value.
+        found: String,
+        /// The values that are allowed.
+        allowed: String,
+    },
+    /// A value that has not the form it needs.
+    #[error("the argument `{argument}` is \"{found}\", which is no {expected}")]
+    Malformed {
+        /// The argument.
+        argument: &'static str,
+        /// The value.
+        found: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// A text that is too long.
+    #[error(
+        "the argument `{argument}` is {length} {unit} long; at most {max} are allowed (shorten it: `{{{{ name | first {max} }}}}`)"
+    )]
+    TooLong {
+        /// The argument.
+        argument: &'static str,
+        /// How long it is.
+        length: usize,
+        /// What is counted.
+        unit: &'static str,
+        /// How long it may be.
+        max: usize,
+    },
+    /// More than one value for one field.
+    #[error("the arguments {arguments} exclude each other: a field has one value")]
+    ManyValues {
+        /// Those given.
+        arguments: String,
+    },
+    /// It needs a ticket and there is none.
+    #[error("the message follows up no ticket: ask for it in the condition (`ticket is not blank`)")]
+    NoTicket,
+    /// It would change somebody else's ticket.
+    #[error(
+        "the argument `ticket` is {named}, but the message follows up {follows_up}: no other ticket can be changed"
+    )]
+    ForeignTicket {
+        /// The ticket that the action names.
+        named: TicketNumber,
+        /// What the message follows up, in words.
+        follows_up: String,
+    },
+}
+
+fn names_of_verbs() -> String {
+    listed(verbs().iter().map(|verb| verb.name))
+}
+
+/// The arguments of an action, checked against its row of the table.
+#[derive(Debug)]
+pub(super) struct Arguments<'a>(&'a [Entry]);
+
+impl<'a> Arguments<'a> {
+    /// Checks names, types and presence.
+    pub(super) fn check(verb: &Verb, entries: &'a [Entry]) -> Result<Self, Fault> {
+        for (index, entry) in entries.iter().enumerate() {
+            let argument = || entry.name.clone();
+            let Some(row) = verb.arguments.iter().find(|row| row.name == entry.name) else {
+                let known = listed(verb.arguments.iter().map(|row| row.name));
+                return Err(Fault::UnknownArgument { argument: argument(), known });
+            };
+            if entries.iter().take(index).any(|other| other.name == entry.name) {
+                return Err(Fault::RepeatedArgument { argument: argument() });
+            }
+            if let Some(found) = entry.value.value_type().filter(|found| *found != row.kind) {
+                return Err(Fault::WrongType { argument: argument(), expected: row.kind, found });
+            }
+        }
+        let arguments = Self(entries);
+        match verb.arguments.iter().find(|row| row.required && arguments.value(row.name).is_none()) {
+            Some(row) => Err(Fault::MissingArgument { argument: row.name }),
+            None => Ok(arguments),
+        }
+    }
+
+    /// The value of an argument; none if it is not given or blank.
+    pub(super) fn value(&self, name: &str) -> Option<&'a Value> {
+        self.0.iter().find(|entry| entry.name == name).map(|entry| &entry.value).filter(|value| !value.is_blank())
+    }
+
+    /// The text of an argument; none if it is not given or blank.
+    pub(super) fn text(&self, name: &str) -> Option<&'a str> {
+        match self.value(name)? {
+            Value::Text(text) => Some(text),
+            Value::None | Value::Integer(_) | Value::Decimal(_) | Value::Boolean(_) | Value::DateTime(_) => None,
+        }
+    }
+
+    /// A text of one line, such as a subject: at most [`LINE_CHARS_MAX`] characters.
+    pub(super) fn line(&self, name: &'static str) -> Result<Option<String>, Fault> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        match text.chars().count() {
+            length if length > LINE_CHARS_MAX => Err(too_long(name, length, "characters", LINE_CHARS_MAX)),
+            _ => Ok(Some(text.split_whitespace().collect::<Vec<_>>().join(" "))),
+        }
+    }
+
+    /// A long text, such as a description: at most [`PROSE_BYTES_MAX`] bytes.
+    pub(super) fn prose(&self, name: &'static str) -> Result<Option<String>, Fault> {
+        match self.text(name) {
+            Some(text) if text.len() > PROSE_BYTES_MAX => Err(too_long(name, text.len(), "bytes", PROSE_BYTES_MAX)),
+            text => Ok(text.map(str::to_owned)),
+        }
+    }
+
+    /// One of a few names, read by `parse`; none if it is not given.
+    pub(super) fn choice<T>(
+        &self,
+        name: &'static str,
+        parse: fn(&str) -> Option<T>,
+        allowed: impl Iterator<Item = &'static str>,
+    ) -> Result<Option<T>, Fault> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let refused = || Fault::NoneOf { argument: name, found: excerpt(text), allowed: listed(allowed) };
+        parse(text.trim()).map(Some).ok_or_else(refused)
+    }
+
+    /// The ticket that the argument `ticket` names; none if it is not given.
+    pub(super) fn named_ticket(&self, facts: &Facts<'_>) -> Result<Option<TicketNumber>, Fault> {
+        let Some(text) = self.text(Argument::TICKET.name) else { return Ok(None) };
+        let Some(named) = TicketNumber::parse(text) else {
+            return Err(Fault::Malformed {
+                argument: Argument::TICKET.name,
+                found: excerpt(text),
+                expected: "ticket number",
+            });
+        };
+        match followed_up(facts) {
+            Some(ticket) if ticket == named => Ok(Some(named)),
+            other => {
+                let follows_up = other.map_or_else(|| "no ticket".to_owned(), |ticket| ticket.to_string());
+                Err(Fault::ForeignTicket { named, follows_up })
+            }
+        }
+    }
+
+    /// The ticket that the argument `ticket` names, or else the one that the message follows up.
+    pub(super) fn ticket(&self, facts: &Facts<'_>) -> Result<TicketNumber, Fault> {
+        self.named_ticket(facts)?.or_else(|| followed_up(facts)).ok_or(Fault::NoTicket)
+    }
+}
+
+/// The ticket that the message follows up, active or not.
+pub(super) fn followed_up(facts: &Facts<'_>) -> Option<TicketNumber> {
+    match facts.conversation {
+        Conversation::New => None,
+        Conversation::Active(ticket) | Conversation::Inactive(ticket) => Some(ticket.number.clone()),
+    }
+}
+
+/// A piece of a value that is short enough for an error message.
+pub(super) fn excerpt(text: &str) -> String {
+    const CHARS_MAX: usize = 40;
+    match text.char_indices().nth(CHARS_MAX) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// `a, b, c`
+pub(super) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn too_long(argument: &'static str, length: usize, unit: &'static str, max: usize) -> Fault {
+    Fault::TooLong { argument, length, unit, max }
+}

@@ -1,0 +1,358 @@
+//! Jobs: `jobs/NAME.toml`, one account each.
+
+use super::reader::{self, Section, Setting, leaves};
+use super::settings::{Described, Example, Settings, example, settings};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use crate::mailbox::Disposition;
+use crate::message::document::{CutKind, CutKinds};
+use crate::schedule::Interval;
+use crate::secret::SecretRef;
+use serde::{Deserialize, Serialize};
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::DeValue;
+
+/// One account, and what is done with its mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Its name: the file's, without `.toml`.
+    pub name: String,
+    /// Where its mail comes from.
+    pub source: JobSource,
+    /// When it runs.
+    pub schedule: Schedule,
+    /// What is cut before the rules see a message.
+    pub preprocess: Preprocess,
+    /// What becomes of the original messages.
+    pub handling: Handling,
+    /// Its own limits.
+    pub limits: JobLimits,
+}
+
+/// Where a job's mail comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobSource {
+    /// An IMAP4 server.
+    Imap(Imap),
+    /// A Maildir.
+    Maildir(Maildir),
+    /// A folder of `.eml` files.
+    Folder(Folder),
+}
+
+/// How a connection is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Security {
+    /// TLS from the first byte.
+    Tls,
+    /// Not at all.
+    None,
+}
+
+/// Which messages are preprocessed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ApplyTo {
+    /// Those that follow up an active ticket.
+    ActiveFollowUps,
+    /// All.
+    All,
+}
+
+/// Which preprocessing steps of `pipeline.toml` a job enables.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "StepsWritten", try_from = "StepsWritten")]
+pub enum Steps {
+    /// All of them, in the order of the pipeline.
+    Recommended,
+    /// These, in this order.
+    Named(Vec<String>),
+}
+
+/// [`Steps`] as a file spells it.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum StepsWritten {
+    Word(String),
+    Names(Vec<String>),
+}
+
+leaves! {
+    Security: "\"tls\" or \"none\"";
+    ApplyTo: "\"active-follow-ups\" or \"all\"";
+    Steps: "\"recommended\" or a list of steps";
+}
+
+settings! {
+    /// An IMAP4 account.
+    pub struct Imap {
+        /// The server's name.
+        host: String => required("\"mail.example.org\""),
+        /// The server's port. Not set: 993 with `security = "tls"`, else 143.
+        port: Option<u16> => unset("993"),
+        /// How the connection is protected: `tls`, or `none`.
+        security: Security => default(Security::Tls),
+        /// The user's name.
+        user: String => required("\"support\""),
+        /// Where the password is: `{ env = "NAME" }`, `{ file = "path" }` or `{ credential = "name" }` (systemd).
+        password: SecretRef => required("{ env = \"SUPPORT_PASSWORD\" }"),
+        /// The mailbox (folder) to watch.
+        mailbox: String => default("INBOX".into()),
+        /// A PEM file with certificates to trust besides the system's.
+        ca_file: Option<PathBuf> => unset("\"ca.pem\""),
+    }
+}
+
+settings! {
+    /// A Maildir.
+    pub struct Maildir {
+        /// The folder with `cur`, `new` and `tmp` in it.
+        path: PathBuf => required("\"mail\""),
+    }
+}
+
+settings! {
+    /// A folder of `.eml` files.
+    pub struct Folder {
+        /// The folder.
+        path: PathBuf => required("\"mail\""),
+    }
+}
+
+settings! {
+    /// When a job runs.
+    pub struct Schedule {
+        /// The time between two runs: a number with `s`, `m` or `h`.
+        every: Interval => default(Interval::DEFAULT),
+    }
+}
+
+settings! {
+    /// What is cut before the rules see a message.
+    pub struct Preprocess {
+        /// The enabled steps, in order, or "recommended" for all that `pipeline.toml` has.
+        steps: Steps => default(Steps::Named(Vec::new())),
+        /// Which kinds of cut apply: "quote", "forward", "signature", "disclaimer", "banner", "other".
+        kinds: CutKinds => default(CutKinds::from_iter([CutKind::Quote])),
+        /// Which messages are preprocessed: "active-follow-ups", or "all".
+        apply_to: ApplyTo => default(ApplyTo::ActiveFollowUps),
+    }
+}
+
+settings! {
+    /// What becomes of the original messages.
+    pub struct Handling {
+        /// When a message has changed a ticket.
+        on_success: Disposition => default(Disposition { seen: true, deleted: false }),
+        /// When a statement has rejected it.
+        on_rejection: Disposition => default(Disposition { seen: true, deleted: false }),
+    }
+}
+
+settings! {
+    /// Limits of a job that differ from those in `mailmill.toml`.
+    pub struct JobLimits {
+        /// The largest message that is taken in, in bytes.
+        message_bytes_max: Option<NonZeroU64> => unset("67108864"),
+        /// How many bytes of messages may be fetched ahead of the workers.
+        fetch_ahead_bytes: Option<NonZeroU64> => unset("33554432"),
+    }
+}
+
+impl Job {
+    /// Reads a job's file.
+    ///
+    /// # Errors
+    /// With everything that is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, Diagnostics> {
+        let mut out = Diagnostics::default();
+        let job = Source::read(path, &mut out).and_then(|source| Self::read_source(&source, &mut out));
+        out.or(job)
+    }
+
+    /// Reads all jobs of a folder, by name.
+    ///
+    /// # Errors
+    /// With everything that is wrong with any of them.
+    pub fn load_all(dir: &Path) -> Result<Vec<Self>, Diagnostics> {
+        let files = job_files(dir)
+            .map_err(|error| Diagnostic::error(dir, format!("cannot list the folder of the jobs: {error}")))?;
+        let mut out = Diagnostics::default();
+        let mut jobs = Vec::new();
+        for file in files {
+            match Self::load(&file) {
+                Ok(job) => jobs.push(job),
+                Err(diagnostics) => out.extend(diagnostics),
+            }
+        }
+        out.or(Some(jobs))
+    }
+
+    /// The name of the job that a file describes; none if it is no job file.
+    #[must_use]
+    pub fn name_of(path: &Path) -> Option<String> {
+        let name = path.file_stem()?.to_str()?;
+        let is_job = path.extension()? == "toml" && !name.starts_with('.');
+        is_job.then(|| name.to_owned())
+    }
+
+    fn read_source(source: &Source, out: &mut Diagnostics) -> Option<Self> {
+        let name = Self::name_of(source.path());
+        if name.is_none() {
+            out.push(Diagnostic::error(source.path(), "this is no name for a job: expected NAME.toml"));
+        }
+        let table = reader::parse(source, out)?;
+        let mut section = Section::root(source, &table);
+        let (mail, schedule) = (section.required("source", out), section.table("schedule", out));
+        let (preprocess, handling) = (section.table("preprocess", out), section.table("handling", out));
+        let limits = section.table("limits", out);
+        section.finish(out);
+        let mut job = Self {
+            name: name?,
+            source: mail?,
+            schedule: schedule?,
+            preprocess: preprocess?,
+            handling: handling?,
+            limits: limits?,
+        };
+        job.source.resolve(super::folder_of(source.path()));
+        Some(job)
+    }
+}
+
+impl JobSource {
+    /// Makes relative paths start at `dir`.
+    fn resolve(&mut self, dir: &Path) {
+        match self {
+            Self::Imap(imap) => {
+                imap.ca_file.iter_mut().for_each(|path| *path = dir.join(&*path));
+                if let SecretRef::File(path) = &mut imap.password {
+                    *path = dir.join(&*path);
+                }
+            }
+            Self::Maildir(maildir) => maildir.path = dir.join(&maildir.path),
+            Self::Folder(folder) => folder.path = dir.join(&folder.path),
+        }
+    }
+}
+
+impl Imap {
+    /// The port to use.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or(match self.security {
+            Security::Tls => 993,
+            Security::None => 143,
+        })
+    }
+}
+
+/// The files of a folder that describe a job, by name. A folder that does not exist has none.
+///
+/// # Errors
+/// If the folder cannot be listed.
+pub fn job_files(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+    let mut files: Vec<_> = paths.into_iter().filter(|path| Job::name_of(path).is_some()).collect();
+    files.sort();
+    Ok(files)
+}
+
+/// A complete file of an IMAP job: every setting with its documentation.
+#[must_use]
+pub fn job_example() -> String {
+    const TYPE: &[&str] =
+        &[" Where the mail is: `imap`, or with the one further setting `path`: `maildir` or `folder` (of .eml files)."];
+    let mut source = vec![Described { key: "type", doc: TYPE, example: Example::Value("\"imap\"") }];
+    source.extend(Imap::describe());
+    let table = |key, doc, settings| Described { key, doc, example: Example::Table(settings) };
+    let tables = [
+        table("source", &[" Where the mail comes from."][..], source),
+        table("schedule", &[" When the job runs."], Schedule::describe()),
+        table("preprocess", &[" What is cut before the rules see a message."], Preprocess::describe()),
+        table("handling", &[" What becomes of the original messages."], Handling::describe()),
+        table("limits", &[" Limits that differ from those in mailmill.toml."], JobLimits::describe()),
+    ];
+    let head = "# A job of mailmill: one account. The file's name is the job's name.\n\
+                # Relative paths start at the folder of this file.\n\n";
+    head.to_owned() + example(&tables).trim_end() + "\n"
+}
+
+impl Setting for JobSource {
+    fn read(source: &Source, name: &str, value: &Spanned<DeValue<'_>>, out: &mut Diagnostics) -> Option<Self> {
+        let mut section = Section::of(source, name, value, out)?;
+        let kind: String = section.required("type", out)?;
+        let read = match kind.as_str() {
+            "imap" => Imap::read_section(&mut section, out).map(Self::Imap),
+            "maildir" => Maildir::read_section(&mut section, out).map(Self::Maildir),
+            "folder" => Folder::read_section(&mut section, out).map(Self::Folder),
+            _ => {
+                let reason = format!("`type` must be \"imap\", \"maildir\" or \"folder\", not \"{kind}\"");
+                out.push(section.error("type", reason));
+                return None;
+            }
+        };
+        section.finish(out);
+        read
+    }
+}
+
+impl Setting for SecretRef {
+    fn read(source: &Source, name: &str, value: &Spanned<DeValue<'_>>, out: &mut Diagnostics) -> Option<Self> {
+        const HELP: &str = "write { env = \"NAME\" }, { file = \"path\" } or { credential = \"name\" }";
+        if value.get_ref().is_str() {
+            // The text is not shown: it may be the password.
+            let diagnostic = Diagnostic::error(source.path(), format!("`{name}` must not stand in the file itself"));
+            out.push(diagnostic.help(HELP));
+            return None;
+        }
+        let mut section = Section::of(source, name, value, out)?;
+        let env = section.optional::<Option<String>>("env", None, out)?.map(Self::Env);
+        let file = section.optional::<Option<PathBuf>>("file", None, out)?.map(Self::File);
+        let credential = section.optional::<Option<String>>("credential", None, out)?.map(Self::Credential);
+        section.finish(out);
+        let mut places = [env, file, credential].into_iter().flatten();
+        match (places.next(), places.next()) {
+            (Some(place), None) => Some(place),
+            _ => {
+                out.push(source.error(value.span(), format!("`{name}` must name one place")).help(HELP));
+                None
+            }
+        }
+    }
+}
+
+impl Setting for Disposition {
+    fn read(source: &Source, name: &str, value: &Spanned<DeValue<'_>>, out: &mut Diagnostics) -> Option<Self> {
+        let mut section = Section::of(source, name, value, out)?;
+        let (seen, deleted) = (section.optional("seen", false, out), section.optional("deleted", false, out));
+        section.finish(out);
+        Some(Self { seen: seen?, deleted: deleted? })
+    }
+}
+
+impl From<Steps> for StepsWritten {
+    fn from(steps: Steps) -> Self {
+        match steps {
+            Steps::Recommended => Self::Word("recommended".into()),
+            Steps::Named(names) => Self::Names(names),
+        }
+    }
+}
+
+impl TryFrom<StepsWritten> for Steps {
+    type Error = &'static str;
+    fn try_from(written: StepsWritten) -> Result<Self, Self::Error> {
+        match written {
+            StepsWritten::Names(names) => Ok(Self::Named(names)),
+            StepsWritten::Word(word) if word == "recommended" => Ok(Self::Recommended),
+            StepsWritten::Word(_) => Err("expected \"recommended\""),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The settings of an installation: `mailmill.toml`, and one file per job.
+//!
+//! Every setting is one documented field of [`Config`] or [`Job`]; the reader, the defaults and the example file are
+//! made from the same declaration.
+
+mod job;
+pub(crate) mod reader;
+pub(crate) mod settings;
+
+pub use job::{
+    ApplyTo, Folder, Handling, Imap, Job, JobLimits, JobSource, Maildir, Preprocess, Schedule, Security, Steps,
+    job_example, job_files,
+};
+
+use crate::diagnostic::{Diagnostics, Source};
+use reader::{Section, leaves};
+use serde::{Deserialize, Serialize};
+use settings::{Settings, settings};
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::{Path, PathBuf};
+
+const MIB: u64 = 1024 * 1024;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object per line.
+    Json,
+}
+
+/// The least important lines that are still written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogLevel {
+    /// Someone must act.
+    Error,
+    /// It recovered by itself.
+    Warn,
+    /// A change that an operator asked for.
+    Info,
+    /// For developers.
+    Debug,
+    /// For developers, in every detail.
+    Trace,
+}
+
+leaves! {
+    LogFormat: "\"human\" or \"json\"";
+    LogLevel: "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"";
+}
+
+settings! {
+    /// `mailmill.toml`. Relative paths in the file start at the folder of the file.
+    pub struct Config {
+        /// The folder of the rules, with `pipeline.toml` in it.
+        rules: PathBuf => default("rules".into()),
+        /// The folder of the plugins: `NAME.wasm` is the plugin NAME.
+        plugins: PathBuf => default("plugins".into()),
+        /// The folder of the jobs: `NAME.toml` is the job NAME.
+        jobs: PathBuf => default("jobs".into()),
+        /// Where tickets and receipts are kept.
+        store: Store => table,
+        /// How much is worked on at a time.
+        limits: Limits => table,
+        /// What a plugin may use up for one message.
+        plugin_limits: PluginLimits => table,
+        /// The tag in a subject that names the ticket which a message follows up.
+        thread: Thread => table,
+        /// What is logged, on standard error.
+        log: Log => table,
+        /// Where compiled plugins are kept, so that they need not be compiled again.
+        plugins_cache: PluginsCache => table,
+        /// How changes of rules, plugins, jobs and settings are noticed.
+        reload: Reload => table,
+    }
+}
+
+settings! {
+    /// Where tickets and receipts are kept.
+    pub struct Store {
+        /// The SQLite database; created if it does not exist.
+        path: PathBuf => default("mailmill.db".into()),
+    }
+}
+
+settings! {
+    /// How much is worked on at a time.
+    pub struct Limits {
+        /// The largest message that is taken in, in bytes. A larger one is quarantined, its text unread.
+        message_bytes_max: NonZeroU64 => default(above_zero(64 * MIB)),
+        /// How many bytes of messages a job may fetch ahead of the workers.
+        fetch_ahead_bytes: NonZeroU64 => default(above_zero(32 * MIB)),
+        /// The most messages that one transaction commits.
+        batch_messages_max: NonZeroUsize => default(NonZeroUsize::MIN.saturating_add(99)),
+        /// How long a finished message waits for others to be committed with it, in milliseconds.
+        batch_wait_ms: u64 => default(20),
+        /// How many messages are worked on at the same time. 0: one per processor core.
+        workers: usize => default(0),
+    }
+}
+
+settings! {
+    /// What a plugin may use up for one message.
+    pub struct PluginLimits {
+        /// Time, in milliseconds. What the host does for the plugin counts.
+        deadline_ms: NonZeroU64 => default(above_zero(1000)),
+        /// Memory, in MiB.
+        memory_mb: NonZeroU64 => default(above_zero(64)),
+        /// Calls of the host.
+        host_calls_max: NonZeroU64 => default(above_zero(100_000)),
+        /// Bytes that the plugin returns.
+        output_bytes_max: NonZeroU64 => default(above_zero(8 * MIB)),
+        /// Patterns, pattern sets and selectors held at the same time.
+        handles_max: NonZeroU64 => default(above_zero(1024)),
+        /// Messages after which an instance of a plugin is renewed.
+        instance_messages_max: NonZeroU64 => default(above_zero(10_000)),
+    }
+}
+
+settings! {
+    /// The tag in a subject that names the ticket which a message follows up.
+    pub struct Thread {
+        /// What stands before the ticket's number.
+        prefix: String => default("MessageID:".into()),
+        /// What stands after it.
+        suffix: String => default("#".into()),
+    }
+}
+
+settings! {
+    /// What is logged, on standard error.
+    pub struct Log {
+        /// How the lines look: `human`, or `json`.
+        format: LogFormat => default(LogFormat::Human),
+        /// The least important lines that are written: `error`, `warn`, `info`, `debug` or `trace`.
+        level: LogLevel => default(LogLevel::Info),
+    }
+}
+
+settings! {
+    /// Where compiled plugins are kept.
+    pub struct PluginsCache {
+        /// The folder. Not set: `mailmill` in `$XDG_CACHE_HOME` or `~/.cache`, or else in the system's temporary folder.
+        dir: Option<PathBuf> => unset("\"/var/cache/mailmill\""),
+    }
+}
+
+settings! {
+    /// How changes of rules, plugins, jobs and settings are noticed.
+    pub struct Reload {
+        /// How long the files must have been left alone before they are read again, in milliseconds.
+        debounce_ms: u64 => default(100),
+    }
+}
+
+impl Config {
+    /// Reads `mailmill.toml`.
+    ///
+    /// # Errors
+    /// With everything that is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, Diagnostics> {
+        let mut out = Diagnostics::default();
+        let config = Source::read(path, &mut out).and_then(|source| Self::read_source(&source, &mut out));
+        out.or(config)
+    }
+
+    /// The defaults, for an installation in `dir`.
+    #[must_use]
+    pub fn defaults_in(dir: &Path) -> Option<Self> {
+        Self::read_source(&Source::new(&dir.join("mailmill.toml"), ""), &mut Diagnostics::default())
+    }
+
+    fn read_source(source: &Source, out: &mut Diagnostics) -> Option<Self> {
+        let table = reader::parse(source, out)?;
+        let mut section = Section::root(source, &table);
+        let config = Self::read_section(&mut section, out);
+        section.finish(out);
+        let mut config = config?;
+        let dir = folder_of(source.path());
+        let paths = [&mut config.rules, &mut config.plugins, &mut config.jobs, &mut config.store.path];
+        paths.into_iter().chain(&mut config.plugins_cache.dir).for_each(|path| *path = dir.join(&*path));
+        Some(config)
+    }
+}
+
+impl PluginsCache {
+    /// The folder to use.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        let from_env = |name, below: &str| {
+            std::env::var_os(name).map(PathBuf::from).filter(|dir| dir.is_absolute()).map(|dir| dir.join(below))
+        };
+        self.dir
+            .clone()
+            .or_else(|| from_env("XDG_CACHE_HOME", "mailmill"))
+            .or_else(|| from_env("HOME", ".cache/mailmill"))
+            .unwrap_or_else(|| std::env::temp_dir().join("mailmill"))
+    }
+}
+
+/// A complete `mailmill.toml`: every setting with its documentation and its default.
+#[must_use]
+pub fn example() -> String {
+    let head = "# The settings of mailmill. Every setting is shown, with its default: only what differs must be set.\n\
+                # Relative paths start at the folder of this file.\n\n";
+    head.to_owned() + settings::example(&Config::describe()).trim_end() + "\n"
+}
+
+/// The folder that a file is in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
+}
+
+/// A number that is above zero as it is written here.
+fn above_zero(number: u64) -> NonZeroU64 {
+    NonZeroU64::new(number).unwrap_or(NonZeroU64::MIN)
+}
+
+#[cfg(test)]
+mod tests;

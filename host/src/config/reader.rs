@@ -1,0 +1,196 @@
+//! Reading settings out of TOML: everything that is wrong is reported, with its place, and reading goes on.
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, suggestion};
+use crate::message::document::{CutKind, CutKinds};
+use crate::schedule::Interval;
+use serde::de::DeserializeOwned;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::ops::Range;
+use std::path::PathBuf;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+/// The longest piece of a file that is shown inside a sentence, in characters.
+const SHOWN_CHARS_MAX: usize = 40;
+
+/// Parses a TOML file. A file that is no TOML is reported, and read as far as it makes sense: not at all.
+pub(crate) fn parse<'i>(source: &'i Source, out: &mut Diagnostics) -> Option<Spanned<DeTable<'i>>> {
+    let (table, errors) = DeTable::parse_recoverable(source.text());
+    // What follows a fault on the same line is most often a consequence of it.
+    let mut line_before = None;
+    for error in &errors {
+        let diagnostic = source.error(error.span().unwrap_or_default(), format!("bad TOML: {}", error.message()));
+        let line = diagnostic.position().map(|at| at.line);
+        if line != line_before {
+            out.push(diagnostic);
+        }
+        line_before = line;
+    }
+    errors.is_empty().then_some(table)
+}
+
+/// Something that can stand in a settings file.
+pub(crate) trait Setting: Sized {
+    /// Reads it from the value of key `name`; what is wrong is reported.
+    fn read(source: &Source, name: &str, value: &Spanned<DeValue<'_>>, out: &mut Diagnostics) -> Option<Self>;
+}
+
+/// Reads a value through serde; `expected` says in a few words what it must be.
+pub(crate) fn read_value<T: DeserializeOwned>(
+    source: &Source,
+    name: &str,
+    expected: &str,
+    value: &Spanned<DeValue<'_>>,
+    out: &mut Diagnostics,
+) -> Option<T> {
+    let read = T::deserialize(ValueDeserializer::from(value.clone()));
+    if read.is_err() {
+        let found = shown(source, value);
+        out.push(source.error(value.span(), format!("`{name}` must be {expected}, not {found}")));
+    }
+    read.ok()
+}
+
+/// A value as a sentence shows it: as written if it is short, else its type.
+fn shown(source: &Source, value: &Spanned<DeValue<'_>>) -> String {
+    let written = source.text().get(value.span()).unwrap_or_default();
+    let is_short = written.chars().count() <= SHOWN_CHARS_MAX && !written.contains('\n');
+    let is_scalar = !value.get_ref().is_table() && !value.get_ref().is_array();
+    let kind = value.get_ref().type_str();
+    let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    if is_short && is_scalar { written.to_owned() } else { format!("{article} {kind}") }
+}
+
+/// Makes settings of types that serde reads, each with a few words that say what it must be.
+macro_rules! leaves {
+    ($($type:ty: $expected:literal;)*) => {
+        $(impl $crate::config::reader::Setting for $type {
+            fn read(
+                source: &$crate::diagnostic::Source,
+                name: &str,
+                value: &toml::Spanned<toml::de::DeValue<'_>>,
+                out: &mut $crate::diagnostic::Diagnostics,
+            ) -> Option<Self> {
+                $crate::config::reader::read_value(source, name, $expected, value, out)
+            }
+        })*
+    };
+}
+pub(crate) use leaves;
+
+leaves! {
+    String: "a string";
+    bool: "true or false";
+    u16: "a whole number between 0 and 65535";
+    u64: "a whole number";
+    usize: "a whole number";
+    NonZeroU64: "a whole number above 0";
+    NonZeroUsize: "a whole number above 0";
+    PathBuf: "a path, as a string";
+    Vec<String>: "a list of strings";
+    Interval: "an interval such as \"30s\", \"5m\" or \"1h\"";
+}
+
+impl<T: Setting> Setting for Option<T> {
+    fn read(source: &Source, name: &str, value: &Spanned<DeValue<'_>>, out: &mut Diagnostics) -> Option<Self> {
+        T::read(source, name, value, out).map(Some)
+    }
+}
+
+impl Setting for CutKinds {
+    fn read(source: &Source, name: &str, value: &Spanned<DeValue<'_>>, out: &mut Diagnostics) -> Option<Self> {
+        let names: Vec<_> = CutKind::ALL.iter().map(|kind| format!("\"{kind}\"")).collect();
+        let expected = format!("a list of {}", names.join(", "));
+        read_value::<Vec<CutKind>>(source, name, &expected, value, out).map(Self::from)
+    }
+}
+
+/// A table being read. Keys that nobody asked for are reported by [`Section::finish`].
+pub(crate) struct Section<'a, 'i> {
+    source: &'a Source,
+    name: &'a str,
+    table: &'a DeTable<'i>,
+    span: Range<usize>,
+    known: Vec<&'static str>,
+}
+
+impl<'a, 'i> Section<'a, 'i> {
+    /// The file as a whole.
+    pub(crate) fn root(source: &'a Source, table: &'a Spanned<DeTable<'i>>) -> Self {
+        Self { source, name: "", table: table.get_ref(), span: 0..0, known: Vec::new() }
+    }
+
+    /// The table that is the value of key `name`; reported if it is none.
+    pub(crate) fn of(
+        source: &'a Source,
+        name: &'a str,
+        value: &'a Spanned<DeValue<'i>>,
+        out: &mut Diagnostics,
+    ) -> Option<Self> {
+        let Some(table) = value.get_ref().as_table() else {
+            let found = shown(source, value);
+            out.push(source.error(value.span(), format!("`{name}` must be a table, not {found}")));
+            return None;
+        };
+        Some(Self { source, name, table, span: value.span(), known: Vec::new() })
+    }
+
+    /// The value of a key, which is known from now on.
+    pub(crate) fn value(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'i>>> {
+        self.known.push(key);
+        self.table.get(key)
+    }
+
+    /// Where the value of a key stands; the table itself if there is no such key.
+    pub(crate) fn span_of(&self, key: &str) -> Range<usize> {
+        self.table.get(key).map_or(self.span.clone(), Spanned::span)
+    }
+
+    /// Reports something about the value of a key, or about the table if there is no such key.
+    pub(crate) fn error(&self, key: &str, reason: impl Into<String>) -> Diagnostic {
+        self.source.error(self.span_of(key), reason)
+    }
+
+    /// The setting of that key; `absent` if there is no such key, none if it is wrong.
+    pub(crate) fn optional<T: Setting>(&mut self, key: &'static str, absent: T, out: &mut Diagnostics) -> Option<T> {
+        let source = self.source;
+        self.value(key).map_or(Some(absent), |value| T::read(source, key, value, out))
+    }
+
+    /// The setting of that key; reported if there is no such key.
+    pub(crate) fn required<T: Setting>(&mut self, key: &'static str, out: &mut Diagnostics) -> Option<T> {
+        let source = self.source;
+        match self.value(key) {
+            Some(value) => T::read(source, key, value, out),
+            None => {
+                out.push(if self.name.is_empty() {
+                    Diagnostic::error(source.path(), format!("the file has no `{key}`"))
+                } else {
+                    source.error(self.span.clone(), format!("`{}` has no `{key}`", self.name))
+                });
+                None
+            }
+        }
+    }
+
+    /// The group of settings under that key. If there is no such key the group is read from an empty table, so that
+    /// its defaults apply and what it cannot do without is reported.
+    pub(crate) fn table<T: Setting>(&mut self, key: &'static str, out: &mut Diagnostics) -> Option<T> {
+        let source = self.source;
+        match self.value(key) {
+            Some(value) => T::read(source, key, value, out),
+            None => T::read(source, key, &Spanned::new(self.span.clone(), DeValue::Table(DeTable::new())), out),
+        }
+    }
+
+    /// Reports the keys that nobody asked for.
+    pub(crate) fn finish(self, out: &mut Diagnostics) {
+        for key in self.table.keys().filter(|key| !self.known.contains(&&**key.get_ref())) {
+            let name = key.get_ref();
+            let diagnostic = self.source.error(key.span(), format!("unknown key `{name}`"));
+            let help = suggestion(name, self.known.iter().copied())
+                .unwrap_or_else(|| format!("known here: `{}`", self.known.join("`, `")));
+            out.push(diagnostic.help(help));
+        }
+    }
+}

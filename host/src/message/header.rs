@@ -1,0 +1,101 @@
+//! Header fields, decoded (RFC 5322 section 3.6, RFC 2047).
+
+use super::{Address, Defect, HeaderField, MessageId};
+use crate::field::DateTime;
+use mail_parser::parsers::MessageStream;
+use mail_parser::{Header, HeaderValue};
+
+/// The most header fields that are kept.
+pub(super) const FIELDS_MAX: usize = 1_000;
+/// The most recipients that are kept.
+pub(super) const RECIPIENTS_MAX: usize = 1_000;
+/// The most message identifiers of one field that are kept.
+pub(super) const MESSAGE_IDS_MAX: usize = 1_000;
+
+/// All header fields of the message itself, in order.
+pub(super) fn fields(parsed: &mail_parser::Message<'_>, defects: &mut Vec<Defect>) -> Vec<HeaderField> {
+    let headers = parsed.parts.first().map_or(&[][..], |part| &part.headers);
+    if headers.len() > FIELDS_MAX {
+        defects.push(Defect(format!("{} header fields: only the first {FIELDS_MAX} are kept", headers.len())));
+    }
+    let field = |header: &Header<'_>| {
+        let raw = parsed.raw_message.get(header.offset_start as usize..header.offset_end as usize);
+        let value = MessageStream::new(raw.unwrap_or_default()).parse_unstructured();
+        HeaderField { name: header.name.as_str().to_owned(), value: as_text(&value) }
+    };
+    headers.iter().take(FIELDS_MAX).map(field).collect()
+}
+
+/// The value of the first field of that name, any case.
+pub(super) fn value<'h>(headers: &'h [HeaderField], name: &str) -> Option<&'h str> {
+    headers.iter().find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value.as_str())
+}
+
+fn as_text(value: &HeaderValue<'_>) -> String {
+    match value {
+        HeaderValue::Text(text) => text.trim().to_owned(),
+        HeaderValue::TextList(list) => list.join(" "),
+        _ => String::new(),
+    }
+}
+
+/// The author: From, or else Sender (RFC 5322 section 3.6.2).
+pub(super) fn sender(parsed: &mail_parser::Message<'_>, defects: &mut Vec<Defect>) -> Option<Address> {
+    let first = |address: Option<&mail_parser::Address<'_>>| address.into_iter().flat_map(addresses).next();
+    let sender = first(parsed.from()).or_else(|| first(parsed.sender()));
+    if sender.is_none() {
+        defects.push(Defect("there is no sender: neither From nor Sender holds an address".to_owned()));
+    }
+    sender
+}
+
+/// The recipients of To and Cc.
+pub(super) fn recipients(parsed: &mail_parser::Message<'_>) -> Vec<Address> {
+    [parsed.to(), parsed.cc()].into_iter().flatten().flat_map(addresses).take(RECIPIENTS_MAX).collect()
+}
+
+fn addresses(list: &mail_parser::Address<'_>) -> Vec<Address> {
+    list.iter()
+        .filter_map(|address| {
+            let email = address.address().filter(|email| !email.trim().is_empty())?;
+            let name = address.name().unwrap_or_default().trim().to_owned();
+            Some(Address { name, email: email.trim().to_owned() })
+        })
+        .take(RECIPIENTS_MAX)
+        .collect()
+}
+
+/// The Message-ID.
+pub(super) fn message_id(parsed: &mail_parser::Message<'_>, defects: &mut Vec<Defect>) -> Option<MessageId> {
+    let id = parsed.message_id().map(str::trim).filter(|id| !id.is_empty());
+    if id.is_none() {
+        defects.push(Defect("there is no Message-ID".to_owned()));
+    }
+    id.map(|id| MessageId(id.to_owned()))
+}
+
+/// The message identifiers of a field. Of too many, the last ones are kept: they are the nearest.
+pub(super) fn message_ids(value: &HeaderValue<'_>) -> Vec<MessageId> {
+    let ids: Vec<&str> = match value {
+        HeaderValue::Text(text) => vec![text],
+        HeaderValue::TextList(list) => list.iter().map(AsRef::as_ref).collect(),
+        _ => Vec::new(),
+    };
+    let ids = ids.into_iter().map(str::trim).filter(|id| !id.is_empty());
+    let mut ids: Vec<MessageId> = ids.map(|id| MessageId(id.to_owned())).collect();
+    ids.drain(..ids.len().saturating_sub(MESSAGE_IDS_MAX));
+    ids
+}
+
+/// The Date field (RFC 5322 section 3.6.1).
+pub(super) fn date(parsed: &mail_parser::Message<'_>, defects: &mut Vec<Defect>) -> Option<DateTime> {
+    let date = parsed.date().filter(|date| date.is_valid());
+    let Some(date) = date else {
+        let there = parsed.header_raw("Date").is_some_and(|text| !text.trim().is_empty());
+        defects.push(Defect(if there { "the Date field holds no date" } else { "there is no Date field" }.to_owned()));
+        return None;
+    };
+    let minutes = i16::from(date.tz_hour).saturating_mul(60).saturating_add(i16::from(date.tz_minute));
+    let offset_minutes = if date.tz_before_gmt { -minutes } else { minutes };
+    Some(DateTime { seconds: date.to_timestamp(), offset_minutes })
+}

@@ -1,0 +1,276 @@
+//! What an instance's store holds, and the contract's imports on top of it.
+#![allow(unreachable_pub, reason = "the generated bindings export the resources again, which takes a `pub`")]
+
+use super::bindings::rules::{edit, log, mail, patterns, types};
+use super::capabilities::{Call, Level, LogLine, Source};
+use super::clock::Clock;
+use super::patterns::{PatternCache, PatternError};
+use super::{Fault, Limits};
+use crate::message::document::{self, BodyKind};
+use regex::{Regex, RegexSet};
+use std::sync::Arc;
+use std::time::Duration;
+use wasmtime::component::{Resource, ResourceTable};
+use wasmtime::{ResourceLimiter, Result};
+
+/// A pattern that an instance holds.
+pub struct Pattern(Arc<Regex>);
+/// A set of patterns that an instance holds.
+pub struct PatternSet(Arc<RegexSet>);
+/// A selector that an instance holds.
+pub struct Selector(Arc<document::Selector>);
+
+/// The most lines of log outside a message that are kept.
+const REMARKS_MAX: usize = 100;
+/// The most elements of all tables of an instance: indirect functions, above all.
+const TABLE_ELEMENTS_MAX: usize = 100_000;
+
+/// What the store of one instance holds.
+pub(super) struct State {
+    /// The call under way. None outside messages.
+    pub(super) call: Option<Call>,
+    /// What was logged outside messages.
+    pub(super) remarks: Vec<LogLine>,
+    /// The last error logged: a panic's text, if a trap follows.
+    pub(super) last_error: Option<String>,
+    pub(super) limits: Limits,
+    cache: PatternCache,
+    table: ResourceTable,
+    clock: Arc<Clock>,
+    host_calls: u64,
+    output_bytes: usize,
+    deadline: Duration,
+    /// The tick of the clock at which the time is up.
+    deadline_tick: u64,
+}
+
+impl State {
+    pub(super) fn new(limits: Limits, cache: PatternCache, clock: Arc<Clock>) -> Self {
+        Self {
+            call: None,
+            remarks: Vec::new(),
+            last_error: None,
+            limits,
+            cache,
+            table: ResourceTable::new(),
+            clock,
+            host_calls: 0,
+            output_bytes: 0,
+            deadline: Duration::ZERO,
+            deadline_tick: 0,
+        }
+    }
+
+    /// Sets the counters back, for a call that may take this long.
+    pub(super) fn begin(&mut self, call: Option<Call>, deadline: Duration) {
+        self.call = call;
+        self.host_calls = 0;
+        self.output_bytes = 0;
+        self.last_error = None;
+        self.deadline = deadline;
+        self.deadline_tick = self.clock.ticks().saturating_add(Clock::ticks_in(deadline));
+    }
+
+    pub(super) fn too_late(&self) -> Fault {
+        Fault::Deadline { limit: self.deadline }
+    }
+
+    /// Counts a call of the host.
+    fn enter(&mut self) -> Result<()> {
+        self.host_calls += 1;
+        if self.host_calls > self.limits.host_calls {
+            return Err(Fault::HostCalls { limit: self.limits.host_calls }.into());
+        }
+        self.in_time()
+    }
+
+    /// Charges the time of what the host runs to the plugin: no epoch ends a pattern.
+    fn in_time(&self) -> Result<()> {
+        if self.clock.ticks() > self.deadline_tick { Err(self.too_late().into()) } else { Ok(()) }
+    }
+
+    /// The call under way.
+    fn call(&mut self) -> Result<&mut Call> {
+        self.enter()?;
+        self.call.as_mut().ok_or_else(|| Fault::OutsideCall.into())
+    }
+
+    /// Runs a pattern on the message.
+    fn run<P: 'static, T>(&mut self, pattern: &Resource<P>, run: impl FnOnce(&Call, &P) -> T) -> Result<T> {
+        self.enter()?;
+        let call = self.call.as_ref().ok_or(Fault::OutsideCall)?;
+        let found = run(call, self.table.get(pattern)?);
+        self.in_time()?;
+        Ok(found)
+    }
+
+    fn keep<P: Send + 'static>(
+        &mut self,
+        compiled: Result<P, PatternError>,
+    ) -> Result<Result<Resource<P>, patterns::PatternError>> {
+        self.in_time()?;
+        match compiled {
+            Ok(pattern) => Ok(Ok(self.table.push(pattern)?)),
+            Err(PatternError { reason, offset }) => Ok(Err(patterns::PatternError { reason, offset })),
+        }
+    }
+
+    fn charge_output(&mut self, bytes: usize) -> Result<()> {
+        self.output_bytes = self.output_bytes.saturating_add(bytes);
+        let limit = self.limits.output_bytes;
+        if self.output_bytes > limit { Err(Fault::Output { limit }.into()) } else { Ok(()) }
+    }
+}
+
+impl types::Host for State {}
+impl patterns::Host for State {}
+
+impl patterns::HostPattern for State {
+    fn compile(&mut self, source: String) -> Result<Result<Resource<Pattern>, patterns::PatternError>> {
+        self.enter()?;
+        let compiled = self.cache.pattern(&source).map(Pattern);
+        self.keep(compiled)
+    }
+
+    fn drop(&mut self, pattern: Resource<Pattern>) -> Result<()> {
+        self.table.delete(pattern)?;
+        Ok(())
+    }
+}
+
+impl patterns::HostPatternSet for State {
+    fn compile(&mut self, sources: Vec<String>) -> Result<Result<Resource<PatternSet>, patterns::PatternError>> {
+        self.enter()?;
+        let compiled = self.cache.pattern_set(&sources).map(PatternSet);
+        self.keep(compiled)
+    }
+
+    fn drop(&mut self, set: Resource<PatternSet>) -> Result<()> {
+        self.table.delete(set)?;
+        Ok(())
+    }
+}
+
+impl patterns::HostSelector for State {
+    fn compile(&mut self, source: String) -> Result<Result<Resource<Selector>, patterns::PatternError>> {
+        self.enter()?;
+        let compiled = self.cache.selector(&source).map(Selector);
+        self.keep(compiled)
+    }
+
+    fn drop(&mut self, selector: Resource<Selector>) -> Result<()> {
+        self.table.delete(selector)?;
+        Ok(())
+    }
+}
+
+impl mail::Host for State {
+    fn text(&mut self, field: types::Field) -> Result<Option<String>> {
+        Ok(self.call()?.text(&field.into()).map(std::borrow::Cow::into_owned))
+    }
+
+    fn slice(&mut self, field: types::Field, at: types::Span) -> Result<String> {
+        Ok(self.call()?.slice(&field.into(), at.into()).map_err(Fault::from)?)
+    }
+
+    fn length(&mut self, field: types::Field) -> Result<u32> {
+        let length = self.call()?.text(&field.into()).map_or(0, |text| text.len());
+        Ok(u32::try_from(length).unwrap_or(u32::MAX))
+    }
+
+    fn extracted(&mut self, name: String) -> Result<types::Value> {
+        Ok(self.call()?.extracted(&name).into())
+    }
+
+    fn received(&mut self) -> Result<types::DateTime> {
+        Ok(self.call()?.message().received.into())
+    }
+
+    fn thread(&mut self) -> Result<mail::Conversation> {
+        Ok(self.call()?.conversation().into())
+    }
+
+    fn kind_of_body(&mut self) -> Result<mail::BodyKind> {
+        Ok(match self.call()?.message().document.kind() {
+            BodyKind::Empty => mail::BodyKind::Empty,
+            BodyKind::Plain => mail::BodyKind::Plain,
+            BodyKind::Html => mail::BodyKind::Html,
+        })
+    }
+
+    fn attachments(&mut self) -> Result<Vec<mail::Attachment>> {
+        Ok(self.call()?.message().attachments.iter().map(Into::into).collect())
+    }
+
+    fn matches(&mut self, field: types::Field, pattern: Resource<Pattern>) -> Result<bool> {
+        self.run(&pattern, |call, pattern| call.matches(&field.into(), &pattern.0))
+    }
+
+    fn which(&mut self, field: types::Field, set: Resource<PatternSet>) -> Result<Vec<u32>> {
+        self.run(&set, |call, set| call.which(&field.into(), &set.0))
+    }
+
+    fn find(&mut self, field: types::Field, pattern: Resource<Pattern>, start: u32) -> Result<Option<types::Span>> {
+        self.run(&pattern, |call, pattern| call.find(&field.into(), &pattern.0, start).map(Into::into))
+    }
+
+    fn find_all(&mut self, field: types::Field, pattern: Resource<Pattern>, limit: u32) -> Result<Vec<types::Span>> {
+        self.run(&pattern, |call, pattern| {
+            call.find_all(&field.into(), &pattern.0, limit).into_iter().map(Into::into).collect()
+        })
+    }
+
+    fn captures(
+        &mut self,
+        field: types::Field,
+        pattern: Resource<Pattern>,
+        start: u32,
+    ) -> Result<Vec<Option<types::Span>>> {
+        self.run(&pattern, |call, pattern| {
+            let source: Source = field.into();
+            call.captures(&source, &pattern.0, start).into_iter().map(|group| group.map(Into::into)).collect()
+        })
+    }
+
+    fn elements(&mut self, selector: Resource<Selector>, limit: u32) -> Result<Vec<types::Span>> {
+        self.run(&selector, |call, selector| call.elements(&selector.0, limit).into_iter().map(Into::into).collect())
+    }
+}
+
+impl edit::Host for State {
+    fn cut(&mut self, at: types::Span, why: edit::Kind, rule: String) -> Result<()> {
+        self.charge_output(rule.len())?;
+        Ok(self.call()?.cut(at.into(), why.into(), rule).map_err(Fault::from)?)
+    }
+
+    fn replace(&mut self, at: types::Span, text: String, rule: String) -> Result<()> {
+        self.charge_output(rule.len().saturating_add(text.len()))?;
+        Ok(self.call()?.replace(at.into(), text, rule).map_err(Fault::from)?)
+    }
+}
+
+impl log::Host for State {
+    fn log(&mut self, level: log::Level, text: String) -> Result<()> {
+        let level = Level::from(level);
+        if level == Level::Error {
+            self.last_error = Some(text.clone());
+        }
+        match &mut self.call {
+            Some(call) => call.log(level, &text),
+            None if self.remarks.len() < REMARKS_MAX => self.remarks.push(LogLine { level, text }),
+            None => {}
+        }
+        self.enter()
+    }
+}
+
+impl ResourceLimiter for State {
+    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
+        let limit = self.limits.memory_bytes;
+        if desired > limit { Err(Fault::Memory { limit }.into()) } else { Ok(true) }
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS_MAX)
+    }
+}

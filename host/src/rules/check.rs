@@ -1,0 +1,236 @@
+//! The rule files' own tests: `[[test]]` tables with a small message and what is expected of it.
+
+use super::file::OwnTest;
+use super::{Hop, Instances, RuleSet, Step};
+use crate::action::Action;
+use crate::diagnostic::Diagnostics;
+use crate::field::{Entry, Value};
+use crate::message::document::{CutKind, CutKinds};
+use crate::message::{Message, parse};
+use crate::thread::Conversation;
+use crate::ticket::{Status, TicketClass, TicketNumber, TicketSummary};
+use serde::Deserialize;
+use serde_json::{Map, Value as Json};
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// The key of the verb in an expected action, as in statements.
+const DO: &str = "do";
+
+/// A `[[test]]` table. Which `expect` makes sense depends on the hop of the step whose rules are tested.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    from: Option<String>,
+    subject: Option<String>,
+    #[serde(default)]
+    headers: Map<String, Json>,
+    body: Option<String>,
+    html: Option<String>,
+    ticket: Option<Ticket>,
+    /// Preprocess: the kinds of cut to apply; all if not given.
+    drop: Option<Vec<CutKind>>,
+    expect: Json,
+}
+
+/// The ticket that the message follows up.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ticket {
+    number: Option<TicketNumber>,
+    class: Option<TicketClass>,
+    status: Option<Status>,
+}
+
+/// Runs the own tests of all steps and reports those that fail.
+pub(super) fn run(set: &Arc<RuleSet>, out: &mut Diagnostics) {
+    if set.tests == 0 {
+        return;
+    }
+    let mut instances = match set.instances() {
+        Ok(instances) => instances,
+        Err(fault) => {
+            let first = set.steps.iter().find_map(|step| step.files.tests.first());
+            out.extend(first.map(|test| test.source.error(test.span.clone(), fault.to_string())));
+            return;
+        }
+    };
+    for step in &set.steps {
+        for test in &step.files.tests {
+            if let Err(reason) = run_one(&mut instances, step, test) {
+                out.push(test.source.error(test.span.clone(), reason));
+            }
+        }
+    }
+}
+
+fn run_one(instances: &mut Instances, step: &Step, test: &OwnTest) -> Result<(), String> {
+    let case = Case::deserialize(&test.content).map_err(|error| format!("this test makes no sense: {error}"))?;
+    let (expected, found) = match step.hop {
+        Hop::Preprocess => cleaned(instances, step, &case),
+        Hop::Extract => extracted(instances, &case),
+        Hop::Process => decided(instances, &case),
+    }
+    .map_err(|reason| format!("the test \"{}\" fails: {reason}", case.name))?;
+    if expected == found {
+        return Ok(());
+    }
+    Err(format!("the test \"{}\" fails:\n{}", case.name, difference(&expected, &found)))
+}
+
+/// What the step leaves of the body.
+fn cleaned(instances: &mut Instances, step: &Step, case: &Case) -> Result<(String, String), String> {
+    let expected = case.expect.as_str().ok_or("`expect` must be the text that is left")?;
+    let message = Arc::new(case.message());
+    let done = instances.preprocess(&message, &case.conversation(), std::slice::from_ref(&step.name));
+    if let Some(fault) = done.steps.into_iter().find_map(|step| step.fault) {
+        return Err(fault);
+    }
+    let kinds = case.drop.clone().map_or(CutKinds::ALL, CutKinds::from);
+    let left = message.document.view(&done.cuts, kinds);
+    Ok((expected.trim().to_owned(), left.text().trim().to_owned()))
+}
+
+/// The fields that all extractors make, one per line, by name.
+fn extracted(instances: &mut Instances, case: &Case) -> Result<(String, String), String> {
+    let expected = case.expect.as_object().ok_or("`expect` must be a table of fields")?;
+    let message = Arc::new(case.message());
+    let done = instances.extract(&message, &case.conversation(), &[], CutKinds::NONE);
+    let fields = done.map_err(|fault| fault.to_string())?.fields;
+    Ok((lines(expected.iter().map(|(name, value)| (name.as_str(), plain(value)))), lines(shown(&fields))))
+}
+
+/// The actions that the message comes to, one per line. Arguments count where `expect` gives them.
+fn decided(instances: &mut Instances, case: &Case) -> Result<(String, String), String> {
+    let expected = case.expect.as_array().ok_or("`expect` must be a list of verbs, or of tables with `do`")?;
+    let (message, conversation) = (Arc::new(case.message()), case.conversation());
+    let fields = instances.extract(&message, &conversation, &[], CutKinds::NONE).map_err(|fault| fault.to_string())?;
+    let done = instances.process(&message, &conversation, &[], CutKinds::NONE, &fields.fields);
+    let actions = done.map_err(|fault| fault.to_string())?.actions;
+    let found = actions.iter().enumerate().map(|(at, action)| {
+        let asked = expected.get(at).and_then(Json::as_object);
+        action_line(action, asked)
+    });
+    let found: Vec<_> = found.collect();
+    let expected: Vec<_> = expected.iter().map(expected_line).collect();
+    Ok((expected.join("\n"), found.join("\n")))
+}
+
+/// `verb argument="value"`, with the arguments that the test asks for.
+fn action_line(action: &Action, asked: Option<&Map<String, Json>>) -> String {
+    let names = asked.into_iter().flat_map(Map::keys).filter(|name| *name != DO);
+    let value = |name: &String| action.arguments.iter().find(|argument| argument.name == *name);
+    let arguments =
+        names.map(|name| (name.as_str(), value(name).map_or(String::new(), |entry| entry.value.to_string())));
+    with_arguments(&action.verb, arguments)
+}
+
+fn expected_line(expected: &Json) -> String {
+    let Some(table) = expected.as_object() else { return plain(expected) };
+    let verb = table.get(DO).map(plain).unwrap_or_default();
+    let arguments = table.iter().filter(|(name, _)| *name != DO).map(|(name, value)| (name.as_str(), plain(value)));
+    with_arguments(&verb, arguments)
+}
+
+fn with_arguments<'a>(verb: &str, arguments: impl Iterator<Item = (&'a str, String)>) -> String {
+    arguments.fold(verb.to_owned(), |mut line, (name, value)| {
+        // Writing to a string cannot fail.
+        let _ = write!(line, " {name}={value:?}");
+        line
+    })
+}
+
+fn shown(fields: &[Entry]) -> impl Iterator<Item = (&str, String)> {
+    let made = fields.iter().filter(|field| field.value != Value::None);
+    made.map(|field| (field.name.as_str(), field.value.to_string()))
+}
+
+/// `name = value` lines, by name.
+fn lines<'a>(entries: impl Iterator<Item = (&'a str, String)>) -> String {
+    let mut lines: Vec<_> = entries.map(|(name, value)| format!("{name} = {value}")).collect();
+    lines.sort();
+    lines.join("\n")
+}
+
+/// A value of a test as text.
+fn plain(value: &Json) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Both texts, line by line: `-` is missing, `+` is too much.
+fn difference(expected: &str, found: &str) -> String {
+    let (expected, found): (Vec<_>, Vec<_>) = (expected.lines().collect(), found.lines().collect());
+    let same_start = expected.iter().zip(&found).take_while(|(one, other)| one == other).count();
+    let rest = |lines: &[&str]| lines.len() - same_start;
+    let most = rest(&expected).min(rest(&found));
+    let backwards = expected.iter().rev().zip(found.iter().rev()).take(most);
+    let same_end = backwards.take_while(|(one, other)| one == other).count();
+    let marked = |mark, lines: &[&str], from: usize, to: usize| -> Vec<String> {
+        lines.iter().take(to).skip(from).map(|line| format!("{mark} {line}").trim_end().to_owned()).collect()
+    };
+    [
+        marked(' ', &expected, 0, same_start),
+        marked('-', &expected, same_start, expected.len() - same_end),
+        marked('+', &found, same_start, found.len() - same_end),
+        marked(' ', &expected, expected.len() - same_end, expected.len()),
+    ]
+    .concat()
+    .join("\n")
+}
+
+impl Case {
+    /// The message, as it would have come by mail.
+    fn message(&self) -> Message {
+        let mut raw = String::new();
+        let from = self.from.as_deref().unwrap_or("Someone <someone@example.org>");
+        let given = self.headers.iter().map(|(name, value)| (name.as_str(), plain(value)));
+        let subject = self.subject.clone().unwrap_or_default();
+        let kind = if self.html.is_some() { "text/html" } else { "text/plain" };
+        let usual = [("From", from.to_owned()), ("Subject", subject), ("MIME-Version", "1.0".to_owned())];
+        for (name, value) in usual.into_iter().chain(given) {
+            // A line end in a value would end the header field; writing to a string cannot fail.
+            let _ = write!(raw, "{name}: {}\r\n", value.replace(['\r', '\n'], " "));
+        }
+        let body = self.html.as_deref().or(self.body.as_deref()).unwrap_or_default();
+        let _ = write!(raw, "Content-Type: {kind}; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n{body}");
+        parse(raw.as_bytes(), None)
+    }
+
+    fn conversation(&self) -> Conversation {
+        let Some(ticket) = &self.ticket else { return Conversation::New };
+        let summary = TicketSummary {
+            number: ticket.number.clone().unwrap_or_else(|| TicketNumber::new(1)),
+            class: ticket.class.unwrap_or(TicketClass::Incident),
+            status: ticket.status.unwrap_or(Status::Open),
+        };
+        if summary.status.is_terminal() { Conversation::Inactive(summary) } else { Conversation::Active(summary) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_are_shown_line_by_line() {
+        let check = |expected: &str, found: &str, expect: &str| assert_eq!(difference(expected, found), expect);
+        check("a\nb\nc", "a\nx\ny\nc", "  a\n- b\n+ x\n+ y\n  c");
+        check("", "a", "+ a");
+        check("a", "", "- a");
+        check("a\na", "a", "  a\n- a");
+    }
+
+    #[test]
+    fn a_case_becomes_a_message() {
+        let case: Case = serde_json::from_str(
+            r#"{"name":"n","subject":"Zürich","from":"Änne <a@example.org>","headers":{"X-Priority":"1"},"html":"<p>Hallo</p>","expect":""}"#,
+        )
+        .unwrap();
+        let message = case.message();
+        assert_eq!(message.subject, "Zürich");
+        assert_eq!(message.sender.as_ref().unwrap().to_string(), "Änne <a@example.org>");
+        assert_eq!(message.header("x-priority"), Some("1"));
+        assert_eq!(message.document.text().trim(), "Hallo");
+    }
+}

@@ -1,0 +1,280 @@
+//! The rule files of one step: several TOML files read as one, and the way back from a key to its place.
+
+use crate::config::reader;
+use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use serde_json::{Map, Value as Json};
+use std::ops::Range;
+use toml::Spanned;
+use toml::de::{DeInteger, DeTable, DeValue};
+
+/// The key of a rule file's own tests. Plugins do not see it.
+const TEST: &str = "test";
+
+/// The rules of one step.
+#[derive(Debug, Clone)]
+pub(crate) struct RuleFiles {
+    sources: Vec<Source>,
+    /// All files as one JSON object, which is what the plugin is configured with. Lists of several files are joined
+    /// in the order of the files, tables are merged, dates are RFC 3339 texts.
+    pub(crate) rules: Json,
+    /// The `[[test]]` tables, in order.
+    pub(crate) tests: Vec<OwnTest>,
+}
+
+/// A `[[test]]` table of a rule file.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnTest {
+    /// The file it stands in.
+    pub(crate) source: Source,
+    /// Where.
+    pub(crate) span: Range<usize>,
+    /// What it says.
+    pub(crate) content: Json,
+}
+
+impl RuleFiles {
+    /// Reads the files, given in their order. What is wrong with them as TOML is reported.
+    pub(crate) fn read(sources: Vec<Source>, out: &mut Diagnostics) -> Option<Self> {
+        let mut rules = Map::new();
+        let mut tests = Vec::new();
+        let errors_before = out.errors();
+        for source in &sources {
+            let Some(table) = reader::parse(source, out) else { continue };
+            for (key, value) in in_order(table.get_ref()) {
+                if key.get_ref() == TEST {
+                    tests.extend(own_tests(source, value, out));
+                } else {
+                    let json = to_json(source, value, out);
+                    merge(
+                        &mut rules,
+                        key.get_ref(),
+                        json,
+                        &|key| {
+                            source.error(value.span(), format!("`{key}` is set in an earlier file of this step too"))
+                        },
+                        out,
+                    );
+                }
+            }
+        }
+        let unharmed = out.errors() == errors_before;
+        unharmed.then_some(Self { sources, rules: Json::Object(rules), tests })
+    }
+
+    /// The diagnostic for what a plugin says of its rules: `path` leads to the value, `offset` is a byte offset in it.
+    /// A path that leads nowhere means the deepest value on it that exists.
+    pub(crate) fn diagnostic(&self, path: &[String], offset: Option<u32>, reason: &str) -> Option<Diagnostic> {
+        let mut ignored = Diagnostics::default();
+        let tables: Vec<_> =
+            self.sources.iter().filter_map(|source| Some((source, reader::parse(source, &mut ignored)?))).collect();
+        let roots = tables.iter().map(|(source, table)| (*source, At::Table(table.get_ref(), 0..0))).collect();
+        let (source, found) = path
+            .iter()
+            .try_fold(roots, |places, key| descend(&places, key).ok_or(places))
+            .unwrap_or_else(|last| last)
+            .into_iter()
+            .next()?;
+        let span = found.span();
+        if span.is_empty() {
+            return Some(Diagnostic::error(source.path(), reason));
+        }
+        Some(source.error(inside(source.text(), span, offset), reason))
+    }
+}
+
+/// A value on the way along a path.
+#[derive(Clone)]
+enum At<'a, 'i> {
+    Table(&'a DeTable<'i>, Range<usize>),
+    Value(&'a Spanned<DeValue<'i>>),
+}
+
+impl<'a, 'i> At<'a, 'i> {
+    fn span(&self) -> Range<usize> {
+        match self {
+            Self::Table(_, span) => span.clone(),
+            Self::Value(value) => value.span(),
+        }
+    }
+
+    fn key(&self, key: &str) -> Option<Self> {
+        let table = match self {
+            Self::Table(table, _) => table,
+            Self::Value(value) => value.get_ref().as_table()?,
+        };
+        table.get(key).map(At::Value)
+    }
+
+    fn items(&self) -> Option<&'a [Spanned<DeValue<'i>>]> {
+        match self {
+            Self::Table(..) => None,
+            Self::Value(value) => value.get_ref().as_array().map(|array| &**array),
+        }
+    }
+}
+
+/// The places of the same path in several files, in the order of the files.
+type Places<'a, 'i> = Vec<(&'a Source, At<'a, 'i>)>;
+
+/// One step along a path; none if it leads nowhere.
+fn descend<'a, 'i>(places: &Places<'a, 'i>, key: &str) -> Option<Places<'a, 'i>> {
+    let mut next: Places<'a, 'i> = places.iter().filter_map(|(source, at)| Some((*source, at.key(key)?))).collect();
+    if let Ok(index) = key.parse::<usize>() {
+        let items = places
+            .iter()
+            .flat_map(|(source, at)| at.items().unwrap_or_default().iter().map(|item| (*source, At::Value(item))));
+        next.extend(items.skip(index).take(1));
+    }
+    (!next.is_empty()).then_some(next)
+}
+
+/// The place of byte `offset` of a string that stands at `span`; `span` itself if it cannot be told.
+fn inside(text: &str, span: Range<usize>, offset: Option<u32>) -> Range<usize> {
+    let (Some(written), Some(offset)) = (text.get(span.clone()), offset) else { return span };
+    let quotes = ["'''", "\"\"\"", "'", "\""];
+    let Some(quote) = quotes.into_iter().find(|quote| written.starts_with(quote)) else { return span };
+    if quote.starts_with('"') && written.contains('\\') {
+        return span;
+    }
+    let mut start = span.start + quote.len();
+    if quote.len() == 3 {
+        // TOML 1.0: a line end directly after the opening quotes is no part of the string.
+        let rest = text.get(start..).unwrap_or_default();
+        start += if rest.starts_with("\r\n") { 2 } else { usize::from(rest.starts_with('\n')) };
+    }
+    let at = start.saturating_add(offset as usize).min(span.end - quote.len());
+    at..at + 1
+}
+
+/// The entries of a table as they stand in the file.
+fn in_order<'a, 'i>(table: &'a DeTable<'i>) -> Vec<(&'a Spanned<toml::de::DeString<'i>>, &'a Spanned<DeValue<'i>>)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
+
+fn own_tests(source: &Source, value: &Spanned<DeValue<'_>>, out: &mut Diagnostics) -> Vec<OwnTest> {
+    let Some(items) = value.get_ref().as_array() else {
+        out.push(source.error(value.span(), "`test` must be a list: write [[test]]"));
+        return Vec::new();
+    };
+    let test = |item: &Spanned<DeValue<'_>>, out: &mut Diagnostics| OwnTest {
+        source: source.clone(),
+        span: item.span(),
+        content: to_json(source, item, out),
+    };
+    items.iter().map(|item| test(item, out)).collect()
+}
+
+/// Adds a value under a key that an earlier file may have, too.
+fn merge(
+    into: &mut Map<String, Json>,
+    key: &str,
+    value: Json,
+    twice: &dyn Fn(&str) -> Diagnostic,
+    out: &mut Diagnostics,
+) {
+    match (into.get_mut(key), value) {
+        (None, value) => drop(into.insert(key.to_owned(), value)),
+        (Some(Json::Array(before)), Json::Array(items)) => before.extend(items),
+        (Some(Json::Object(before)), Json::Object(entries)) => {
+            entries.into_iter().for_each(|(key, value)| merge(before, &key, value, twice, out));
+        }
+        (Some(_), _) => out.push(twice(key)),
+    }
+}
+
+/// TOML as JSON.
+fn to_json(source: &Source, value: &Spanned<DeValue<'_>>, out: &mut Diagnostics) -> Json {
+    match value.get_ref() {
+        DeValue::String(text) => Json::from(&**text),
+        DeValue::Integer(number) => integer(number).map_or_else(
+            || {
+                out.push(source.error(value.span(), "the number does not fit 64 bits"));
+                Json::Null
+            },
+            Json::from,
+        ),
+        DeValue::Float(number) => {
+            let number = number.as_str().parse::<f64>().ok().and_then(serde_json::Number::from_f64);
+            number.map_or_else(
+                || {
+                    out.push(source.error(value.span(), "rules can only hold finite numbers"));
+                    Json::Null
+                },
+                Json::Number,
+            )
+        }
+        DeValue::Boolean(truth) => Json::from(*truth),
+        DeValue::Datetime(at) => Json::from(at.to_string()),
+        DeValue::Array(items) => items.iter().map(|item| to_json(source, item, out)).collect(),
+        DeValue::Table(table) => Json::Object(
+            in_order(table)
+                .into_iter()
+                .map(|(key, value)| (key.get_ref().to_string(), to_json(source, value, out)))
+                .collect(),
+        ),
+    }
+}
+
+fn integer(number: &DeInteger<'_>) -> Option<i64> {
+    i64::from_str_radix(number.as_str(), number.radix()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn files(texts: &[&str]) -> Result<RuleFiles, String> {
+        let sources = texts.iter().enumerate().map(|(n, text)| Source::new(Path::new(&format!("{n}.toml")), text));
+        let mut out = Diagnostics::default();
+        let files = RuleFiles::read(sources.collect(), &mut out);
+        out.or(files).map_err(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    }
+
+    #[test]
+    fn several_files_are_one_object() {
+        let read = files(&[
+            "a = 0x1F\n[t]\nx = 1.5\n[[rule]]\nname = 'one'\nsince = 2024-05-01T10:00:00+02:00\n[[test]]\nname = 't1'",
+            "[t]\ny = true\n[[rule]]\nname = 'two'\n[[test]]\nname = 't2'",
+        ])
+        .unwrap();
+        let expect = r#"{"a":31,"t":{"x":1.5,"y":true},"rule":[{"name":"one","since":"2024-05-01T10:00:00+02:00"},{"name":"two"}]}"#;
+        assert_eq!(read.rules.to_string(), expect);
+        let tests: Vec<_> =
+            read.tests.iter().map(|test| (test.source.path().to_str().unwrap(), &test.content["name"])).collect();
+        assert_eq!(tests, [("0.toml", &Json::from("t1")), ("1.toml", &Json::from("t2"))]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_reported() {
+        let check = |texts: &[&str], expect: &str| assert_eq!(files(texts).unwrap_err(), expect);
+        check(&["a = 1", "a = 2"], "1.toml:1:5: `a` is set in an earlier file of this step too");
+        check(&["a = inf"], "0.toml:1:5: rules can only hold finite numbers");
+        check(&["a = 99999999999999999999"], "0.toml:1:5: the number does not fit 64 bits");
+        check(&["test = 1"], "0.toml:1:8: `test` must be a list: write [[test]]");
+    }
+
+    #[test]
+    fn a_path_leads_back_to_its_place() {
+        let read = files(&[
+            "top = 1\n[[rule]]\npattern = 'a(b'\n",
+            "[[rule]]\npattern = '''\nx\ny['''\n[[rule]]\npattern = \"\\\\d(\"\nkinds = ['quote', 'qoute']\n",
+        ])
+        .unwrap();
+        let check = |path: &[&str], offset, expect: &str| {
+            let path: Vec<_> = path.iter().map(ToString::to_string).collect();
+            assert_eq!(read.diagnostic(&path, offset, "bad").unwrap().to_string(), expect, "{path:?}");
+        };
+        check(&["rule", "0", "pattern"], Some(1), "0.toml:3:13: bad");
+        check(&["rule", "0", "pattern"], None, "0.toml:3:11: bad");
+        check(&["rule", "0", "pattern"], Some(900), "0.toml:3:15: bad");
+        check(&["rule", "1", "pattern"], Some(3), "1.toml:4:2: bad");
+        check(&["rule", "2", "pattern"], Some(2), "1.toml:6:11: bad");
+        check(&["rule", "2", "kinds", "1"], Some(0), "1.toml:7:20: bad");
+        check(&["rule", "2", "colour"], None, "1.toml:5:1: bad");
+        check(&["top"], None, "0.toml:1:7: bad");
+        check(&[], None, "0.toml: bad");
+    }
+}

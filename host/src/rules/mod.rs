@@ -1,0 +1,272 @@
+//! Rules: what is loaded from the folders of the rules and the plugins, checked as a whole, and swapped as a whole.
+//!
+//! A [`RuleSet`] is immutable. Workers make [`Instances`] of it, and a message runs start to end on one of them, so on
+//! one [`Revision`]. [`Reloader`] keeps the set that is in force; [`watch`] says when the files have changed.
+
+mod check;
+mod file;
+pub mod pipeline;
+mod reload;
+mod run;
+pub mod watch;
+
+pub use pipeline::Hop;
+pub use reload::Reloader;
+pub use run::{Extracted, Instances, Preprocessed, Processed, StepFault, StepReport};
+
+use crate::action::verbs;
+use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use crate::field::Declaration;
+use crate::plugin::{Argument, Component, ConfigureError, Engine, Instance, PluginConfig, VerbSpec, World};
+use file::RuleFiles;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The file that lists the steps.
+const PIPELINE: &str = "pipeline.toml";
+/// How many hexadecimal digits of the hash a revision shows.
+const REVISION_DIGITS: usize = 16;
+
+/// Which rules: a hash of all rule files and plugins in use.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Revision(String);
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// All rules and plugins of one revision, checked.
+#[derive(Debug)]
+pub struct RuleSet {
+    revision: Revision,
+    steps: Vec<Step>,
+    tests: usize,
+}
+
+/// A step of the pipeline, ready for instances.
+#[derive(Debug)]
+pub struct Step {
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub hop: Hop,
+    /// Its plugin.
+    pub component: Component,
+    /// What the plugin's instances are configured with.
+    pub config: PluginConfig,
+    /// Whether one instance handles many messages.
+    pub reuse: bool,
+    files: RuleFiles,
+}
+
+impl RuleSet {
+    /// Loads everything and checks everything: syntax, plugins, rules, and the rule files' own tests.
+    ///
+    /// # Errors
+    /// With everything that is wrong.
+    pub fn load(rules_dir: &Path, plugins_dir: &Path, engine: &Engine) -> Result<Arc<Self>, Diagnostics> {
+        let mut out = Diagnostics::default();
+        let set = Loader { rules_dir, plugins_dir, engine, hash: Sha256::new(), components: BTreeMap::new() }
+            .load(&mut out)
+            .filter(|_| out.errors() == 0)
+            .map(Arc::new);
+        if let Some(set) = &set {
+            check::run(set, &mut out);
+        }
+        out.or(set)
+    }
+
+    /// Which rules they are.
+    #[must_use]
+    pub fn revision(&self) -> &Revision {
+        &self.revision
+    }
+
+    /// The steps, in the order of the pipeline.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The names of the preprocessing steps, in the order of the pipeline: what a job means by "recommended".
+    #[must_use]
+    pub fn preprocess_steps(&self) -> Vec<String> {
+        self.steps.iter().filter(|step| step.hop == Hop::Preprocess).map(|step| step.name.clone()).collect()
+    }
+
+    /// How many tests of the rule files' own it has passed.
+    #[must_use]
+    pub fn tests(&self) -> usize {
+        self.tests
+    }
+}
+
+impl Hop {
+    /// The world of the plugins of this hop.
+    #[must_use]
+    pub fn world(self) -> World {
+        match self {
+            Self::Preprocess => World::Preprocessor,
+            Self::Extract => World::Extractor,
+            Self::Process => World::Processor,
+        }
+    }
+}
+
+/// What is kept while a set is loaded.
+struct Loader<'a> {
+    rules_dir: &'a Path,
+    plugins_dir: &'a Path,
+    engine: &'a Engine,
+    hash: Sha256,
+    /// Each plugin is loaded once, however many steps use it; none if it cannot be.
+    components: BTreeMap<String, Option<Component>>,
+}
+
+impl Loader<'_> {
+    fn load(mut self, out: &mut Diagnostics) -> Option<RuleSet> {
+        let pipeline = self.read(&self.rules_dir.join(PIPELINE), out)?;
+        let plugins = plugin_names(self.plugins_dir, out);
+        let listed = pipeline::read(&pipeline, self.plugins_dir, &plugins, out)?;
+        let loaded: Vec<_> = listed.iter().map(|step| self.step(&pipeline, step, &plugins, out)).collect();
+        let mut steps = Vec::new();
+        let mut fields = Vec::new();
+        for (listed, loaded) in listed.iter().zip(loaded) {
+            let Some(mut step) = loaded else { continue };
+            step.config.fields = if step.hop == Hop::Process { fields.clone() } else { Vec::new() };
+            fields.extend(configure(&pipeline, listed, &step, out));
+            steps.push(step);
+        }
+        let tests = steps.iter().map(|step| step.files.tests.len()).sum();
+        Some(RuleSet { revision: self.revision(), steps, tests })
+    }
+
+    fn step(
+        &mut self,
+        pipeline: &Source,
+        listed: &pipeline::Step,
+        plugins: &[String],
+        out: &mut Diagnostics,
+    ) -> Option<Step> {
+        let component = self.component(pipeline, listed, plugins, out);
+        let paths = pipeline::rule_files(self.rules_dir, pipeline, listed, out);
+        let sources: Vec<_> = paths.iter().filter_map(|path| self.read(path, out)).collect();
+        let files = RuleFiles::read(sources, out)?;
+        let (hop, component) = (*listed.hop.get_ref(), component?);
+        if component.world() != hop.world() {
+            let plugin = listed.plugin.get_ref();
+            let reason = format!("the plugin `{plugin}` is a {}: it cannot {hop}", component.world());
+            out.push(pipeline.error(listed.hop.span(), reason));
+            return None;
+        }
+        let config = PluginConfig { rules: files.rules.clone(), verbs: verb_specs(), fields: Vec::new() };
+        Some(Step { name: listed.name.get_ref().clone(), hop, component, config, reuse: listed.reuse, files })
+    }
+
+    fn component(
+        &mut self,
+        pipeline: &Source,
+        listed: &pipeline::Step,
+        plugins: &[String],
+        out: &mut Diagnostics,
+    ) -> Option<Component> {
+        let plugin = listed.plugin.get_ref();
+        if let Some(component) = self.components.get(plugin) {
+            return component.clone();
+        }
+        if !plugins.contains(plugin) {
+            return None;
+        }
+        let loaded = self.engine.load(&self.plugins_dir.join(format!("{plugin}.wasm")));
+        if let Err(error) = &loaded {
+            out.push(pipeline.error(listed.plugin.span(), error.to_string()));
+        }
+        let component = loaded.ok();
+        if let Some(component) = &component {
+            self.note(plugin, component.hash().as_bytes());
+        }
+        self.components.insert(plugin.clone(), component.clone());
+        component
+    }
+
+    /// Reads a rule file. What was read is what the revision names.
+    fn read(&mut self, path: &Path, out: &mut Diagnostics) -> Option<Source> {
+        let source = Source::read(path, out)?;
+        let name = path.strip_prefix(self.rules_dir).unwrap_or(path).to_string_lossy();
+        self.note(&name, source.text().as_bytes());
+        Some(source)
+    }
+
+    fn note(&mut self, name: &str, content: &[u8]) {
+        for piece in [name.as_bytes(), content] {
+            // With its length before it, no piece can look like a part of its neighbour.
+            self.hash.update(piece.len().to_le_bytes());
+            self.hash.update(piece);
+        }
+    }
+
+    fn revision(self) -> Revision {
+        let hex: String = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Revision(hex.chars().take(REVISION_DIGITS).collect())
+    }
+}
+
+/// Gives the plugin its rules, to see whether it takes them; answers with the fields that it makes.
+fn configure(pipeline: &Source, listed: &pipeline::Step, step: &Step, out: &mut Diagnostics) -> Vec<Declaration> {
+    match step.instance() {
+        Ok(instance) => return instance.declares().to_vec(),
+        Err(ConfigureError::Rules(diagnostics)) => out.extend(diagnostics.iter().map(|diagnostic| {
+            let found = step.files.diagnostic(&diagnostic.path, diagnostic.offset, &diagnostic.reason);
+            found.unwrap_or_else(|| pipeline.error(listed.name.span(), diagnostic.to_string()))
+        })),
+        Err(ConfigureError::Fault(fault)) => {
+            let reason = format!("the plugin `{}` failed over its rules: {fault}", listed.plugin.get_ref());
+            out.push(pipeline.error(listed.plugin.span(), reason));
+        }
+    }
+    Vec::new()
+}
+
+impl Step {
+    /// A fresh instance of the step's plugin, configured.
+    fn instance(&self) -> Result<Instance, ConfigureError> {
+        self.component.instantiate(&self.name, &self.config)
+    }
+}
+
+/// The plugins of a folder, by name. Files that begin with a dot are none: they are being written.
+fn plugin_names(dir: &Path, out: &mut Diagnostics) -> Vec<String> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) => {
+            out.push(Diagnostic::error(dir, format!("cannot list the folder of the plugins: {error}")));
+            return Vec::new();
+        }
+    };
+    let files = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let names =
+        files.filter(|name| !name.starts_with('.')).filter_map(|name| Some(name.strip_suffix(".wasm")?.to_owned()));
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    names
+}
+
+/// The table of verbs as plugins get it.
+fn verb_specs() -> Vec<VerbSpec> {
+    let argument = |argument: &crate::action::Argument| Argument {
+        name: argument.name.to_owned(),
+        kind: argument.kind,
+        required: argument.required,
+    };
+    let spec = |verb: &crate::action::Verb| VerbSpec {
+        name: verb.name.to_owned(),
+        arguments: verb.arguments.iter().map(argument).collect(),
+    };
+    verbs().iter().map(spec).collect()
+}

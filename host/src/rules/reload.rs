@@ -1,0 +1,72 @@
+//! The rule set in force, and how another takes its place.
+
+use super::RuleSet;
+use crate::diagnostic::{Diagnostics, Severity};
+use crate::plugin::Engine;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Keeps the rule set that is in force. A set that does not pass its checks never takes its place.
+#[derive(Debug)]
+pub struct Reloader {
+    rules_dir: PathBuf,
+    plugins_dir: PathBuf,
+    engine: Engine,
+    current: watch::Sender<Arc<RuleSet>>,
+}
+
+impl Reloader {
+    /// Loads the first set.
+    ///
+    /// # Errors
+    /// With everything that is wrong with it.
+    pub fn start(rules_dir: PathBuf, plugins_dir: PathBuf, engine: Engine) -> Result<Self, Diagnostics> {
+        let first = RuleSet::load(&rules_dir, &plugins_dir, &engine)?;
+        Ok(Self { rules_dir, plugins_dir, engine, current: watch::Sender::new(first) })
+    }
+
+    /// The set in force.
+    #[must_use]
+    pub fn current(&self) -> Arc<RuleSet> {
+        self.current.borrow().clone()
+    }
+
+    /// Tells of each set that comes into force; the one in force now counts as seen.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Arc<RuleSet>> {
+        self.current.subscribe()
+    }
+
+    /// Loads what the folders hold now. If all is well and it is another revision, it comes into force; else the one
+    /// in force stays, and what is wrong is logged. Blocks while plugins compile and tests run.
+    ///
+    /// # Errors
+    /// With everything that is wrong.
+    pub fn reload(&self) -> Result<Arc<RuleSet>, Diagnostics> {
+        let before = self.current();
+        match RuleSet::load(&self.rules_dir, &self.plugins_dir, &self.engine) {
+            Ok(set) if set.revision() == before.revision() => Ok(before),
+            Ok(set) => {
+                self.current.send_replace(set.clone());
+                tracing::info!(revision = %set.revision(), before = %before.revision(), "new rules are in force");
+                Ok(set)
+            }
+            Err(diagnostics) => {
+                log(&diagnostics);
+                tracing::error!(revision = %before.revision(), "the rules are not taken: those before stay in force");
+                Err(diagnostics)
+            }
+        }
+    }
+}
+
+/// Logs each diagnostic on its own.
+fn log(diagnostics: &Diagnostics) {
+    for diagnostic in diagnostics.iter() {
+        match diagnostic.severity {
+            Severity::Error => tracing::error!("{diagnostic}"),
+            Severity::Warning => tracing::warn!("{diagnostic}"),
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Hops 4 to 6: running the steps of one revision over messages.
+
+use super::{Hop, Revision, RuleSet, Step};
+use crate::action::Action;
+use crate::field::Entry;
+use crate::message::Message;
+use crate::message::document::{Cut, CutKinds};
+use crate::plugin::capabilities::{Call, Effects, LogLine};
+use crate::plugin::{Called, ConfigureError, Decision, Fault, Instance, Verdict};
+use crate::thread::Conversation;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What one step did, for the report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepReport {
+    /// The step.
+    pub step: String,
+    /// Its plugin, with its version.
+    pub plugin: String,
+    /// How long it took.
+    pub time: Duration,
+    /// How many cuts it made.
+    pub cuts: usize,
+    /// What it logged.
+    pub log: Vec<LogLine>,
+    /// How it failed, if it did.
+    pub fault: Option<String>,
+}
+
+/// What hop 4 comes to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Preprocessed {
+    /// The cuts of all kinds, in the order made.
+    pub cuts: Vec<Cut>,
+    /// The steps that ran.
+    pub steps: Vec<StepReport>,
+}
+
+/// What hop 5 comes to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Extracted {
+    /// The fields. Of fields with the same name, the one that a later step made.
+    pub fields: Vec<Entry>,
+    /// The steps that ran.
+    pub steps: Vec<StepReport>,
+}
+
+/// What hop 6 comes to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Processed {
+    /// What to do, in order.
+    pub actions: Vec<Action>,
+    /// How it came to that.
+    pub decisions: Vec<Decision>,
+    /// The steps that ran.
+    pub steps: Vec<StepReport>,
+}
+
+/// A step that a message cannot do without has failed: the message is to be quarantined.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("step \"{step}\": {sentence}")]
+pub struct StepFault {
+    /// The step.
+    pub step: String,
+    /// How it failed.
+    pub sentence: String,
+    /// The steps that ran, the failed one last.
+    pub steps: Vec<StepReport>,
+}
+
+/// One configured instance per step, for one worker and one revision. Instances are renewed after a fault, after many
+/// messages and, for steps without `reuse`, after each message.
+#[derive(Debug)]
+pub struct Instances {
+    set: Arc<RuleSet>,
+    /// In the order of the set's steps; none: the next message gets a fresh one.
+    idle: Vec<Option<Instance>>,
+}
+
+/// What steps see of a message.
+struct Seen<'a> {
+    message: &'a Arc<Message>,
+    conversation: &'a Conversation,
+    cuts: &'a [Cut],
+    kinds: CutKinds,
+}
+
+impl RuleSet {
+    /// Makes an instance for each step.
+    ///
+    /// # Errors
+    /// If a plugin does not start. Its rules were taken when the set was loaded, so only resources can be lacking.
+    pub fn instances(self: &Arc<Self>) -> Result<Instances, StepFault> {
+        let start = |step: &Step| {
+            step.instance().map(Some).map_err(|error| StepFault {
+                step: step.name.clone(),
+                sentence: error.to_string(),
+                steps: Vec::new(),
+            })
+        };
+        let idle = self.steps.iter().map(start).collect::<Result<_, _>>()?;
+        Ok(Instances { set: self.clone(), idle })
+    }
+}
+
+impl Instances {
+    /// The revision that they run.
+    #[must_use]
+    pub fn revision(&self) -> &Revision {
+        self.set.revision()
+    }
+
+    /// Runs the preprocessing steps of these names, in this order; each sees what the ones before it have left. A
+    /// fault drops that step's cuts, never the message. A name that the pipeline does not have is skipped, with a
+    /// report that says so.
+    pub fn preprocess(
+        &mut self,
+        message: &Arc<Message>,
+        conversation: &Conversation,
+        steps: &[String],
+    ) -> Preprocessed {
+        let mut done = Preprocessed::default();
+        for name in steps {
+            let Some(index) = self.position(name) else {
+                done.steps.push(missing(name));
+                continue;
+            };
+            let seen = Seen { message, conversation, cuts: &done.cuts, kinds: CutKinds::ALL };
+            let called = self.call(index, &seen, &Arc::default(), Instance::preprocess);
+            done.steps.extend(self.report(index, &called));
+            done.cuts.extend(called.effects.cuts);
+            if called.result == Ok(Verdict::Stop) {
+                break;
+            }
+        }
+        done
+    }
+
+    /// Runs the extracting steps. They see the body without the `cuts` of these `kinds`, and the fields of the steps
+    /// before them.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub fn extract(
+        &mut self,
+        message: &Arc<Message>,
+        conversation: &Conversation,
+        cuts: &[Cut],
+        kinds: CutKinds,
+    ) -> Result<Extracted, StepFault> {
+        let mut done = Extracted::default();
+        let seen = Seen { message, conversation, cuts, kinds };
+        for index in self.of_hop(Hop::Extract) {
+            let called = self.call(index, &seen, &Arc::new(done.fields.clone()), Instance::extract);
+            done.steps.extend(self.report(index, &called));
+            let made = called.result.map_err(|fault| self.fault(index, &fault, &done.steps))?;
+            done.fields.retain(|field| made.iter().all(|later| later.name != field.name));
+            done.fields.extend(made);
+        }
+        Ok(done)
+    }
+
+    /// Runs the processing steps. They see the body without the `cuts` of these `kinds`, and the fields.
+    ///
+    /// # Errors
+    /// If a step fails.
+    pub fn process(
+        &mut self,
+        message: &Arc<Message>,
+        conversation: &Conversation,
+        cuts: &[Cut],
+        kinds: CutKinds,
+        fields: &[Entry],
+    ) -> Result<Processed, StepFault> {
+        let mut done = Processed::default();
+        let seen = Seen { message, conversation, cuts, kinds };
+        let fields = Arc::new(fields.to_vec());
+        for index in self.of_hop(Hop::Process) {
+            let called = self.call(index, &seen, &fields, Instance::process);
+            done.steps.extend(self.report(index, &called));
+            let outcome = called.result.map_err(|fault| self.fault(index, &fault, &done.steps))?;
+            done.actions.extend(outcome.actions);
+            done.decisions.extend(outcome.decisions);
+            if outcome.stop {
+                break;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Runs one step, on a fresh instance if need be.
+    fn call<T>(
+        &mut self,
+        index: usize,
+        seen: &Seen<'_>,
+        fields: &Arc<Vec<Entry>>,
+        run: impl FnOnce(&mut Instance, Call) -> Called<T>,
+    ) -> Called<T> {
+        let failed = |fault| Called { effects: Effects::default(), result: Err(fault), time: Duration::ZERO };
+        let (Some(step), Some(idle)) = (self.set.steps.get(index), self.idle.get_mut(index)) else {
+            return failed(Fault::Room("there is no such step".into()));
+        };
+        let mut instance = match idle.take().map_or_else(|| step.instance(), Ok) {
+            Ok(instance) => instance,
+            Err(ConfigureError::Fault(fault)) => return failed(fault),
+            Err(error @ ConfigureError::Rules(_)) => {
+                return failed(Fault::Failure { reason: error.to_string(), rule: None });
+            }
+        };
+        let (message, conversation) = (seen.message.clone(), seen.conversation.clone());
+        let call = Call::new(message, conversation, fields.clone(), seen.cuts, seen.kinds, &step.name);
+        let called = run(&mut instance, call);
+        if step.reuse && !instance.is_spent() {
+            *idle = Some(instance);
+        }
+        called
+    }
+
+    fn of_hop(&self, hop: Hop) -> Vec<usize> {
+        let steps = self.set.steps.iter().enumerate();
+        steps.filter(|(_, step)| step.hop == hop).map(|(index, _)| index).collect()
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.set.steps.iter().position(|step| step.name == name && step.hop == Hop::Preprocess)
+    }
+
+    fn report<T>(&self, index: usize, called: &Called<T>) -> Option<StepReport> {
+        let step = self.set.steps.get(index)?;
+        let about = step.component.about();
+        Some(StepReport {
+            step: step.name.clone(),
+            plugin: format!("{} {}", about.name, about.version),
+            time: called.time,
+            cuts: called.effects.cuts.len(),
+            log: called.effects.log.clone(),
+            fault: called.result.as_ref().err().map(ToString::to_string),
+        })
+    }
+
+    fn fault(&self, index: usize, fault: &Fault, steps: &[StepReport]) -> StepFault {
+        let step = self.set.steps.get(index).map(|step| step.name.clone()).unwrap_or_default();
+        StepFault { step, sentence: fault.to_string(), steps: steps.to_vec() }
+    }
+}
+
+/// The report of a step that the pipeline does not have.
+fn missing(name: &str) -> StepReport {
+    StepReport {
+        step: name.to_owned(),
+        plugin: String::new(),
+        time: Duration::ZERO,
+        cuts: 0,
+        log: Vec::new(),
+        fault: Some(format!("pipeline.toml has no preprocess step `{name}`")),
+    }
+}

@@ -1,0 +1,260 @@
+//! What every database behind the store has to do. Each database's own tests call [`run`] with an empty store.
+
+use super::*;
+use crate::action::{Change, Outcome as Planned, Plan};
+use crate::class::Class;
+use crate::field::{self, DateTime, Value};
+use crate::message::{Address, Attachment, MessageId};
+use crate::ticket::{Status, TicketClass, Visibility};
+
+pub(super) fn key(uid: &str) -> MessageKey {
+    MessageKey { mailbox: "INBOX".to_owned(), uid_validity: 7, uid: uid.to_owned() }
+}
+
+fn address(name: &str) -> Address {
+    Address { name: name.to_owned(), email: format!("{}@example.org", name.to_lowercase()) }
+}
+
+fn attachment(content: &[u8]) -> Attachment {
+    Attachment {
+        name: "scan.pdf".to_owned(),
+        media_type: "application/pdf".to_owned(),
+        content_id: String::new(),
+        inline: false,
+        content: content.into(),
+    }
+}
+
+pub(super) fn entry(uid: &str, verdict: Verdict) -> Entry {
+    Entry {
+        job: "support".to_owned(),
+        session: None,
+        key: key(uid),
+        raw: format!("Subject: {uid}\r\n\r\nhello").into_bytes().into(),
+        message_id: Some(MessageId(format!("{uid}@mail"))),
+        attachments: Vec::new(),
+        revision: "r1".to_owned(),
+        report: serde_json::json!({ "uid": uid }),
+        verdict,
+        disposition: Disposition { seen: true, deleted: false },
+        received_at: DateTime { seconds: 1_700_000_000, offset_minutes: 120 },
+    }
+}
+
+pub(super) fn accepted(changes: Vec<Change>) -> Verdict {
+    Verdict::Plan(Plan { outcome: Planned::Accepted, changes })
+}
+
+pub(super) fn create(subject: &str) -> Change {
+    Change::CreateTicket {
+        class: TicketClass::Incident,
+        subject: subject.to_owned(),
+        description: "it is broken".to_owned(),
+        requester: address("Ann"),
+        fields: vec![field::Entry { name: "asset".to_owned(), value: Value::Text("printer".to_owned()) }],
+    }
+}
+
+pub(super) fn comment(ticket: u64, text: &str) -> Change {
+    Change::AddComment {
+        ticket: TicketNumber::new(ticket),
+        author: address("Bob"),
+        text: text.to_owned(),
+        visibility: Visibility::Public,
+    }
+}
+
+pub(super) fn set_status(ticket: u64, status: Status) -> Change {
+    Change::SetStatus { ticket: TicketNumber::new(ticket), status }
+}
+
+async fn commit_one(store: &Store, entry: Entry) -> Receipt {
+    store.commit(&[entry]).await.unwrap().remove(0)
+}
+
+fn numbers(tickets: &[TicketNumber]) -> Vec<u64> {
+    tickets.iter().map(TicketNumber::sequence).collect()
+}
+
+/// Runs the whole suite on an empty store.
+pub(super) async fn run(store: &Store) {
+    records_a_batch(store).await;
+    repeats_change_nothing(store).await;
+    rehearsals_leave_nothing(store).await;
+    refused_entries_fail_alone(store).await;
+    quarantine_is_released_once(store).await;
+    conversations_are_found(store).await;
+    marks_are_kept(store).await;
+    attachments_are_stored_once(store).await;
+    sessions_are_listed(store).await;
+    absurd_values_are_kept(store).await;
+}
+
+/// Leaves ticket 1, with a comment.
+async fn records_a_batch(store: &Store) {
+    let field = field::Entry { name: "asset".to_owned(), value: Value::Integer(5) };
+    let changes = vec![
+        comment(1, "me too"),
+        set_status(1, Status::Open),
+        Change::SetField { ticket: TicketNumber::new(1), field: field.clone() },
+    ];
+    let rejected =
+        Verdict::Plan(Plan { outcome: Planned::Rejected { reason: "spam".to_owned() }, changes: Vec::new() });
+    let batch = [entry("1", accepted(vec![create("printer")])), entry("2", accepted(changes)), entry("3", rejected)];
+    let receipts = store.commit(&batch).await.unwrap();
+    assert_eq!(numbers(&receipts[0].created), [1]);
+    assert_eq!((numbers(&receipts[1].created), numbers(&receipts[1].updated)), (vec![], vec![1]));
+    assert_eq!(receipts[2].outcome, Outcome::Rejected { reason: "spam".to_owned() });
+    let detail = store.ticket(&TicketNumber::new(1)).await.unwrap().unwrap();
+    assert_eq!((detail.ticket.subject.as_str(), detail.ticket.status), ("printer", Status::Open));
+    assert_eq!(detail.fields, [field]);
+    assert_eq!((detail.comments.len(), detail.comments[0].text.as_str()), (1, "me too"));
+    assert_eq!(store.report(receipts[0].id).await.unwrap(), serde_json::json!({ "uid": "1" }));
+    let row = store.receipt(receipts[0].id).await.unwrap().unwrap();
+    assert_eq!(&*store.raw(&row.sha256).await.unwrap(), &*batch[0].raw);
+    let unknown = store.unknown("support", vec![key("9"), key("2"), key("8")]).await.unwrap();
+    assert_eq!(unknown, [key("9"), key("8")]);
+    assert_eq!(store.unknown("other", vec![key("2")]).await.unwrap(), [key("2")]);
+}
+
+async fn repeats_change_nothing(store: &Store) {
+    let receipt = commit_one(store, entry("2", accepted(vec![create("again")]))).await;
+    assert!(receipt.repeated);
+    assert_eq!((numbers(&receipt.created), numbers(&receipt.updated)), (vec![], vec![1]));
+    let twice = [entry("4", accepted(vec![comment(1, "one")])), entry("4", accepted(vec![comment(1, "two")]))];
+    let receipts = store.commit(&twice).await.unwrap();
+    assert_eq!((receipts[0].repeated, receipts[1].repeated, receipts[0].id), (false, true, receipts[1].id));
+    assert_eq!(store.tickets(&TicketFilter::default()).await.unwrap().len(), 1);
+}
+
+async fn rehearsals_leave_nothing(store: &Store) {
+    let rehearsed = store.rehearse(&entry("5", accepted(vec![create("maybe")]))).await.unwrap();
+    assert_eq!(numbers(&rehearsed.created), [2]);
+    assert_eq!(store.unknown("support", vec![key("5")]).await.unwrap(), [key("5")]);
+    assert_eq!(store.ticket(&TicketNumber::new(2)).await.unwrap(), None);
+}
+
+/// Leaves ticket 2, and message 6 in quarantine.
+async fn refused_entries_fail_alone(store: &Store) {
+    let lost = accepted(vec![create("half"), comment(99, "to nobody")]);
+    let receipts = store.commit(&[entry("6", lost), entry("7", accepted(vec![create("whole")]))]).await.unwrap();
+    let reason = "ticket T00099 does not exist".to_owned();
+    assert_eq!(receipts[0].outcome, Outcome::Quarantined { reason, class: Class::Permanent });
+    assert!(receipts[0].disposition.is_nothing() && receipts[0].created.is_empty());
+    assert_eq!(numbers(&receipts[1].created), [2]);
+    assert_eq!(store.ticket(&TicketNumber::new(2)).await.unwrap().unwrap().ticket.subject, "whole");
+    assert_eq!(store.unknown("support", vec![key("6")]).await.unwrap(), []);
+}
+
+/// Leaves ticket 3.
+async fn quarantine_is_released_once(store: &Store) {
+    let waiting = store.quarantine_list().await.unwrap();
+    assert_eq!((waiting.len(), &waiting[0].key), (1, &key("6")));
+    let id = waiting[0].id;
+    let detail = store.quarantine(id).await.unwrap().unwrap();
+    assert_eq!((&*detail.raw, detail.received_at.offset_minutes), (&b"Subject: 6\r\n\r\nhello"[..], 120));
+
+    let again = store.quarantine_release(id, &entry("6", accepted(vec![comment(98, "?")]))).await.unwrap();
+    assert_eq!(again.outcome.reason(), "ticket T00098 does not exist");
+    assert_eq!(store.quarantine_list().await.unwrap()[0].cause, "ticket T00098 does not exist");
+
+    let released = store.quarantine_release(id, &entry("6", accepted(vec![create("mended")]))).await.unwrap();
+    assert_eq!((numbers(&released.created), released.outcome.clone()), (vec![3], Outcome::Accepted));
+    assert_eq!(store.quarantine_list().await.unwrap(), []);
+    assert!(store.quarantine(id).await.unwrap().unwrap().row.released_at.is_some());
+    let repeated = store.quarantine_release(id, &entry("6", accepted(vec![create("twice")]))).await.unwrap();
+    assert_eq!(repeated, Receipt { repeated: true, ..released });
+    let other = store.quarantine_release(id, &entry("7", accepted(Vec::new()))).await.unwrap_err();
+    assert_eq!(other.to_string(), format!("there is no such message in quarantine: number {id}"));
+}
+
+async fn conversations_are_found(store: &Store) {
+    let find = async |tickets: &[u64], ids: &[&str]| {
+        let tickets = tickets.iter().copied().map(TicketNumber::new).collect();
+        let message_ids = ids.iter().map(|id| MessageId((*id).to_owned())).collect();
+        match store.conversation(&ThreadKeys { tickets, message_ids }).await.unwrap() {
+            Conversation::New => "new".to_owned(),
+            Conversation::Active(ticket) => format!("active {}", ticket.number),
+            Conversation::Inactive(ticket) => format!("inactive {}", ticket.number),
+        }
+    };
+    assert_eq!(find(&[], &[]).await, "new");
+    assert_eq!(find(&[77, 2], &["1@mail"]).await, "active T00002");
+    assert_eq!(find(&[u64::MAX], &["nowhere@mail", "2@mail", "7@mail"]).await, "active T00001");
+    assert_eq!(find(&[], &["3@mail"]).await, "new");
+    commit_one(store, entry("10", accepted(vec![set_status(2, Status::Closed)]))).await;
+    assert_eq!(find(&[2], &[]).await, "inactive T00002");
+    // A later message with the same Message-ID does not take the conversation over.
+    let mut copy = entry("11", accepted(vec![create("copy")]));
+    copy.message_id = Some(MessageId("1@mail".to_owned()));
+    commit_one(store, copy).await;
+    assert_eq!(find(&[], &["1@mail"]).await, "active T00001");
+}
+
+async fn marks_are_kept(store: &Store) {
+    let before = store.unmarked("support").await.unwrap();
+    assert_eq!(before[0], (key("1"), Disposition { seen: true, deleted: false }));
+    let all: Vec<MessageKey> = before.into_iter().map(|(key, _)| key).collect();
+    store.marked("support", &all[1..]).await.unwrap();
+    assert_eq!(store.unmarked("support").await.unwrap().len(), 1);
+    store.marked("support", &[key("1"), key("never seen")]).await.unwrap();
+    assert_eq!(store.unmarked("support").await.unwrap(), []);
+    assert_eq!(store.unmarked("other").await.unwrap(), []);
+}
+
+async fn attachments_are_stored_once(store: &Store) {
+    let mut with_ticket = entry("20", accepted(vec![create("scan"), comment(1, "see scan")]));
+    with_ticket.attachments = vec![attachment(b"pdf"), attachment(b"")];
+    let mut with_comment = entry("21", accepted(vec![comment(2, "the same scan")]));
+    with_comment.attachments = vec![attachment(b"pdf")];
+    let receipts = store.commit(&[with_ticket, with_comment]).await.unwrap();
+    let created = store.ticket(&receipts[0].created[0]).await.unwrap().unwrap();
+    assert_eq!(created.attachments.iter().map(|a| (a.comment, a.size)).collect::<Vec<_>>(), [(None, 3), (None, 0)]);
+    let updated = store.ticket(&TicketNumber::new(2)).await.unwrap().unwrap();
+    assert_eq!(updated.attachments[0].comment, Some(updated.comments[0].id));
+    assert_eq!(updated.attachments[0].sha256, created.attachments[0].sha256);
+    assert_eq!(&*store.blob(&Sha256::of(b"pdf")).await.unwrap(), b"pdf");
+    assert_eq!(&*store.blob(&Sha256::of(b"")).await.unwrap(), b"");
+    assert_eq!(store.blob(&Sha256::of(b"?")).await.unwrap_err().class(), Class::Permanent);
+}
+
+async fn sessions_are_listed(store: &Store) {
+    let (first, second) = (store.begin_session("support").await.unwrap(), store.begin_session("sales").await.unwrap());
+    let mut message = entry("30", accepted(vec![comment(1, "late")]));
+    message.session = Some(first);
+    let receipt = commit_one(store, message).await;
+    let tally = SessionTally { waiting: 4, received: 1, updated: 1, ..SessionTally::default() };
+    store.finish_session(first, &tally, Some("connection lost")).await.unwrap();
+    let all = store.sessions(&SessionFilter::default()).await.unwrap();
+    assert_eq!(all.iter().map(|session| session.id).collect::<Vec<_>>(), [second, first]);
+    assert_eq!((all[1].tally, all[1].error.as_deref()), (tally, Some("connection lost")));
+    assert!(all[0].finished_at.is_none() && all[1].finished_at.is_some());
+    let sales = SessionFilter { job: Some("sales".to_owned()), ..SessionFilter::default() };
+    assert_eq!(store.sessions(&sales).await.unwrap().len(), 1);
+    let future = jiff::Timestamp::MAX;
+    let later = SessionFilter { since: Some(future), ..SessionFilter::default() };
+    assert_eq!(store.sessions(&later).await.unwrap(), []);
+    let messages = store.session_messages(first).await.unwrap();
+    assert_eq!(messages.into_iter().map(|row| row.receipt).collect::<Vec<_>>(), [receipt]);
+    let missing = store.finish_session(SessionId(999), &tally, None).await.unwrap_err();
+    assert_eq!(missing.to_string(), "there is no session 999");
+    let closed = TicketFilter { status: Some(Status::Closed), ..TicketFilter::default() };
+    assert_eq!(store.tickets(&closed).await.unwrap().len(), 1);
+    let page = TicketFilter { before: Some(TicketNumber::new(3)), limit: Some(1), ..TicketFilter::default() };
+    assert_eq!(store.tickets(&page).await.unwrap()[0].number, TicketNumber::new(2));
+}
+
+async fn absurd_values_are_kept(store: &Store) {
+    for (uid, seconds) in [("40", i64::MAX), ("41", i64::MIN)] {
+        let mut message = entry(uid, accepted(vec![create("\u{1f600} '; DROP TABLE tickets; --")]));
+        message.received_at.seconds = seconds;
+        message.key =
+            MessageKey { mailbox: "R\u{e4}ksm\u{f6}rg\u{e5}s/'\"".to_owned(), uid_validity: u32::MAX, ..message.key };
+        let receipt = commit_one(store, message.clone()).await;
+        let row = store.receipt(receipt.id).await.unwrap().unwrap();
+        assert_eq!((&row.receipt, row.sha256), (&receipt, Sha256::of(&message.raw)));
+        assert_eq!(store.unknown("support", vec![message.key]).await.unwrap(), []);
+        let ticket = store.ticket(&receipt.created[0]).await.unwrap().unwrap();
+        assert_eq!(ticket.ticket.subject, "\u{1f600} '; DROP TABLE tickets; --");
+    }
+}

@@ -1,0 +1,62 @@
+//! What can go wrong with the store, and what to do about it.
+
+use crate::class::Class;
+
+/// Why the store could not do something. `place` is the database file. Whatever the error, nothing of the failed call
+/// has been recorded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the sentences say it")]
+pub enum Error {
+    #[error("cannot write {place}: the disk is full; free some space: nothing was lost, mailmill tries again")]
+    DiskFull { place: String },
+    #[error("cannot use {place}: another program keeps it locked; nothing was lost, mailmill tries again")]
+    Locked { place: String },
+    #[error("cannot use {place}: {detail}; nothing was lost, mailmill tries again")]
+    Io { place: String, detail: String },
+    #[error("cannot write {place}: it is read-only; let the user that runs mailmill write the file and its directory")]
+    ReadOnly { place: String },
+    #[error("cannot open {place}: {detail}; check `path` under [store] and the rights on that directory")]
+    CannotOpen { place: String, detail: String },
+    #[error(
+        "cannot open {place}: it is not a SQLite database; it was left as it is: move it away, or set another `path` \
+         under [store]"
+    )]
+    NotADatabase { place: String },
+    #[error(
+        "cannot open {place}: it is the database of another program; it was left as it is: set another `path` under \
+         [store]"
+    )]
+    Foreign { place: String },
+    #[error(
+        "cannot use {place}: the database is damaged ({detail}); it was left as it is: stop mailmill, keep a copy, and \
+         restore a backup or run `sqlite3 {place} .recover`"
+    )]
+    Corrupted { place: String, detail: String },
+    #[error(
+        "cannot open {place}: a newer mailmill wrote it (schema {found}, this one knows up to {known}); it was left as \
+         it is: install that version again"
+    )]
+    NewerSchema { place: String, found: i64, known: i64 },
+    #[error("there is no {what}")]
+    NotFound { what: String },
+    #[error("bug in the store: {0}")]
+    Bug(String),
+}
+
+impl Error {
+    /// How the error is to be answered.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::DiskFull { .. } | Self::Locked { .. } | Self::Io { .. } => Class::Transient,
+            Self::ReadOnly { .. }
+            | Self::CannotOpen { .. }
+            | Self::NotADatabase { .. }
+            | Self::Foreign { .. }
+            | Self::Corrupted { .. }
+            | Self::NewerSchema { .. }
+            | Self::NotFound { .. } => Class::Permanent,
+            Self::Bug(_) => Class::Bug,
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The store: what was received, what became of it, and the tickets that came of it. Only this module knows SQL.
+//!
+//! The ledger holds one receipt for each message of each mailbox; its unique key is what makes a message count exactly
+//! once, whatever is repeated after a crash. A call that fails has recorded nothing.
+
+mod change;
+#[cfg(test)]
+mod conformance;
+mod error;
+mod ledger;
+mod quarantine;
+mod records;
+mod rows;
+mod sessions;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+mod tickets;
+
+pub use error::Error;
+pub use records::*;
+
+use crate::mailbox::{Disposition, MessageKey};
+use crate::thread::{Conversation, ThreadKeys};
+use crate::ticket::TicketNumber;
+use ledger::Slot;
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyPool, Row, Transaction};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The most rows that a list returns.
+pub const ROWS_MAX: u32 = 100_000;
+
+/// A handle on the database; clones share it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    writer: AnyPool,
+    readers: AnyPool,
+    place: Arc<str>,
+}
+
+impl Store {
+    /// Opens the database file, makes it (for its owner alone) if there is none, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// Where the file cannot be written, is no database of mailmill's, is damaged, or was written by a newer mailmill:
+    /// it is left as it is then.
+    pub async fn open(path: &Path) -> Result<Self, Error> {
+        let place: Arc<str> = path.display().to_string().into();
+        let sqlite::Pools { writer, readers } = sqlite::open(path, &place).await?;
+        Ok(Self { writer, readers, place })
+    }
+
+    /// A store that is gone when its last handle is: for trying things out.
+    ///
+    /// # Errors
+    /// As of [`Self::open`].
+    pub async fn in_memory() -> Result<Self, Error> {
+        let place: Arc<str> = "the database in memory".into();
+        let sqlite::Pools { writer, readers } = sqlite::open_in_memory(&place).await?;
+        Ok(Self { writer, readers, place })
+    }
+
+    /// Waits for readers and writers to finish and closes the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// Those of `keys` that are not in the ledger, in the same order.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn unknown(&self, job: &str, keys: Vec<MessageKey>) -> Result<Vec<MessageKey>, Error> {
+        self.explained(ledger::unknown(&mut *self.reader().await?, job, keys).await)
+    }
+
+    /// The conversation that a message belongs to: that of the first ticket tag that exists, or else of the first
+    /// Message-ID that is known.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn conversation(&self, keys: &ThreadKeys) -> Result<Conversation, Error> {
+        self.explained(tickets::conversation(&mut *self.reader().await?, keys).await)
+    }
+
+    /// Records a batch in one transaction; receipts come in the order of the entries. An entry whose message is in the
+    /// ledger changes nothing: its receipt is the one of then, `repeated`. An entry whose plan cannot be carried out
+    /// is quarantined alone, with no disposition.
+    ///
+    /// # Errors
+    /// Where the database fails: then nothing of the batch is recorded, and it can be committed again.
+    pub async fn commit(&self, batch: &[Entry]) -> Result<Vec<Receipt>, Error> {
+        let mut transaction = self.transaction().await?;
+        let mut receipts = Vec::with_capacity(batch.len());
+        for entry in batch {
+            receipts.push(self.explained(ledger::record(&mut transaction, Slot::New, entry).await)?);
+        }
+        self.explained(transaction.commit().await)?;
+        Ok(receipts)
+    }
+
+    /// What [`Self::commit`] would do with this entry, without doing it. The numbers in the receipt are not reserved.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn rehearse(&self, entry: &Entry) -> Result<Receipt, Error> {
+        let mut transaction = self.transaction().await?;
+        let receipt = self.explained(ledger::record(&mut transaction, Slot::New, entry).await)?;
+        self.explained(transaction.rollback().await)?;
+        Ok(receipt)
+    }
+
+    /// Notes that the dispositions of these messages were carried out. Keys that are not in the ledger are passed over.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn marked(&self, job: &str, keys: &[MessageKey]) -> Result<(), Error> {
+        let mut transaction = self.transaction().await?;
+        self.explained(ledger::marked(&mut transaction, job, keys).await)?;
+        self.explained(transaction.commit().await)
+    }
+
+    /// The dispositions that are still to be carried out, oldest first; at most 10,000, so ask again when they are done.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn unmarked(&self, job: &str) -> Result<Vec<(MessageKey, Disposition)>, Error> {
+        self.explained(ledger::unmarked(&mut *self.reader().await?, job).await)
+    }
+
+    /// Opens a session of a job.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn begin_session(&self, job: &str) -> Result<SessionId, Error> {
+        let mut transaction = self.transaction().await?;
+        let id = self.explained(sessions::begin(&mut transaction, job).await)?;
+        self.explained(transaction.commit().await)?;
+        Ok(id)
+    }
+
+    /// Closes a session with what it counted and what ended it early, if anything did.
+    ///
+    /// # Errors
+    /// Where there is no such session, or the database fails.
+    pub async fn finish_session(&self, id: SessionId, tally: &SessionTally, error: Option<&str>) -> Result<(), Error> {
+        let mut transaction = self.transaction().await?;
+        let found = self.explained(sessions::finish(&mut transaction, id, tally, error).await)?;
+        self.explained(transaction.commit().await)?;
+        if found { Ok(()) } else { Err(not_found("session", id.0)) }
+    }
+
+    /// The sessions that match, latest first.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionRow>, Error> {
+        self.explained(sessions::list(&mut *self.reader().await?, filter).await)
+    }
+
+    /// The receipts that a session wrote, oldest first.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn session_messages(&self, id: SessionId) -> Result<Vec<ReceiptRow>, Error> {
+        self.explained(ledger::of_session(&mut *self.reader().await?, id).await)
+    }
+
+    /// One receipt with its circumstances.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn receipt(&self, id: i64) -> Result<Option<ReceiptRow>, Error> {
+        self.explained(ledger::receipt(&mut *self.reader().await?, id).await)
+    }
+
+    /// The report of the run behind a receipt.
+    ///
+    /// # Errors
+    /// Where there is no such receipt, or the database fails.
+    pub async fn report(&self, receipt: i64) -> Result<serde_json::Value, Error> {
+        let query = sqlx::query("SELECT report_json FROM receipts WHERE id = $1").bind(receipt);
+        let row = self.explained(query.fetch_optional(&mut *self.reader().await?).await)?;
+        let row = row.ok_or_else(|| not_found("receipt", receipt))?;
+        self.explained(rows::json(&row, "report_json"))
+    }
+
+    /// The message with this digest, as received.
+    ///
+    /// # Errors
+    /// Where there is no such message, or the database fails.
+    pub async fn raw(&self, sha256: &Sha256) -> Result<Arc<[u8]>, Error> {
+        self.bytes("SELECT bytes FROM messages WHERE sha256 = $1", "message", sha256).await
+    }
+
+    /// The content of the attachment with this digest.
+    ///
+    /// # Errors
+    /// Where there is no such attachment, or the database fails.
+    pub async fn blob(&self, sha256: &Sha256) -> Result<Arc<[u8]>, Error> {
+        self.bytes("SELECT bytes FROM blobs WHERE sha256 = $1", "attachment", sha256).await
+    }
+
+    /// The tickets that match, latest first.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn tickets(&self, filter: &TicketFilter) -> Result<Vec<TicketRow>, Error> {
+        self.explained(tickets::list(&mut *self.reader().await?, filter).await)
+    }
+
+    /// One ticket with everything on it.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn ticket(&self, number: &TicketNumber) -> Result<Option<TicketDetail>, Error> {
+        self.explained(tickets::detail(&mut *self.reader().await?, number).await)
+    }
+
+    /// The messages that wait in quarantine, oldest first.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn quarantine_list(&self) -> Result<Vec<QuarantineRow>, Error> {
+        self.explained(quarantine::list(&mut *self.reader().await?).await)
+    }
+
+    /// One message that waits in quarantine, or was released from it.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn quarantine(&self, id: i64) -> Result<Option<QuarantineDetail>, Error> {
+        self.explained(quarantine::detail(&mut *self.reader().await?, id).await)
+    }
+
+    /// Records a message from quarantine anew, with the verdict of `entry`, in one transaction: its receipt changes,
+    /// its disposition is to be carried out. If the verdict is quarantine, or the plan cannot be carried out, it stays
+    /// there with the new cause. A message released before changes nothing: its receipt is `repeated`.
+    ///
+    /// # Errors
+    /// Where the message with the entry's job and key is not in quarantine under `id`, or the database fails.
+    pub async fn quarantine_release(&self, id: i64, entry: &Entry) -> Result<Receipt, Error> {
+        let mut transaction = self.transaction().await?;
+        match self.explained(quarantine::release(&mut transaction, id, entry).await)? {
+            quarantine::Release::Recorded(receipt) => {
+                self.explained(transaction.commit().await)?;
+                Ok(receipt)
+            }
+            quarantine::Release::Before(receipt) => {
+                let row = self.explained(ledger::receipt(&mut transaction, receipt).await)?;
+                let row = row.ok_or_else(|| not_found("receipt", receipt))?;
+                Ok(Receipt { repeated: true, ..row.receipt })
+            }
+            quarantine::Release::Absent => Err(not_found("such message in quarantine: number", id)),
+        }
+    }
+
+    async fn bytes(&self, select: &'static str, what: &str, sha256: &Sha256) -> Result<Arc<[u8]>, Error> {
+        let query = sqlx::query(select).bind(sha256.0.as_slice());
+        let row = self.explained(query.fetch_optional(&mut *self.reader().await?).await)?;
+        let row = row.ok_or_else(|| not_found(what, sha256))?;
+        self.explained(row.try_get::<&[u8], _>("bytes").map(Into::into))
+    }
+
+    async fn reader(&self) -> Result<PoolConnection<Any>, Error> {
+        self.explained(self.readers.acquire().await)
+    }
+
+    async fn transaction(&self) -> Result<Transaction<'static, Any>, Error> {
+        self.explained(self.writer.begin_with(sqlite::BEGIN).await)
+    }
+
+    fn explained<T>(&self, result: sqlx::Result<T>) -> Result<T, Error> {
+        result.map_err(|error| sqlite::explain(&self.place, &error))
+    }
+}
+
+fn not_found(what: &str, id: impl std::fmt::Display) -> Error {
+    Error::NotFound { what: format!("{what} {id}") }
+}

@@ -1,0 +1,89 @@
+//! Quarantine: messages that could not be processed, with their bytes and their cause.
+
+use super::ledger::{self, Slot};
+use super::rows::{self, now};
+use crate::class::Class;
+use super::{Entry, Outcome, QuarantineDetail, QuarantineRow, ROWS_MAX, Receipt};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
+
+const COLUMNS: &str = "q.id, q.receipt, q.cause, q.class, q.at, q.released_at, r.job, r.mailbox, r.uid_validity, \
+                       r.uid, r.message_id, r.sha256, r.received_at, r.received_offset";
+
+/// The messages that wait, oldest first.
+pub(super) async fn list(connection: &mut AnyConnection) -> sqlx::Result<Vec<QuarantineRow>> {
+    let select = format!(
+        "SELECT {COLUMNS} FROM quarantine q JOIN receipts r ON r.id = q.receipt WHERE q.released_at IS NULL \
+         ORDER BY q.id LIMIT $1"
+    );
+    let rows = sqlx::query(AssertSqlSafe(select)).bind(i64::from(ROWS_MAX)).fetch_all(connection).await?;
+    rows.iter().map(quarantine_row).collect()
+}
+
+/// One of them, waiting or released, with its bytes.
+pub(super) async fn detail(connection: &mut AnyConnection, id: i64) -> sqlx::Result<Option<QuarantineDetail>> {
+    let select = format!(
+        "SELECT {COLUMNS}, q.report_json, m.bytes FROM quarantine q JOIN receipts r ON r.id = q.receipt \
+         JOIN messages m ON m.sha256 = r.sha256 WHERE q.id = $1"
+    );
+    let row = sqlx::query(AssertSqlSafe(select)).bind(id).fetch_optional(connection).await?;
+    let detail = |row: AnyRow| {
+        Ok(QuarantineDetail {
+            row: quarantine_row(&row)?,
+            report: rows::json(&row, "report_json")?,
+            received_at: rows::received(&row)?,
+            raw: row.try_get::<&[u8], _>("bytes")?.into(),
+        })
+    };
+    row.map(detail).transpose()
+}
+
+fn quarantine_row(row: &AnyRow) -> sqlx::Result<QuarantineRow> {
+    Ok(QuarantineRow {
+        id: row.try_get("id")?,
+        receipt: row.try_get("receipt")?,
+        job: row.try_get("job")?,
+        key: rows::key(row)?,
+        message_id: rows::message_id(row)?,
+        sha256: rows::sha256(row)?,
+        cause: row.try_get("cause")?,
+        class: rows::named(row, "class", Class::parse)?,
+        at: rows::timestamp(row, "at")?,
+        released_at: rows::timestamp_maybe(row, "released_at")?,
+    })
+}
+
+/// What came of an attempt to release a message.
+pub(super) enum Release {
+    /// It was recorded: released, or kept with its new cause.
+    Recorded(Receipt),
+    /// It had been released before; the number of its receipt.
+    Before(i64),
+    /// There is no such message in quarantine.
+    Absent,
+}
+
+/// Records a message from quarantine with the verdict of `entry`, inside the caller's transaction.
+pub(super) async fn release(connection: &mut AnyConnection, id: i64, entry: &Entry) -> sqlx::Result<Release> {
+    let select = "SELECT q.receipt, q.released_at FROM quarantine q JOIN receipts r ON r.id = q.receipt \
+                  WHERE q.id = $1 AND r.job = $2 AND r.mailbox = $3 AND r.uid_validity = $4 AND r.uid = $5";
+    let row = sqlx::query(select)
+        .bind(id)
+        .bind(entry.job.as_str())
+        .bind(entry.key.mailbox.as_str())
+        .bind(i64::from(entry.key.uid_validity))
+        .bind(entry.key.uid.as_str())
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(row) = row else { return Ok(Release::Absent) };
+    let receipt: i64 = row.try_get("receipt")?;
+    if row.try_get::<Option<i64>, _>("released_at")?.is_some() {
+        return Ok(Release::Before(receipt));
+    }
+    let recorded = ledger::record(connection, Slot::Receipt(receipt), entry).await?;
+    if !matches!(recorded.outcome, Outcome::Quarantined { .. }) {
+        let update = "UPDATE quarantine SET released_at = $1 WHERE id = $2";
+        sqlx::query(update).bind(now()).bind(id).execute(connection).await?;
+    }
+    Ok(Release::Recorded(recorded))
+}

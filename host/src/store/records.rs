@@ -1,0 +1,360 @@
+//! What goes into the store and what comes out of it.
+
+use crate::class::Class;
+use crate::action::Plan;
+use crate::field::{self, DateTime};
+use crate::mailbox::{Disposition, MessageKey};
+use crate::message::{Address, Attachment, MessageId};
+use crate::ticket::{Status, TicketClass, TicketNumber, Visibility};
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+use sha2::Digest as _;
+use std::fmt;
+use std::sync::Arc;
+
+/// Identifies a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct SessionId(pub i64);
+
+/// The SHA-256 of some bytes; written in hexadecimal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Sha256(pub [u8; 32]);
+
+impl Sha256 {
+    /// The digest of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(sha2::Sha256::digest(bytes).into())
+    }
+
+    /// Reads 64 hexadecimal digits; none if it is anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits: Option<Vec<u8>> =
+            text.chars().map(|digit| digit.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
+        let bytes: Vec<u8> =
+            digits?.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte * 16 + digit)).collect();
+        if text.len() == 64 { bytes.try_into().ok().map(Self) } else { None }
+    }
+}
+
+impl fmt::Display for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl Serialize for Sha256 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// One message and what is to be recorded of it.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The job that fetched it.
+    pub job: String,
+    /// The session it was fetched in; none outside sessions (a rehearsal, a release).
+    pub session: Option<SessionId>,
+    /// Which message: together with the job, what makes it unique.
+    pub key: MessageKey,
+    /// The bytes as received.
+    pub raw: Arc<[u8]>,
+    /// Its Message-ID.
+    pub message_id: Option<MessageId>,
+    /// Its attachments; stored with the first ticket created, or else with the first comment.
+    pub attachments: Vec<Attachment>,
+    /// The revision of the rule set that decided.
+    pub revision: String,
+    /// The account of the run.
+    pub report: serde_json::Value,
+    /// What is to be done.
+    pub verdict: Verdict,
+    /// What is to become of it in its mailbox.
+    pub disposition: Disposition,
+    /// When the mailbox received it.
+    pub received_at: DateTime,
+}
+
+/// What is to be done about a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Carry out a plan.
+    Plan(Plan),
+    /// Keep it aside until someone looks.
+    Quarantine {
+        /// Why, as a sentence.
+        cause: String,
+        /// The class of the error behind it.
+        class: Class,
+    },
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "outcome")]
+pub enum Outcome {
+    /// Its changes were made.
+    Accepted,
+    /// A statement refused it.
+    Rejected {
+        /// Why.
+        reason: String,
+    },
+    /// It is kept, and nothing was done.
+    Ignored {
+        /// Why.
+        reason: String,
+    },
+    /// It waits in quarantine.
+    Quarantined {
+        /// Why.
+        reason: String,
+        /// The class of the error behind it.
+        class: Class,
+    },
+}
+
+impl Outcome {
+    /// The name used in the database and in reports.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Rejected { .. } => "rejected",
+            Self::Ignored { .. } => "ignored",
+            Self::Quarantined { .. } => "quarantined",
+        }
+    }
+
+    /// Why; empty if accepted.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Accepted => "",
+            Self::Rejected { reason } | Self::Ignored { reason } | Self::Quarantined { reason, .. } => reason,
+        }
+    }
+}
+
+/// What was recorded of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Receipt {
+    /// Its number in the ledger.
+    pub id: i64,
+    /// Which message.
+    pub key: MessageKey,
+    /// What became of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// The tickets created, in order.
+    pub created: Vec<TicketNumber>,
+    /// The tickets updated, in order, without those created.
+    pub updated: Vec<TicketNumber>,
+    /// Whether the message had been recorded before: then this call changed nothing.
+    pub repeated: bool,
+    /// The revision of the rule set that decided.
+    pub revision: String,
+    /// What is to become of the message in its mailbox.
+    pub disposition: Disposition,
+}
+
+/// A row of the ledger: a receipt and its circumstances.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReceiptRow {
+    /// The receipt. Its `repeated` is false.
+    #[serde(flatten)]
+    pub receipt: Receipt,
+    /// The job.
+    pub job: String,
+    /// The session.
+    pub session: Option<SessionId>,
+    /// The Message-ID.
+    pub message_id: Option<MessageId>,
+    /// The digest of the message's bytes.
+    pub sha256: Sha256,
+    /// When the mailbox received the message.
+    pub received_at: Timestamp,
+    /// When the receipt was written.
+    pub committed_at: Timestamp,
+    /// When the disposition was carried out.
+    pub marked_at: Option<Timestamp>,
+}
+
+/// What a session counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct SessionTally {
+    /// Messages in the mailbox.
+    pub waiting: u64,
+    /// Messages fetched.
+    pub received: u64,
+    /// Tickets created.
+    pub created: u64,
+    /// Tickets updated.
+    pub updated: u64,
+    /// Messages rejected.
+    pub rejected: u64,
+    /// Messages ignored.
+    pub ignored: u64,
+    /// Messages quarantined.
+    pub quarantined: u64,
+    /// Errors met.
+    pub errors: u64,
+}
+
+/// A session: a row of the incoming mail log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionRow {
+    /// Which one.
+    pub id: SessionId,
+    /// The job.
+    pub job: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended; none while it runs, or if the program was killed.
+    pub finished_at: Option<Timestamp>,
+    /// What ended it early.
+    pub error: Option<String>,
+    /// What it counted.
+    #[serde(flatten)]
+    pub tally: SessionTally,
+}
+
+/// Which sessions to list; the default is all, up to [`super::ROWS_MAX`].
+#[derive(Debug, Clone, Default)]
+pub struct SessionFilter {
+    /// Of this job.
+    pub job: Option<String>,
+    /// Begun then or later.
+    pub since: Option<Timestamp>,
+    /// At most so many, the latest.
+    pub limit: Option<u32>,
+}
+
+/// Which tickets to list; the default is all, up to [`super::ROWS_MAX`].
+#[derive(Debug, Clone, Default)]
+pub struct TicketFilter {
+    /// In this state.
+    pub status: Option<Status>,
+    /// Of this class.
+    pub class: Option<TicketClass>,
+    /// Brought by this job.
+    pub job: Option<String>,
+    /// Before this one: the last of the page before.
+    pub before: Option<TicketNumber>,
+    /// At most so many, the latest.
+    pub limit: Option<u32>,
+}
+
+/// A ticket, as listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TicketRow {
+    /// Its number.
+    pub number: TicketNumber,
+    /// Its class.
+    pub class: TicketClass,
+    /// Its status.
+    pub status: Status,
+    /// Its subject.
+    pub subject: String,
+    /// Who asks.
+    pub requester: Address,
+    /// The job that brought it.
+    pub job: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A ticket with everything on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TicketDetail {
+    /// The ticket.
+    #[serde(flatten)]
+    pub ticket: TicketRow,
+    /// Its description.
+    pub description: String,
+    /// Its further fields, by name.
+    pub fields: Vec<field::Entry>,
+    /// Its comments, oldest first.
+    pub comments: Vec<CommentRow>,
+    /// Its attachments and those of its comments, oldest first.
+    pub attachments: Vec<AttachmentRow>,
+}
+
+/// A comment on a ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CommentRow {
+    /// Which one.
+    pub id: i64,
+    /// The receipt of the message it came from.
+    pub receipt: i64,
+    /// Who wrote it.
+    pub author: Address,
+    /// What it says.
+    pub text: String,
+    /// Who can read it.
+    pub visibility: Visibility,
+    /// When it was added.
+    pub created_at: Timestamp,
+}
+
+/// An attachment of a ticket or of one of its comments. [`super::Store::blob`] has the content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AttachmentRow {
+    /// The comment it came with; none if it came with the ticket itself.
+    pub comment: Option<i64>,
+    /// The file name; empty if none was given.
+    pub name: String,
+    /// The media type.
+    pub media_type: String,
+    /// The Content-ID; empty if none was given.
+    pub content_id: String,
+    /// Whether it belongs into the body.
+    pub inline: bool,
+    /// The size in bytes.
+    pub size: u64,
+    /// The digest of the content.
+    pub sha256: Sha256,
+}
+
+/// A message in quarantine, as listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QuarantineRow {
+    /// Which one.
+    pub id: i64,
+    /// Its receipt.
+    pub receipt: i64,
+    /// The job.
+    pub job: String,
+    /// Which message.
+    pub key: MessageKey,
+    /// The Message-ID.
+    pub message_id: Option<MessageId>,
+    /// The digest of the bytes.
+    pub sha256: Sha256,
+    /// Why it is here.
+    pub cause: String,
+    /// The class of the error behind it.
+    pub class: Class,
+    /// Since when.
+    pub at: Timestamp,
+    /// When it was released; none while it waits.
+    pub released_at: Option<Timestamp>,
+}
+
+/// A message in quarantine with all that is needed to run it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantineDetail {
+    /// The row.
+    pub row: QuarantineRow,
+    /// The account of the run that failed.
+    pub report: serde_json::Value,
+    /// When the mailbox received it.
+    pub received_at: DateTime,
+    /// The bytes as received.
+    pub raw: Arc<[u8]>,
+}

@@ -1,0 +1,181 @@
+//! What only SQLite knows: opening and checking a file, its settings, its migrations, its error codes.
+
+use super::Error;
+use futures::FutureExt;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Row, SqlSafeStr};
+use std::io;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Takes the write lock at once: a transaction that starts by reading and then writes could be refused half way.
+pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// Connections that read while one writes.
+const READERS_MAX: u32 = 4;
+/// How long a call waits for a connection before it gives up as locked.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The largest file that is checked for damage whenever it is opened; the check reads all of it.
+const CHECKED_BYTES_MAX: u64 = 256 << 20;
+
+/// Full sync: a receipt that was returned survives a power cut. `busy_timeout` is in milliseconds.
+const WRITER_SETTINGS: &str =
+    "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON";
+const READER_SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON";
+
+/// The two pools over one database: one connection that writes, some that read.
+pub(super) struct Pools {
+    pub(super) writer: AnyPool,
+    pub(super) readers: AnyPool,
+}
+
+/// Opens the database file, makes it if there is none, checks it and brings its schema up to date.
+pub(super) async fn open(path: &Path, place: &str) -> Result<Pools, Error> {
+    sqlx::any::install_default_drivers();
+    let path = create(path, place)?;
+    let options = connect_options(&path).map_err(|error| explain(place, &error))?;
+    let mut connection = options.connect().await.map_err(|error| explain(place, &error))?;
+    prepare(&mut connection, &path, place).await?;
+    connection.close().await.map_err(|error| explain(place, &error))?;
+    let writer = pool(1, WRITER_SETTINGS)
+        // A transaction that SQLite ended by itself, such as on a full disk, leaves its connection out of step.
+        .before_acquire(|connection, _| std::future::ready(Ok(!connection.is_in_transaction())).boxed())
+        .connect_lazy_with(options.clone());
+    let readers = pool(READERS_MAX, READER_SETTINGS).connect_lazy_with(options);
+    Ok(Pools { writer, readers })
+}
+
+/// Opens a database in memory: a single connection, kept for as long as the store lives.
+pub(super) async fn open_in_memory(place: &str) -> Result<Pools, Error> {
+    sqlx::any::install_default_drivers();
+    let options = AnyConnectOptions::from_str("sqlite::memory:").map_err(|error| explain(place, &error))?;
+    let pool = pool(1, WRITER_SETTINGS).idle_timeout(None).max_lifetime(None).connect_lazy_with(options);
+    let mut connection = pool.acquire().await.map_err(|error| explain(place, &error))?;
+    migrate(&mut connection, place).await?;
+    drop(connection);
+    Ok(Pools { writer: pool.clone(), readers: pool })
+}
+
+/// The absolute path of the file, made if there is none, for its owner alone: it will hold mail.
+fn create(path: &Path, place: &str) -> Result<std::path::PathBuf, Error> {
+    let cannot_open = |error: io::Error| Error::CannotOpen { place: place.to_owned(), detail: error.to_string() };
+    let path = std::path::absolute(path).map_err(cannot_open)?;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // An existing file is never opened here: closing it would drop the locks that SQLite holds on it in this process.
+    match options.open(&path) {
+        Ok(_) => Ok(path),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(path),
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(Error::DiskFull { place: place.to_owned() }),
+        Err(error) => Err(cannot_open(error)),
+    }
+}
+
+fn connect_options(path: &Path) -> Result<AnyConnectOptions, sqlx::Error> {
+    let mut url = "sqlite://".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match char::from(*byte) {
+            plain @ ('/' | '-' | '_' | '.' | 'a'..='z' | 'A'..='Z' | '0'..='9') => url.push(plain),
+            _ => url.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    url.push_str("?mode=rw");
+    AnyConnectOptions::from_str(&url)
+}
+
+fn pool(connections_max: u32, settings: &'static str) -> AnyPoolOptions {
+    AnyPoolOptions::new().max_connections(connections_max).acquire_timeout(ACQUIRE_TIMEOUT).after_connect(
+        move |connection, _| {
+            async move {
+                sqlx::raw_sql(settings).execute(connection).await?;
+                Ok(())
+            }
+            .boxed()
+        },
+    )
+}
+
+/// Checks first, writes after: a file that is not ours, or damaged, is left as it is.
+async fn prepare(connection: &mut AnyConnection, path: &Path, place: &str) -> Result<(), Error> {
+    check(connection, path, place).await?;
+    sqlx::raw_sql(WRITER_SETTINGS).execute(&mut *connection).await.map_err(|error| explain(place, &error))?;
+    migrate(connection, place).await
+}
+
+async fn check(connection: &mut AnyConnection, path: &Path, place: &str) -> Result<(), Error> {
+    let explained = |error: sqlx::Error| explain(place, &error);
+    let tables = "SELECT COUNT(*) AS tables, COALESCE(SUM(name = '_sqlx_migrations'), 0) AS ours FROM sqlite_schema";
+    let row = sqlx::query(tables).fetch_one(&mut *connection).await.map_err(explained)?;
+    let tables: i64 = row.try_get("tables").map_err(explained)?;
+    let ours: i64 = row.try_get("ours").map_err(explained)?;
+    if tables > 0 && ours == 0 {
+        return Err(Error::Foreign { place: place.to_owned() });
+    }
+    if std::fs::metadata(path).is_ok_and(|file| file.len() > CHECKED_BYTES_MAX) {
+        return Ok(());
+    }
+    let row = sqlx::query("PRAGMA quick_check(1)").fetch_one(&mut *connection).await.map_err(explained)?;
+    let detail: String = row.try_get(0).map_err(explained)?;
+    if detail == "ok" { Ok(()) } else { Err(Error::Corrupted { place: place.to_owned(), detail: one_line(&detail) }) }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// All migrations, oldest first. Released ones never change: the database remembers their checksums.
+fn migrations() -> Vec<Migration> {
+    let first = include_str!("../../migrations/sqlite/0001_ledger_and_tickets.sql");
+    [(1, "ledger and tickets", first)]
+        .into_iter()
+        .map(|(version, description, sql)| {
+            Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
+        })
+        .collect()
+}
+
+/// Runs the missing migrations in one transaction, so that two programs that start at once do not meet half way.
+async fn migrate(connection: &mut AnyConnection, place: &str) -> Result<(), Error> {
+    let explained = |error: sqlx::Error| explain(place, &error);
+    let migrations = migrations();
+    let known = migrations.iter().map(|migration| migration.version).max().unwrap_or_default();
+    let mut transaction = connection.begin_with(BEGIN).await.map_err(explained)?;
+    let run = Migrator::with_migrations(migrations).run_direct(None, &mut *transaction, false).await;
+    run.map_err(|error| match error {
+        MigrateError::VersionMissing(found) => Error::NewerSchema { place: place.to_owned(), found, known },
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => explain(place, &error),
+        other => Error::Bug(format!("the schema of {place} cannot be brought up to date: {other}")),
+    })?;
+    transaction.commit().await.map_err(explained)
+}
+
+/// Puts a database error into words. The numbers are SQLite's primary result codes (sqlite.org/rescode.html).
+pub(super) fn explain(place: &str, error: &sqlx::Error) -> Error {
+    let place = place.to_owned();
+    let detail = match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        other => other.to_string(),
+    };
+    let code = match error {
+        sqlx::Error::Database(error) => error.code().and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff),
+        sqlx::Error::PoolTimedOut => return Error::Locked { place },
+        sqlx::Error::Io(error) => return Error::Io { place, detail: error.to_string() },
+        sqlx::Error::Decode(detail) => return Error::Corrupted { place, detail: detail.to_string() },
+        sqlx::Error::ColumnDecode { source, .. } => return Error::Corrupted { place, detail: source.to_string() },
+        _ => None,
+    };
+    match code {
+        Some(5 | 6) => Error::Locked { place },
+        Some(10) => Error::Io { place, detail },
+        Some(13) => Error::DiskFull { place },
+        Some(3 | 8) => Error::ReadOnly { place },
+        Some(14) => Error::CannotOpen { place, detail },
+        Some(11) => Error::Corrupted { place, detail },
+        Some(26) => Error::NotADatabase { place },
+        _ => Error::Bug(format!("{place}: {error}")),
+    }
+}

@@ -1,0 +1,275 @@
+//! SQLite: the conformance suite, crashes and repetitions, and every way a file can be wrong.
+
+use super::conformance::{accepted, comment, create, entry, key};
+use super::*;
+use crate::class::Class;
+use crate::ticket::Status;
+use proptest::prelude::*;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+fn place() -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mail mill?.db");
+    (directory, path)
+}
+
+async fn refusal(path: &Path) -> Error {
+    match Store::open(path).await {
+        Ok(_) => panic!("{} was opened", path.display()),
+        Err(error) => error,
+    }
+}
+
+#[tokio::test]
+async fn conforms_in_memory() {
+    conformance::run(&Store::in_memory().await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn conforms_in_a_file_for_the_owner_alone() {
+    let (_directory, path) = place();
+    let store = Store::open(&path).await.unwrap();
+    tokio::spawn({
+        let store = store.clone();
+        async move { conformance::run(&store).await }
+    })
+    .await
+    .unwrap();
+    let open_file = path.with_file_name("mail mill?.db-wal");
+    for file in [&path, &open_file] {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(file).unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_keys_are_looked_up() {
+    let store = Store::in_memory().await.unwrap();
+    store.commit(&[entry("50000", accepted(Vec::new()))]).await.unwrap();
+    let keys: Vec<MessageKey> = (0..100_000).map(|uid| key(&uid.to_string())).collect();
+    assert_eq!(store.unknown("support", keys).await.unwrap().len(), 99_999);
+}
+
+#[tokio::test]
+async fn two_handles_that_commit_the_same_message_have_one_effect() {
+    let (_directory, path) = place();
+    let stores = [Store::open(&path).await.unwrap(), Store::open(&path).await.unwrap()];
+    let tasks: Vec<_> = (0..40)
+        .map(|turn| {
+            let store = stores[turn % 2].clone();
+            let batch = [entry(&(turn / 4).to_string(), accepted(vec![create("once")]))];
+            tokio::spawn(async move { store.commit(&batch).await.unwrap().remove(0) })
+        })
+        .collect();
+    let mut first = 0;
+    for task in tasks {
+        first += usize::from(!task.await.unwrap().repeated);
+    }
+    assert_eq!(first, 10);
+    assert_eq!(stores[0].tickets(&TicketFilter::default()).await.unwrap().len(), 10);
+}
+
+#[tokio::test]
+async fn two_programs_may_create_the_database_at_once() {
+    let (_directory, path) = place();
+    let (first, second) = tokio::join!(Store::open(&path), Store::open(&path));
+    assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
+}
+
+#[tokio::test]
+async fn a_full_disk_loses_nothing() {
+    let (_directory, path) = place();
+    let store = Store::open(&path).await.unwrap();
+    let pages_max = async |pages: u64| {
+        let pragma = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+        sqlx::raw_sql(pragma).execute(&store.writer).await.unwrap();
+    };
+    store.commit(&[entry("1", accepted(vec![create("before")]))]).await.unwrap();
+    pages_max(1).await;
+    let mut large = entry("3", accepted(vec![create("large")]));
+    large.raw = vec![b'x'; 1 << 20].into();
+    let batch = [entry("2", accepted(vec![create("small")])), large];
+    let error = store.commit(&batch).await.unwrap_err();
+    let expect = format!(
+        "cannot write {}: the disk is full; free some space: nothing was lost, mailmill tries again",
+        path.display()
+    );
+    assert_eq!((error.to_string(), error.class()), (expect, Class::Transient));
+    assert_eq!(store.tickets(&TicketFilter::default()).await.unwrap().len(), 1);
+    pages_max(1 << 30).await;
+    let receipts = store.commit(&batch).await.unwrap();
+    assert!(receipts.iter().all(|receipt| !receipt.repeated && receipt.created.len() == 1));
+}
+
+#[tokio::test]
+async fn a_commit_given_up_half_way_leaves_nothing() {
+    let (_directory, path) = place();
+    let store = Store::open(&path).await.unwrap();
+    let batch: Vec<Entry> = (0..50).map(|uid| entry(&uid.to_string(), accepted(vec![create("x")]))).collect();
+    let mut polls = 0;
+    let given_up = futures::future::select(
+        Box::pin(store.commit(&batch)),
+        futures::future::poll_fn(|context| {
+            polls += 1;
+            context.waker().wake_by_ref();
+            if polls > 20 { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        }),
+    );
+    drop(given_up.await);
+    let receipts = store.commit(&batch).await.unwrap();
+    let sequences: Vec<u64> = receipts.iter().map(|receipt| receipt.created[0].sequence()).collect();
+    assert!(receipts.iter().all(|receipt| !receipt.repeated));
+    assert_eq!(sequences, (1..=50).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_locked_file_is_tried_again() {
+    let (_directory, path) = place();
+    let (store, other) = (Store::open(&path).await.unwrap(), Store::open(&path).await.unwrap());
+    let held = other.transaction().await.unwrap();
+    sqlx::raw_sql("PRAGMA busy_timeout = 0").execute(&store.writer).await.unwrap();
+    let batch = [entry("1", accepted(vec![create("wait")]))];
+    let error = store.commit(&batch).await.unwrap_err();
+    let expect = format!(
+        "cannot use {}: another program keeps it locked; nothing was lost, mailmill tries again",
+        path.display()
+    );
+    assert_eq!((error.to_string(), error.class()), (expect, Class::Transient));
+    assert_eq!(store.unknown("support", vec![key("1")]).await.unwrap(), [key("1")]);
+    held.rollback().await.unwrap();
+    assert!(!store.commit(&batch).await.unwrap()[0].repeated);
+}
+
+#[tokio::test]
+async fn a_read_only_file_is_named() {
+    let (_directory, path) = place();
+    let store = Store::open(&path).await.unwrap();
+    sqlx::raw_sql("PRAGMA query_only = ON").execute(&store.writer).await.unwrap();
+    let error = store.commit(&[entry("1", accepted(vec![create("no")]))]).await.unwrap_err();
+    assert_eq!(error, Error::ReadOnly { place: path.display().to_string() });
+}
+
+#[tokio::test]
+async fn files_that_are_not_ours_are_left_as_they_are() {
+    let (directory, path) = place();
+    let check = async |path: &Path, expect: Error| {
+        let before = std::fs::read(path).ok();
+        assert_eq!(refusal(path).await, expect);
+        assert_eq!(std::fs::read(path).ok(), before);
+    };
+    let name = path.display().to_string();
+    std::fs::write(&path, "Dear diary, this is a text and not a database.\n".repeat(100)).unwrap();
+    check(&path, Error::NotADatabase { place: name }).await;
+
+    let foreign = directory.path().join("foreign.db");
+    let name = foreign.display().to_string();
+    std::fs::write(&foreign, "").unwrap();
+    let url = format!("sqlite://{name}");
+    let mut other = <sqlx::AnyConnection as sqlx::Connection>::connect(&url).await.unwrap();
+    sqlx::raw_sql("CREATE TABLE recipes (name TEXT)").execute(&mut other).await.unwrap();
+    sqlx::Connection::close(other).await.unwrap();
+    check(&foreign, Error::Foreign { place: name }).await;
+
+    let missing = directory.path().join("missing").join("mailmill.db");
+    let detail = "No such file or directory (os error 2)".to_owned();
+    check(&missing, Error::CannotOpen { place: missing.display().to_string(), detail }).await;
+    let detail = "unable to open database file".to_owned();
+    check(directory.path(), Error::CannotOpen { place: directory.path().display().to_string(), detail }).await;
+}
+
+#[tokio::test]
+async fn damage_is_noticed_when_the_file_is_opened() {
+    let (_directory, path) = place();
+    let store = Store::open(&path).await.unwrap();
+    let batch: Vec<Entry> = (0..200).map(|uid| entry(&uid.to_string(), accepted(vec![create("x")]))).collect();
+    store.commit(&batch).await.unwrap();
+    store.close().await;
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..middle + 8192].fill(0xa5);
+    std::fs::write(&path, &bytes).unwrap();
+    let error = refusal(&path).await;
+    assert!(matches!(error, Error::Corrupted { .. }), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let (_directory, path) = place();
+    let store = Store::open(&path).await.unwrap();
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+                 VALUES (99, 'from the future', TRUE, x'00', 0)";
+    sqlx::raw_sql(newer).execute(&store.writer).await.unwrap();
+    store.close().await;
+    let expect = Error::NewerSchema { place: path.display().to_string(), found: 99, known: 1 };
+    assert_eq!(refusal(&path).await, expect);
+}
+
+#[test]
+fn digests_are_read_and_written() {
+    let digest = Sha256::of(b"abc");
+    let text = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert_eq!(digest.to_string(), text);
+    let check = |text: &str, expect: Option<Sha256>| assert_eq!(Sha256::parse(text), expect, "{text:?}");
+    check(text, Some(digest));
+    check(&text.to_uppercase(), Some(digest));
+    check(&text[..62], None);
+    check(&text.replace('b', "ß"), None);
+    check("", None);
+}
+
+/// Everything a user can see, without times.
+async fn state(store: &Store) -> String {
+    let mut lines = Vec::new();
+    for row in store.tickets(&TicketFilter::default()).await.unwrap() {
+        let ticket = store.ticket(&row.number).await.unwrap().unwrap();
+        let comments: Vec<_> = ticket.comments.iter().map(|comment| (comment.receipt, &comment.text)).collect();
+        lines.push(format!("{} {:?} {comments:?}", row.number, (row.subject, row.status)));
+    }
+    for row in store.quarantine_list().await.unwrap() {
+        lines.push(format!("{:?}", (row.receipt, row.key.to_string(), row.cause)));
+    }
+    for (key, disposition) in store.unmarked("support").await.unwrap() {
+        lines.push(format!("{key} {disposition:?}"));
+    }
+    lines.join("\n")
+}
+
+fn any_entry() -> impl Strategy<Value = Entry> {
+    let verdict = prop_oneof![
+        "[a-c]".prop_map(|subject| accepted(vec![create(&subject)])),
+        (1_u64..6, "[a-c]").prop_map(|(ticket, text)| accepted(vec![comment(ticket, &text)])),
+        (1_u64..6).prop_map(|ticket| accepted(vec![conformance::set_status(ticket, Status::Closed), create("next")])),
+        Just(Verdict::Quarantine { cause: "plugin fault".to_owned(), class: Class::Bug }),
+    ];
+    (0_u8..20, verdict).prop_map(|(uid, verdict)| entry(&uid.to_string(), verdict))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn repetitions_pieces_and_restarts_end_in_the_same_state(
+        batch in prop::collection::vec(any_entry(), 1..20),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let once = Store::in_memory().await.unwrap();
+            once.commit(&batch).await.unwrap();
+            let (_directory, path) = place();
+            let pieces = Store::open(&path).await.unwrap();
+            let (head, tail) = batch.split_at(cut.index(batch.len()));
+            pieces.commit(head).await.unwrap();
+            pieces.commit(head).await.unwrap();
+            pieces.close().await;
+            let reopened = Store::open(&path).await.unwrap();
+            reopened.commit(tail).await.unwrap();
+            let repeated = reopened.commit(&batch).await.unwrap();
+            assert!(repeated.iter().all(|receipt| receipt.repeated));
+            assert_eq!(state(&once).await, state(&reopened).await);
+            reopened.close().await;
+        });
+    }
+}

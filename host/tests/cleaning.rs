@@ -1,0 +1,120 @@
+//! The preprocess steps that are shipped, on the tests in their own rule files: natively, in the pipeline's order.
+
+mod native;
+
+use mailmill::message::Document;
+use mailmill::message::document::{CutKind, CutKinds};
+use mailmill::plugin::patterns::PatternCache;
+use mailmill_sdk::Diagnostic;
+use native::{Native, Step, preprocess};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+#[derive(Deserialize)]
+struct Pipeline {
+    step: Vec<PipelineStep>,
+}
+
+#[derive(Deserialize)]
+struct PipelineStep {
+    name: String,
+    hop: String,
+    plugin: String,
+    rules: String,
+}
+
+#[derive(Deserialize)]
+struct RuleFile {
+    #[serde(default)]
+    test: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    #[serde(default)]
+    body: String,
+    #[serde(default)]
+    html: String,
+    expect: String,
+    #[serde(default = "quotes")]
+    drop: Vec<CutKind>,
+}
+
+fn quotes() -> Vec<CutKind> {
+    vec![CutKind::Quote]
+}
+
+fn rules() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules")
+}
+
+fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> T {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn as_json(path: &Path) -> String {
+    read::<serde_json::Value>(path).to_string()
+}
+
+fn step(host: &Native, plugin: &str, name: &str, rules: &str) -> Result<Step, Vec<Diagnostic>> {
+    match plugin {
+        "gmail" => Step::new::<gmail::Gmail<Native>>(host, name, rules),
+        "outlook" => Step::new::<outlook::Outlook<Native>>(host, name, rules),
+        "thunderbird" => Step::new::<thunderbird::Thunderbird<Native>>(host, name, rules),
+        "apple-mail" => Step::new::<apple_mail::AppleMail<Native>>(host, name, rules),
+        "plain-quote" => Step::new::<plain_quote::PlainQuote<Native>>(host, name, rules),
+        other => panic!("no native plugin is called {other}"),
+    }
+}
+
+/// The preprocess steps of the shipped pipeline, with the rule file of each.
+fn shipped(host: &Native) -> Vec<(Step, PathBuf)> {
+    let pipeline: Pipeline = read(&rules().join("pipeline.toml"));
+    let steps = pipeline.step.iter().filter(|step| step.hop == "preprocess");
+    let load = |found: &PipelineStep| {
+        let path = rules().join(&found.rules);
+        let step = step(host, &found.plugin, &found.name, &as_json(&path));
+        (step.unwrap_or_else(|faults| panic!("{}: {faults:#?}", path.display())), path)
+    };
+    steps.map(load).collect()
+}
+
+fn cleaned(host: &Native, steps: &[Step], document: Document, kinds: CutKinds) -> String {
+    let cuts = preprocess(host, steps, document.clone()).expect("no plugin gives up");
+    document.view(&cuts, kinds).text().to_owned()
+}
+
+/// White space at line ends and around the text is nobody's concern.
+fn tidy(text: &str) -> String {
+    let lines: Vec<&str> = text.trim().lines().map(str::trim_end).collect();
+    let mut tidy = lines.join("\n");
+    while tidy.contains("\n\n\n") {
+        tidy = tidy.replace("\n\n\n", "\n\n");
+    }
+    tidy
+}
+
+#[test]
+fn the_tests_of_the_rule_files_hold() {
+    let host = Native::new(PatternCache::default());
+    let (steps, files): (Vec<Step>, Vec<PathBuf>) = shipped(&host).into_iter().unzip();
+    let mut failed = Vec::new();
+    let mut count = 0;
+    for file in files {
+        for case in read::<RuleFile>(&file).test {
+            count += 1;
+            let document =
+                if case.html.is_empty() { Document::from_plain(&case.body) } else { Document::from_html(&case.html) };
+            let found = tidy(&cleaned(&host, &steps, document, case.drop.into()));
+            if found != tidy(&case.expect) {
+                failed.push(format!("{}: {}\n{found}\n", file.display(), case.name));
+            }
+        }
+    }
+    assert!(count > 0, "there are no tests");
+    assert!(failed.is_empty(), "{} of {count} failed:\n{}", failed.len(), failed.join("\n"));
+}

@@ -1,0 +1,220 @@
+//! Plugins run natively: the same logic as in the components, on the host's own capabilities.
+
+use mailmill::field::Value as HostValue;
+use mailmill::message::document::{BodyKind as HostBodyKind, Cut, CutKind as HostCutKind, CutKinds, Selector, Span as HostSpan};
+use mailmill::message::{Document, Message};
+use mailmill::plugin::capabilities::{Call, Effects, Level as HostLevel, Source};
+use mailmill::plugin::patterns::{PatternCache, PatternError as HostPatternError};
+use mailmill::thread::Conversation as HostConversation;
+use mailmill_sdk::{
+    Attachment, BodyKind, Config, Conversation, CutKind, Diagnostic, Failure, Field, Host, Level, PatternError,
+    Preprocessor, Span, Ticket, Value, Verdict,
+};
+use regex::{Regex, RegexSet};
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// The host's functions for plugins that run natively.
+pub struct Native {
+    patterns: PatternCache,
+    call: RefCell<Option<Call>>,
+}
+
+impl Native {
+    /// A host that shares compiled patterns with others of the same cache.
+    pub fn new(patterns: PatternCache) -> Self {
+        Self { patterns, call: RefCell::new(None) }
+    }
+
+    /// Lets `plugin` look at the message of `call`.
+    pub fn run(
+        &self,
+        call: Call,
+        plugin: impl FnOnce(&Self) -> Result<Verdict, Failure>,
+    ) -> Result<(Effects, Verdict), Failure> {
+        self.call.replace(Some(call));
+        let verdict = plugin(self)?;
+        Ok((self.call.take().expect("a call is running").finish(), verdict))
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Call) -> T) -> T {
+        look(self.call.borrow_mut().as_mut().expect("only called while a message is being handled"))
+    }
+}
+
+/// A step of a pipeline of preprocessors.
+pub struct Step {
+    name: String,
+    plugin: Box<dyn Fn(&Native) -> Result<Verdict, Failure>>,
+}
+
+impl Step {
+    /// Configures a plugin.
+    pub fn new<P: Preprocessor<Native> + 'static>(host: &Native, name: &str, rules: &str) -> Result<Self, Vec<Diagnostic>> {
+        let config = Config { rules: rules.to_owned(), ..Config::default() };
+        let plugin = P::configure(host, &config)?;
+        Ok(Self { name: name.to_owned(), plugin: Box::new(move |host| plugin.preprocess(host)) })
+    }
+}
+
+/// Runs preprocessors over a body, in order; the cuts that they make.
+pub fn preprocess(host: &Native, steps: &[Step], body: Document) -> Result<Vec<Cut>, Failure> {
+    let mut message: Message = mailmill::message::parse(b"\r\n", None);
+    message.document = body;
+    let message = Arc::new(message);
+    let mut cuts = Vec::new();
+    for step in steps {
+        let call = Call::new(message.clone(), HostConversation::New, Arc::default(), &cuts, CutKinds::ALL, &step.name);
+        let (effects, verdict) = host.run(call, &step.plugin)?;
+        cuts.extend(effects.cuts);
+        if verdict == Verdict::Stop {
+            break;
+        }
+    }
+    Ok(cuts)
+}
+
+impl Host for Native {
+    type Pattern = Arc<Regex>;
+    type PatternSet = Arc<RegexSet>;
+    type Selector = Arc<Selector>;
+
+    fn pattern(&self, source: &str) -> Result<Self::Pattern, PatternError> {
+        self.patterns.pattern(source).map_err(pattern_error)
+    }
+    fn pattern_set(&self, sources: &[String]) -> Result<Self::PatternSet, PatternError> {
+        self.patterns.pattern_set(sources).map_err(pattern_error)
+    }
+    fn selector(&self, source: &str) -> Result<Self::Selector, PatternError> {
+        self.patterns.selector(source).map_err(pattern_error)
+    }
+    fn text(&self, field: &Field) -> Option<String> {
+        self.with(|call| call.text(&source(field)).map(|text| text.into_owned()))
+    }
+    fn slice(&self, field: &Field, at: Span) -> String {
+        self.with(|call| call.slice(&source(field), to_host(at)).expect("the span fits"))
+    }
+    fn length(&self, field: &Field) -> u32 {
+        self.with(|call| call.text(&source(field)).map_or(0, |text| u32::try_from(text.len()).unwrap_or(u32::MAX)))
+    }
+    fn extracted(&self, name: &str) -> Value {
+        self.with(|call| value(call.extracted(name)))
+    }
+    fn received(&self) -> Value {
+        self.with(|call| value(HostValue::DateTime(call.message().received)))
+    }
+    fn thread(&self) -> Conversation {
+        let ticket = |ticket: &mailmill::ticket::TicketSummary| Ticket {
+            number: ticket.number.to_string(),
+            class: ticket.class.name().to_owned(),
+            status: ticket.status.name().to_owned(),
+        };
+        self.with(|call| match call.conversation() {
+            HostConversation::New => Conversation::New,
+            HostConversation::Active(found) => Conversation::Active(ticket(found)),
+            HostConversation::Inactive(found) => Conversation::Inactive(ticket(found)),
+        })
+    }
+    fn kind_of_body(&self) -> BodyKind {
+        self.with(|call| match call.message().document.kind() {
+            HostBodyKind::Empty => BodyKind::Empty,
+            HostBodyKind::Plain => BodyKind::Plain,
+            HostBodyKind::Html => BodyKind::Html,
+        })
+    }
+    fn attachments(&self) -> Vec<Attachment> {
+        self.with(|call| {
+            let attachments = call.message().attachments.iter();
+            let attachment = |found: &mailmill::message::Attachment| Attachment {
+                name: found.name.clone(),
+                media_type: found.media_type.clone(),
+                size: found.content.len() as u64,
+                inline: found.inline,
+            };
+            attachments.map(attachment).collect()
+        })
+    }
+    fn matches(&self, field: &Field, pattern: &Self::Pattern) -> bool {
+        self.with(|call| call.matches(&source(field), pattern))
+    }
+    fn which(&self, field: &Field, set: &Self::PatternSet) -> Vec<u32> {
+        self.with(|call| call.which(&source(field), set))
+    }
+    fn find(&self, field: &Field, pattern: &Self::Pattern, start: u32) -> Option<Span> {
+        self.with(|call| call.find(&source(field), pattern, start).map(from_host))
+    }
+    fn find_all(&self, field: &Field, pattern: &Self::Pattern, limit: u32) -> Vec<Span> {
+        self.with(|call| call.find_all(&source(field), pattern, limit).into_iter().map(from_host).collect())
+    }
+    fn captures(&self, field: &Field, pattern: &Self::Pattern, start: u32) -> Vec<Option<Span>> {
+        let groups = self.with(|call| call.captures(&source(field), pattern, start));
+        groups.into_iter().map(|group| group.map(from_host)).collect()
+    }
+    fn elements(&self, selector: &Self::Selector, limit: u32) -> Vec<Span> {
+        self.with(|call| call.elements(selector, limit).into_iter().map(from_host).collect())
+    }
+    fn cut(&self, at: Span, kind: CutKind, rule: &str) {
+        self.with(|call| call.cut(to_host(at), cut_kind(kind), rule.to_owned()).expect("the cut fits"));
+    }
+    fn replace(&self, at: Span, text: &str, rule: &str) {
+        self.with(|call| call.replace(to_host(at), text.to_owned(), rule.to_owned()).expect("the replacement fits"));
+    }
+    fn log(&self, level: Level, text: &str) {
+        let level = match level {
+            Level::Debug => HostLevel::Debug,
+            Level::Info => HostLevel::Info,
+            Level::Warn => HostLevel::Warn,
+            Level::Error => HostLevel::Error,
+        };
+        self.with(|call| call.log(level, text));
+    }
+}
+
+fn source(field: &Field) -> Source {
+    match field {
+        Field::Subject => Source::Subject,
+        Field::Sender => Source::Sender,
+        Field::Recipients => Source::Recipients,
+        Field::MessageId => Source::MessageId,
+        Field::Client => Source::Client,
+        Field::Origin => Source::Origin,
+        Field::Body => Source::Body,
+        Field::WholeBody => Source::WholeBody,
+        Field::Header(name) => Source::Header(name.clone()),
+        Field::Extracted(name) => Source::Extracted(name.clone()),
+    }
+}
+
+fn value(value: HostValue) -> Value {
+    match value {
+        HostValue::None => Value::None,
+        HostValue::Text(text) => Value::Text(text),
+        HostValue::Integer(number) => Value::Integer(number),
+        HostValue::Decimal(number) => Value::Decimal { units: number.units, scale: number.scale },
+        HostValue::Boolean(truth) => Value::Boolean(truth),
+        HostValue::DateTime(at) => Value::DateTime { seconds: at.seconds, offset_minutes: at.offset_minutes },
+    }
+}
+
+fn cut_kind(kind: CutKind) -> HostCutKind {
+    match kind {
+        CutKind::Quote => HostCutKind::Quote,
+        CutKind::Forward => HostCutKind::Forward,
+        CutKind::Signature => HostCutKind::Signature,
+        CutKind::Disclaimer => HostCutKind::Disclaimer,
+        CutKind::Banner => HostCutKind::Banner,
+        CutKind::Other => HostCutKind::Other,
+    }
+}
+
+fn pattern_error(error: HostPatternError) -> PatternError {
+    PatternError { reason: error.reason, offset: error.offset }
+}
+
+fn to_host(span: Span) -> HostSpan {
+    HostSpan { start: span.start, end: span.end }
+}
+
+fn from_host(span: HostSpan) -> Span {
+    Span { start: span.start, end: span.end }
+}

@@ -1,0 +1,258 @@
+//! Attribution lines: `On 9/6/2017 12:55 PM, Danielle Fischer wrote:` in any language.
+//!
+//! A rule file lists templates in which `…` stands for anything: `On … wrote:`. The host looks for the words that a
+//! template cannot be without; around each hit, the few lines that an attribution may be wrapped over are compared
+//! with the templates. That takes linear time, and tells an attribution from prose in which the same words occur.
+
+use super::evidence::Evidence;
+use super::lines::{Lines, is_space, offset};
+use super::pattern;
+use crate::settings::Table;
+use crate::{Field, Host};
+use std::ops::Range;
+
+/// How many lines above and below the characteristic word an attribution may reach.
+const LINES_ABOVE_MAX: usize = 3;
+const LINES_BELOW_MAX: usize = 2;
+/// The longest attribution, in bytes.
+const BYTES_MAX: usize = 400;
+/// How many hits of the characteristic words are looked at.
+const HITS_MAX: u32 = 256;
+
+/// The attribution lines of a rule file.
+pub(super) struct Attributions<H: Host> {
+    hits: H::Pattern,
+    templates: Vec<Template>,
+}
+
+/// An attribution that was found.
+pub(super) struct Attribution {
+    /// Its lines.
+    pub lines: Range<usize>,
+    /// Whether quoted lines follow it.
+    pub before_quoted: bool,
+}
+
+/// A template, in lower case: literal pieces with anything in between.
+#[derive(Debug, PartialEq)]
+struct Template {
+    pieces: Vec<String>,
+    colon: bool,
+}
+
+/// Some lines as one, and the same in lower case.
+struct Window {
+    lines: Range<usize>,
+    text: String,
+    lower: String,
+    dashed: bool,
+}
+
+impl<H: Host> Attributions<H> {
+    /// Reads the table `attribution`: a list of templates per language.
+    pub(super) fn read(host: &H, root: &Table<'_>) -> Option<Self> {
+        let table = root.table("attribution")?;
+        let mut templates = Vec::new();
+        for language in table.keys() {
+            for (index, source) in table.texts(language).into_iter().enumerate() {
+                match Template::parse(source) {
+                    Some(template) => templates.push(template),
+                    None => table.complain_at(language, index, "the template has no words besides `…`", None),
+                }
+            }
+        }
+        // The most specific first: `… user … wrote:` before `… wrote:`.
+        templates.sort_by_key(|template| std::cmp::Reverse(template.words()));
+        let mut words: Vec<&str> = templates.iter().map(Template::characteristic).collect();
+        words.sort_unstable();
+        words.dedup();
+        let source = format!("(?i)(?:{})", words.iter().map(|word| pattern::phrase(word)).collect::<Vec<_>>().join("|"));
+        match host.pattern(&source) {
+            Ok(hits) => Some(Self { hits, templates }),
+            Err(error) => {
+                root.complain("attribution", error.reason, None);
+                None
+            }
+        }
+    }
+
+    /// The attributions of the body that no quote mark stands before, first to last.
+    pub(super) fn find(&self, host: &H, lines: &Lines<'_>) -> Vec<Attribution> {
+        let mut found: Vec<Attribution> = Vec::new();
+        let mut done = 0;
+        for hit in host.find_all(&Field::Body, &self.hits, HITS_MAX) {
+            let first = lines.at(offset(hit.start));
+            let last = lines.at(offset(hit.end).saturating_sub(1));
+            if first < done || lines.get(first).is_none_or(|line| line.is_quoted() && !is_bracket(line.text)) {
+                continue;
+            }
+            if let Some(attribution) = self.around(lines, done, first..last + 1) {
+                done = attribution.lines.end;
+                found.push(attribution);
+            }
+        }
+        found
+    }
+
+    /// The line at which an attribution starts that ends with the text's last visible line before `end`: for quotes
+    /// that are known as such, so that the line above needs no date.
+    pub(super) fn just_before(&self, lines: &Lines<'_>, end: usize) -> Option<usize> {
+        let last = lines.visible_before(end)?;
+        let windows = (0..=LINES_ABOVE_MAX).map_while(|above| {
+            let first = last.checked_sub(above)?;
+            lines.get(first).filter(|line| !line.is_blank())?;
+            Window::of(lines, first..last + 1)
+        });
+        let windows: Vec<Window> = windows.collect();
+        let fits = |template: &Template| windows.iter().find(|window| template.matches(window));
+        let window = self.templates.iter().find_map(fits)?;
+        Some(window.lines.start)
+    }
+
+    /// The attribution around the lines of a hit.
+    fn around(&self, lines: &Lines<'_>, floor: usize, hit: Range<usize>) -> Option<Attribution> {
+        let windows = windows(lines, floor, hit);
+        let before_quoted = |window: &Window| {
+            lines.visible(window.lines.end).and_then(|next| lines.get(next)).is_some_and(|line| line.is_quoted())
+        };
+        for template in &self.templates {
+            for window in &windows {
+                let quoted = before_quoted(window);
+                if template.matches(window) && template.is_borne_out(window, quoted, lines) {
+                    let start = extended(lines, floor, window.lines.start, template);
+                    return Some(Attribution { lines: start..window.lines.end, before_quoted: quoted });
+                }
+            }
+        }
+        None
+    }
+}
+
+/// All stretches of lines around a hit that an attribution may fill, shortest first.
+fn windows(lines: &Lines<'_>, floor: usize, hit: Range<usize>) -> Vec<Window> {
+    let mut windows = Vec::new();
+    for end in hit.end..=hit.end + LINES_BELOW_MAX {
+        let added = lines.get(end - 1).filter(|line| end == hit.end || !(line.is_blank() || line.is_quoted() && !is_bracket(line.text)));
+        if added.is_none() {
+            break;
+        }
+        let mut start = hit.start;
+        for _ in 0..=LINES_ABOVE_MAX {
+            windows.extend(Window::of(lines, start..end));
+            let Some(above) = above(lines, floor, start) else { break };
+            start = above;
+        }
+    }
+    windows
+}
+
+/// The line above that may belong to the same attribution. A blank line ends it, unless an address follows.
+fn above(lines: &Lines<'_>, floor: usize, start: usize) -> Option<usize> {
+    let address = lines.get(start).is_some_and(|line| line.text.trim_start().starts_with('<'));
+    let above = start.checked_sub(1)?;
+    let above = if address && lines.get(above).is_some_and(|line| line.is_blank()) { above.checked_sub(1)? } else { above };
+    let line = lines.get(above)?;
+    (above >= floor && !line.is_blank() && !line.is_quoted()).then_some(above)
+}
+
+/// `> wrote:` is the end of an address that was wrapped, not a quoted line.
+fn is_bracket(text: &str) -> bool {
+    let rest = text.trim_start().trim_start_matches('>').trim();
+    rest.ends_with(':') && rest.len() < 20 || rest.is_empty() && text.trim() == ">"
+}
+
+/// Where an attribution starts whose template leaves the start open: an address or a name alone goes with the date
+/// on the line above.
+fn extended(lines: &Lines<'_>, floor: usize, start: usize, template: &Template) -> usize {
+    let Some(line) = lines.get(start).filter(|_| template.opens()) else { return start };
+    let Some(above) = above(lines, floor, start).and_then(|above| lines.get(above).map(|line| (above, line.text))) else { return start };
+    let wrapped = line.text.trim_start().starts_with('<') || !Evidence::of(line.text).date;
+    if wrapped && Evidence::of(above.1).date && !above.1.trim_end().ends_with(['.', '!', '?']) { above.0 } else { start }
+}
+
+impl Window {
+    fn of(lines: &Lines<'_>, range: Range<usize>) -> Option<Self> {
+        let pieces = lines.from(range.start).iter().take(range.len());
+        if pieces.clone().map(|line| line.text.len()).sum::<usize>() > BYTES_MAX {
+            return None;
+        }
+        let joined: Vec<&str> = pieces.flat_map(|line| line.text.split(is_space)).filter(|word| !word.is_empty()).collect();
+        let joined = joined.join(" ");
+        let frame = |c: char| matches!(c, '-' | '\u{2010}'..='\u{2015}' | '*' | '_' | '|' | '=') || is_space(c);
+        let text = joined.trim_start_matches(frame);
+        let bare = text.trim_end_matches(frame);
+        let dashed = text.len() - bare.len() >= 2;
+        Some(Self { lines: range, text: bare.to_owned(), lower: bare.to_lowercase(), dashed })
+    }
+}
+
+impl Template {
+    fn parse(source: &str) -> Option<Self> {
+        let mut pieces: Vec<String> =
+            source.split('…').map(|piece| piece.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()).collect();
+        let last = pieces.last_mut()?;
+        let bare = last.trim_end_matches([':', '：', ' ']).to_owned();
+        let colon = bare.len() != last.len();
+        *last = bare;
+        pieces.iter().any(|piece| !piece.is_empty()).then_some(Self { pieces, colon })
+    }
+
+    fn words(&self) -> usize {
+        self.pieces.iter().filter(|piece| !piece.is_empty()).count()
+    }
+
+    /// Whether anything may stand at its start.
+    fn opens(&self) -> bool {
+        self.pieces.first().is_some_and(String::is_empty)
+    }
+
+    /// The words that are looked for: the last that it has.
+    fn characteristic(&self) -> &str {
+        self.pieces.iter().rfind(|piece| !piece.is_empty()).map_or("", String::as_str)
+    }
+
+    fn matches(&self, window: &Window) -> bool {
+        let lower = window.lower.as_str();
+        let colon = lower.trim_end_matches([':', '：']);
+        let rest = match (self.colon, colon.len() < lower.len()) {
+            (true, true) | (false, false) => colon.trim_end(),
+            // A row of dashes stands for the colon: `---- On … wrote ----`.
+            (true, false) if window.dashed => lower,
+            _ => return false,
+        };
+        let Some((last, others)) = self.pieces.split_last() else { return false };
+        let Some(mut rest) = rest.strip_suffix(last.as_str()).filter(|before| is_parted(before.chars().next_back(), last)) else { return false };
+        for (index, piece) in others.iter().enumerate() {
+            let found = if index == 0 { rest.starts_with(piece.as_str()).then_some(0) } else { rest.find(piece.as_str()) };
+            let Some(after) = found.and_then(|at| rest.get(at + piece.len()..)) else { return false };
+            if !is_parted(after.chars().next(), piece) {
+                return false;
+            }
+            rest = after;
+        }
+        true
+    }
+
+    /// Whether there is enough in the lines to tell an attribution from prose.
+    fn is_borne_out(&self, window: &Window, before_quoted: bool, lines: &Lines<'_>) -> bool {
+        let evidence = Evidence::of(&window.text);
+        if evidence.sentences {
+            return false;
+        }
+        if before_quoted {
+            return evidence.score() > 0 || evidence.digits || self.words() > 1 || window.lines.len() == 1;
+        }
+        let alone = lines.get(window.lines.end).is_none_or(|line| line.is_blank());
+        match (self.opens() && self.words() == 1, self.colon || window.dashed) {
+            (_, false) => evidence.address && evidence.date,
+            (true, true) => evidence.address,
+            (false, true) => evidence.score() > 1 || evidence.score() == 1 && alone,
+        }
+    }
+}
+
+/// Whether no word goes on beyond `piece`, given the character beside it. Scripts without spaces have no such limit.
+fn is_parted(beside: Option<char>, piece: &str) -> bool {
+    let ideographic = |c: char| c >= '\u{2e80}';
+    piece.is_empty() || piece.contains(ideographic) || beside.is_none_or(|c| !c.is_alphabetic() || ideographic(c))
+}

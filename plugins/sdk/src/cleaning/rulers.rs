@@ -1,0 +1,61 @@
+//! Rulers: `-----Original Message-----`, `---------- Forwarded message ---------`, `Begin forwarded message:`.
+
+use super::lines::{Lines, offset};
+use super::pattern;
+use crate::settings::Table;
+use crate::{Field, Host};
+
+/// How many rulers are looked at.
+const HITS_MAX: u32 = 64;
+const DASHES: &str = r"[-\x{2010}-\x{2015}_=*]{2,}";
+
+/// The rulers of one table of a rule file.
+pub(super) struct Rulers<H: Host> {
+    pattern: H::Pattern,
+}
+
+impl<H: Host> Rulers<H> {
+    /// Reads a table of texts per language. A text that ends with a colon is a line of its own; any other stands
+    /// between dashes.
+    pub(super) fn read(host: &H, root: &Table<'_>, key: &str) -> Option<Self> {
+        let table = root.table(key)?;
+        let texts: Vec<&str> = table.keys().flat_map(|language| table.texts(language)).collect();
+        let (lines, ruled): (Vec<&str>, Vec<&str>) = texts.into_iter().partition(|text| text.ends_with(':'));
+        let bare: Vec<&str> = lines.iter().map(|text| text.trim_end_matches([':', ' '])).collect();
+        let blank = r"[ \t\x{a0}]*";
+        let mut alternatives = Vec::new();
+        if !ruled.is_empty() {
+            alternatives.push(format!(r"{DASHES}{blank}(?:{}){blank}(?:{DASHES}|:?{blank}$)", pattern::any(&ruled)));
+        }
+        if !bare.is_empty() {
+            alternatives.push(format!("(?:{}){blank}:{blank}$", pattern::any(&bare)));
+        }
+        match host.pattern(&format!(r"(?im)^[ \t\x{{a0}}>*]*(?:{})", alternatives.join("|"))) {
+            Ok(pattern) => Some(Self { pattern }),
+            Err(error) => {
+                root.complain(key, error.reason, None);
+                None
+            }
+        }
+    }
+
+    /// The lines that are rulers, first to last.
+    pub(super) fn find(&self, host: &H, lines: &Lines<'_>) -> Vec<usize> {
+        let hits = host.find_all(&Field::Body, &self.pattern, HITS_MAX);
+        hits.iter().map(|hit| lines.at(offset(hit.end).saturating_sub(1))).collect()
+    }
+}
+
+/// The first line of what stands directly above a quote and belongs to it: rows of dashes, underscores or equals
+/// signs, with blank lines between.
+pub(super) fn with_rows_above(lines: &Lines<'_>, start: usize) -> usize {
+    let mut start = start;
+    while let Some(above) = lines.visible_before(start) {
+        let row = lines.get(above).map_or("", |line| line.text.trim());
+        if row.len() < 3 || !row.chars().all(|c| matches!(c, '-' | '_' | '=' | '*' | '\u{2010}'..='\u{2015}')) {
+            break;
+        }
+        start = above;
+    }
+    start
+}

@@ -1,0 +1,223 @@
+//! Operators: what a condition can ask of a field. A new one is an arm of [`Parser::test`] and a [`Test`].
+
+use crate::name::Name;
+use crate::token::{Fault, Kind, Token, fault};
+use mailmill_sdk::{Declaration, Host, Value, ValueType, literal_pattern};
+use std::cmp::Ordering;
+
+/// What is asked of a field.
+#[derive(Debug)]
+pub(crate) enum Test<P> {
+    /// `is blank`, `is not blank`
+    Blank { wanted: bool },
+    /// `is`, `is not`, `is in [...]`, `is not in [...]`
+    OneOf { operands: Vec<Operand>, wanted: bool },
+    /// `>`, `<`, `>=`, `<=`
+    Order { operand: Operand, allowed: Allowed },
+    /// `contains`, `starts with`, `ends with`, `matches`: the host searches.
+    Search(P),
+    /// Nothing but the name of a boolean field.
+    Truth,
+}
+
+/// The right side of a comparison.
+#[derive(Debug)]
+pub(crate) enum Operand {
+    Literal(Value),
+    Name(Name),
+}
+
+impl Operand {
+    fn value<H: Host>(&self, host: &H) -> Value {
+        match self {
+            Self::Literal(value) => value.clone(),
+            Self::Name(name) => name.value(host),
+        }
+    }
+}
+
+impl<P> Test<P> {
+    /// Whether it holds. A blank field equals nothing, and is neither more nor less than anything.
+    pub(crate) fn holds<H: Host<Pattern = P>>(&self, host: &H, name: &Name, value: &Value) -> bool {
+        match self {
+            Self::Blank { wanted } => value.is_blank() == *wanted,
+            Self::OneOf { operands, wanted } => {
+                let equals = |operand: &Operand| value.compare(&operand.value(host)) == Some(Ordering::Equal);
+                operands.iter().any(equals) == *wanted
+            }
+            Self::Order { operand, allowed } => value.compare(&operand.value(host)).is_some_and(allowed),
+            Self::Search(pattern) => name.searchable().is_some_and(|field| host.matches(field, pattern)),
+            Self::Truth => *value == Value::Boolean(true),
+        }
+    }
+}
+
+/// Reads tokens one after the other.
+pub(crate) struct Parser<'a, H: Host> {
+    host: &'a H,
+    tokens: &'a [Token],
+    pub(crate) fields: &'a [Declaration],
+    end: usize,
+}
+
+impl<'a, H: Host> Parser<'a, H> {
+    pub(crate) fn new(host: &'a H, tokens: &'a [Token], fields: &'a [Declaration], end: usize) -> Self {
+        Self { host, tokens, fields, end }
+    }
+
+    /// Where the next token starts.
+    pub(crate) fn at(&self) -> usize {
+        self.tokens.first().map_or(self.end, |token| token.at)
+    }
+
+    pub(crate) fn next(&mut self) -> Option<&'a Token> {
+        let (first, rest) = self.tokens.split_first()?;
+        self.tokens = rest;
+        Some(first)
+    }
+
+    fn take(&mut self, wanted: impl Fn(&Kind) -> bool) -> bool {
+        let found = self.tokens.first().is_some_and(|token| wanted(&token.kind));
+        if found {
+            self.next();
+        }
+        found
+    }
+
+    pub(crate) fn take_word(&mut self, word: &str) -> bool {
+        self.take(|kind| matches!(kind, Kind::Word(found) if found == word))
+    }
+
+    pub(crate) fn take_sign(&mut self, sign: &str) -> bool {
+        self.take(|kind| matches!(kind, Kind::Sign(found) if *found == sign))
+    }
+
+    pub(crate) fn expect_sign(&mut self, sign: &str) -> Result<(), Fault> {
+        if self.take_sign(sign) { Ok(()) } else { fault(self.at(), format!("here `{sign}` is expected")) }
+    }
+
+    /// Reads what is asked of the field `name`.
+    pub(crate) fn test(&mut self, name: &Name) -> Result<Test<H::Pattern>, Fault> {
+        let at = self.at();
+        if self.take_word("is") {
+            return self.is(name);
+        }
+        for (sign, allowed) in ORDERS {
+            if self.take_sign(sign) {
+                return self.order(name, at, allowed);
+            }
+        }
+        if self.take_word("contains") {
+            return self.search(name, at, |text| format!("(?i){text}"));
+        }
+        if self.take_word("starts") {
+            self.expect_word("with")?;
+            return self.search(name, at, |text| format!(r"(?i)\A\s*{text}"));
+        }
+        if self.take_word("ends") {
+            self.expect_word("with")?;
+            return self.search(name, at, |text| format!(r"(?i){text}\s*\z"));
+        }
+        if self.take_word("matches") {
+            return self.matches(name, at);
+        }
+        if name.kind == ValueType::Boolean {
+            return Ok(Test::Truth);
+        }
+        fault(at, format!("after `{}` an operator is expected: {OPERATORS}", name.name))
+    }
+
+    fn expect_word(&mut self, word: &str) -> Result<(), Fault> {
+        if self.take_word(word) { Ok(()) } else { fault(self.at(), format!("here `{word}` is expected")) }
+    }
+
+    fn is(&mut self, name: &Name) -> Result<Test<H::Pattern>, Fault> {
+        let wanted = !self.take_word("not");
+        if self.take_word("blank") {
+            return Ok(Test::Blank { wanted });
+        }
+        if !self.take_word("in") {
+            return Ok(Test::OneOf { operands: vec![self.operand(name)?], wanted });
+        }
+        self.expect_sign("[")?;
+        let mut operands = vec![self.operand(name)?];
+        while self.take_sign(",") {
+            operands.push(self.operand(name)?);
+        }
+        self.expect_sign("]")?;
+        Ok(Test::OneOf { operands, wanted })
+    }
+
+    fn order(&mut self, name: &Name, at: usize, allowed: Allowed) -> Result<Test<H::Pattern>, Fault> {
+        if matches!(name.kind, ValueType::Text | ValueType::Boolean) {
+            let reason = format!("`{}` is of type {}: only numbers and dates are more or less", name.name, name.kind);
+            return fault(at, reason);
+        }
+        Ok(Test::Order { operand: self.operand(name)?, allowed })
+    }
+
+    /// A text that is searched for, as a pattern that the host runs: the body is not copied.
+    fn search(&mut self, name: &Name, at: usize, make: fn(&str) -> String) -> Result<Test<H::Pattern>, Fault> {
+        check_searchable(name, at)?;
+        let at = self.at();
+        match self.next().map(|token| &token.kind) {
+            Some(Kind::Literal(Value::Text(text))) if !text.is_empty() => {
+                let pattern = self.host.pattern(&make(&literal_pattern(text)));
+                pattern.map(Test::Search).map_err(|error| Fault { reason: error.reason, at })
+            }
+            _ => fault(at, "here a text in quotes is expected"),
+        }
+    }
+
+    fn matches(&mut self, name: &Name, at: usize) -> Result<Test<H::Pattern>, Fault> {
+        check_searchable(name, at)?;
+        let at = self.at();
+        let source = match self.next().map(|token| &token.kind) {
+            Some(Kind::Pattern(source) | Kind::Literal(Value::Text(source))) => source,
+            _ => return fault(at, "here a pattern is expected: /…/ or '…'"),
+        };
+        self.host.pattern(source).map(Test::Search).map_err(|error| {
+            let inside = error.offset.and_then(|offset| usize::try_from(offset).ok());
+            // The pattern starts after its slash or quote.
+            Fault { reason: error.reason, at: at + inside.map_or(0, |offset| offset + 1) }
+        })
+    }
+
+    fn operand(&mut self, name: &Name) -> Result<Operand, Fault> {
+        let at = self.at();
+        let operand = match self.next().map(|token| &token.kind) {
+            Some(Kind::Literal(value)) => Operand::Literal(value.clone()),
+            Some(Kind::Word(word)) => Operand::Name(Name::find(word, self.fields, at)?),
+            Some(Kind::Pattern(_) | Kind::Sign(_)) | None => return fault(at, "here a value is expected"),
+        };
+        let kind = match &operand {
+            Operand::Literal(value) => value.value_type().unwrap_or(ValueType::Text),
+            Operand::Name(other) => other.kind,
+        };
+        if comparable(name.kind, kind) {
+            return Ok(operand);
+        }
+        fault(at, format!("`{}` is of type {} and cannot be compared with {kind}", name.name, name.kind))
+    }
+}
+
+const OPERATORS: &str = "is, is not, is blank, is not blank, is in [...], contains, starts with, ends with, matches, \
+     >, <, >=, <=";
+
+/// Whether two values in this order pass.
+type Allowed = fn(Ordering) -> bool;
+
+const ORDERS: [(&str, Allowed); 4] =
+    [(">=", Ordering::is_ge), ("<=", Ordering::is_le), (">", Ordering::is_gt), ("<", Ordering::is_lt)];
+
+fn comparable(a: ValueType, b: ValueType) -> bool {
+    let is_number = |kind| matches!(kind, ValueType::Integer | ValueType::Decimal);
+    a == b || (is_number(a) && is_number(b))
+}
+
+fn check_searchable(name: &Name, at: usize) -> Result<(), Fault> {
+    if name.searchable().is_some() {
+        return Ok(());
+    }
+    fault(at, format!("`{}` cannot be searched: ask with `is`, `is in [...]` or `is blank`", name.name))
+}

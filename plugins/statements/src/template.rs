@@ -1,0 +1,142 @@
+//! Macros in texts: `Re: {{ subject | first 100 | default "(none)" }}`.
+
+use crate::name::Name;
+use crate::token::{Fault, Kind, Token, fault, tokens};
+use mailmill_sdk::{Declaration, Host, Value};
+
+/// A text with macros, checked.
+#[derive(Debug)]
+pub(crate) struct Template(Vec<Piece>);
+
+#[derive(Debug)]
+enum Piece {
+    Text(String),
+    Macro { name: Name, filters: Vec<Filter> },
+}
+
+#[derive(Debug)]
+enum Filter {
+    First(usize),
+    Upper,
+    Lower,
+    OneLine,
+    Default(String),
+}
+
+const FILTERS: &str = "first NUMBER, upper, lower, one-line, default \"TEXT\"";
+
+impl Template {
+    /// Reads a text and checks its macros. A literal `{{` is written `{{ "{{" }}`.
+    pub(crate) fn parse(source: &str, fields: &[Declaration]) -> Result<Self, Fault> {
+        let mut pieces = Vec::new();
+        let mut at = 0;
+        while let Some((text, rest)) = source.get(at..).and_then(|rest| rest.split_once("{{")) {
+            push_text(&mut pieces, text);
+            let start = at + text.len() + 2;
+            let Some(length) = macro_length(rest) else {
+                return fault(start - 2, "the macro has no closing }}");
+            };
+            pieces.push(piece(rest.get(..length).unwrap_or_default(), start, fields)?);
+            at = start + length + 2;
+        }
+        push_text(&mut pieces, source.get(at..).unwrap_or_default());
+        Ok(Self(pieces))
+    }
+
+    /// The name, if the text is one macro without filters and nothing else: then its value keeps its type.
+    pub(crate) fn sole_name(&self) -> Option<&Name> {
+        match self.0.as_slice() {
+            [Piece::Macro { name, filters }] if filters.is_empty() => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether there is no macro in it.
+    pub(crate) fn is_constant(&self) -> bool {
+        self.0.iter().all(|piece| matches!(piece, Piece::Text(_)))
+    }
+
+    /// The text for the message.
+    pub(crate) fn render<H: Host>(&self, host: &H) -> String {
+        let render = |piece: &Piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Macro { name, filters } => {
+                filters.iter().fold(name.value(host).to_string(), |text, filter| filter.apply(text))
+            }
+        };
+        self.0.iter().map(render).collect()
+    }
+}
+
+impl Filter {
+    fn apply(&self, text: String) -> String {
+        match self {
+            Self::First(count) => text.chars().take(*count).collect(),
+            Self::Upper => text.to_uppercase(),
+            Self::Lower => text.to_lowercase(),
+            Self::OneLine => text.split_whitespace().collect::<Vec<_>>().join(" "),
+            Self::Default(other) if text.trim().is_empty() => other.clone(),
+            Self::Default(_) => text,
+        }
+    }
+}
+
+fn push_text(pieces: &mut Vec<Piece>, text: &str) {
+    if !text.is_empty() {
+        pieces.push(Piece::Text(text.to_owned()));
+    }
+}
+
+/// The bytes before `}}`; braces in quotes do not count.
+fn macro_length(text: &str) -> Option<usize> {
+    let mut quote = None;
+    let mut escaped = false;
+    for (at, character) in text.char_indices() {
+        match quote {
+            Some(open) if character == open && !escaped => quote = None,
+            Some(open) => escaped = open == '"' && character == '\\' && !escaped,
+            None if text.get(at..).is_some_and(|rest| rest.starts_with("}}")) => return Some(at),
+            None if matches!(character, '"' | '\'') => quote = Some(character),
+            None => {}
+        }
+    }
+    None
+}
+
+fn piece(source: &str, base: usize, fields: &[Declaration]) -> Result<Piece, Fault> {
+    let tokens = tokens(source, base)?;
+    let end = base + source.len();
+    let mut parts = tokens.split(|token| token.kind == Kind::Sign("|"));
+    match parts.next() {
+        Some([Token { kind: Kind::Literal(Value::Text(text)), .. }]) if parts.next().is_none() => {
+            Ok(Piece::Text(text.clone()))
+        }
+        Some([Token { kind: Kind::Word(word), at }]) => {
+            let name = Name::find(word, fields, *at)?;
+            let filters = parts.map(|part| filter(part, end)).collect::<Result<_, _>>()?;
+            Ok(Piece::Macro { name, filters })
+        }
+        _ => fault(base, "in a macro stands the name of a field, then filters: {{ subject | first 100 }}"),
+    }
+}
+
+fn filter(tokens: &[Token], end: usize) -> Result<Filter, Fault> {
+    let at = tokens.first().map_or(end, |token| token.at);
+    let kinds: Vec<&Kind> = tokens.iter().map(|token| &token.kind).collect();
+    let filter = match kinds.as_slice() {
+        [Kind::Word(word)] => match word.as_str() {
+            "upper" => Some(Filter::Upper),
+            "lower" => Some(Filter::Lower),
+            "one-line" => Some(Filter::OneLine),
+            _ => None,
+        },
+        [Kind::Word(word), Kind::Literal(Value::Integer(count))] if word == "first" => {
+            usize::try_from(*count).ok().map(Filter::First)
+        }
+        [Kind::Word(word), Kind::Literal(Value::Text(text))] if word == "default" => {
+            Some(Filter::Default(text.clone()))
+        }
+        _ => None,
+    };
+    filter.ok_or_else(|| Fault { reason: format!("there is no such filter; there are {FILTERS}"), at })
+}

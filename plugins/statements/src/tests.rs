@@ -1,0 +1,291 @@
+use crate::Statements;
+use crate::host::TestHost;
+use mailmill_sdk::{
+    Argument, Config, Conversation, Declaration, Field, Outcome, Plugin, Processor, Ticket, Value, ValueType, Verb,
+};
+
+fn verb(name: &str, arguments: &[(&str, ValueType, bool)]) -> Verb {
+    let row = |(name, kind, required): &(&str, ValueType, bool)| Argument {
+        name: (*name).to_owned(),
+        kind: *kind,
+        required: *required,
+    };
+    Verb { name: name.to_owned(), arguments: arguments.iter().map(row).collect() }
+}
+
+fn configured(host: &TestHost, statements: &str) -> Result<Statements<TestHost>, Vec<String>> {
+    configured_with(host, format!(r#"{{ "statement": [{statements}] }}"#))
+}
+
+fn configured_with(host: &TestHost, rules: String) -> Result<Statements<TestHost>, Vec<String>> {
+    let field = |name: &str, kind| Declaration { name: name.to_owned(), kind };
+    let config = Config {
+        rules,
+        verbs: vec![
+            verb("ignore", &[("reason", ValueType::Text, true)]),
+            verb("comment", &[("text", ValueType::Text, false), ("visibility", ValueType::Text, false)]),
+            verb("create-ticket", &[("class", ValueType::Text, true)]),
+            verb("set-status", &[("status", ValueType::Text, true)]),
+            verb("set-field", &[("integer", ValueType::Integer, false), ("decimal", ValueType::Decimal, false)]),
+        ],
+        fields: vec![
+            field("priority", ValueType::Integer),
+            field("amount", ValueType::Decimal),
+            field("urgent", ValueType::Boolean),
+            field("due", ValueType::DateTime),
+            field("phone", ValueType::Text),
+        ],
+    };
+    let line = |found: mailmill_sdk::Diagnostic| {
+        let offset = found.offset.map(|offset| format!("@{offset}")).unwrap_or_default();
+        format!("{}{offset}: {}", found.path.join("."), found.reason)
+    };
+    Statements::configure(host, &config).map_err(|found| found.into_iter().map(line).collect())
+}
+
+fn message() -> TestHost {
+    let mut host = TestHost::new(&[
+        (Field::Subject, "Re: Printer {x}"),
+        (Field::Sender, "Ann <ann@example.org>"),
+        (Field::Origin, "human"),
+        (Field::Body, "It is on fire.\nHelp!"),
+        (Field::Header("X-Priority".to_owned()), "1"),
+    ]);
+    host.extracted = vec![
+        ("priority".to_owned(), Value::Integer(2)),
+        ("amount".to_owned(), Value::Decimal { units: 1250, scale: 2 }),
+        ("urgent".to_owned(), Value::Boolean(true)),
+    ];
+    let text = str::to_owned;
+    host.thread =
+        Conversation::Active(Ticket { number: text("T00001"), class: text("incident"), status: text("open") });
+    host
+}
+
+fn quote(text: &str) -> String {
+    serde_json::Value::String(text.to_owned()).to_string()
+}
+
+fn decided(statements: &str) -> Outcome {
+    let host = message();
+    let plugin = configured(&host, statements).expect("the statements are right");
+    plugin.process(&host).expect("decides")
+}
+
+#[test]
+fn conditions_hold_or_not() {
+    let check = |condition: &str, expect: bool| {
+        let outcome = decided(&format!(r#"{{ "name": "s", "if": {}, "then": [] }}"#, quote(condition)));
+        assert_eq!(outcome.decisions.first().map(|decision| decision.holds), Some(expect), "{condition}");
+    };
+    check(r#"subject is "re: printer {X}""#, true);
+    check(r#"subject is not "printer""#, true);
+    check("phone is blank and subject is not blank", true);
+    check(r#"phone is not "x""#, true);
+    check(r#"phone is "x" or phone contains "x" or due > 2026-01-01"#, false);
+    check(r#"subject contains "PRINTER {""#, true);
+    check(r#"sender ends with "@example.org>" and subject starts with 're:'"#, true);
+    check(r#"subject starts with "printer""#, false);
+    check("body matches /(?i)FIRE\\./", true);
+    check(r"body matches '^Help'", false);
+    check(r"body matches /(?m)^Help!$/", true);
+    check(r#"origin is in ["bounce", "human"]"#, true);
+    check(r#"origin is not in ["bounce", "human"]"#, false);
+    check("priority > 1 and priority <= 2 and priority < 2.5", true);
+    check("amount is 12.5 and amount > priority", true);
+    check("amount is -12.5", false);
+    check("urgent and urgent is true and not urgent is false", true);
+    check("received is 1970-01-01 and received < 2026-01-31T10:00Z", true);
+    check("attachments is 0", true);
+    check(r#"ticket is "t00001" and ticket.class is "incident" and inactive-ticket is blank"#, true);
+    check(r#"header:X-Priority is "1""#, true);
+    check("header:X-None is blank", true);
+}
+
+#[test]
+fn not_binds_tighter_than_and_and_and_tighter_than_or() {
+    let check = |condition: &str, expect: bool| {
+        let outcome = decided(&format!(r#"{{ "name": "s", "if": {}, "then": [] }}"#, quote(condition)));
+        assert_eq!(outcome.decisions.first().map(|decision| decision.holds), Some(expect), "{condition}");
+    };
+    check("urgent or urgent and phone is not blank", true);
+    check("(urgent or urgent) and phone is not blank", false);
+    check("not phone is not blank and urgent", true);
+    check("not (phone is blank and urgent)", false);
+    check("not not urgent", true);
+}
+
+#[test]
+fn the_first_true_branch_wins() {
+    let say = |text: &str| format!(r#"[{{ "do": "comment", "text": "{text}" }}]"#);
+    let (a, b, c, d) = (say("a"), say("b"), say("c"), say("d"));
+    let check = |statements: &str, expect: &[&str], stop: bool| {
+        let outcome = decided(statements);
+        let texts: Vec<String> = outcome
+            .actions
+            .iter()
+            .map(|action| action.arguments.first().map(|a| a.value.to_string()).unwrap_or_default())
+            .collect();
+        assert_eq!(texts, expect, "{statements}");
+        assert_eq!(outcome.stop, stop, "{statements}");
+    };
+    check(&format!(r#"{{ "name": "s", "then": {a} }}, {{ "name": "t", "then": {b} }}"#), &["a", "b"], false);
+    check(&format!(r#"{{ "name": "s", "then": {a}, "stop": true }}, {{ "name": "t", "then": {b} }}"#), &["a"], true);
+    check(
+        &format!(
+            r#"{{ "name": "s", "if": "phone is not blank", "then": {a}, "stop": true,
+                 "else_if": [{{ "if": "urgent", "then": {b} }}, {{ "if": "urgent", "then": {c} }}], "else": {d} }}"#
+        ),
+        &["b"],
+        true,
+    );
+    check(&format!(r#"{{ "name": "s", "if": "not urgent", "then": {a}, "else": {d} }}"#), &["d"], false);
+    check(&format!(r#"{{ "name": "s", "if": "not urgent", "then": {a}, "stop": true }}"#), &[], false);
+    check(
+        &format!(r#"{{ "name": "s", "if": "urgent", "then": [{{ "then": {a}, "stop": true }}, {{ "then": {b} }}] }}"#),
+        &["a"],
+        true,
+    );
+}
+
+#[test]
+fn the_report_shows_what_was_seen() {
+    let outcome = decided(
+        r#"{ "name": "s", "if": "phone is blank  and subject contains \"printer\" and urgent", "then": [
+              { "name": "inner", "if": "priority is 3", "then": [] } ] }"#,
+    );
+    let lines: Vec<String> =
+        outcome.decisions.iter().map(|d| format!("{}: {} = {}", d.statement, d.condition, d.holds)).collect();
+    assert_eq!(
+        lines,
+        [
+            "s: phone is blank and subject contains \"printer\" and urgent [phone = blank; subject = \"Re: Printer {x}\"; urgent = true] = true",
+            "s / inner: priority is 3 [priority = 2] = false",
+        ]
+    );
+}
+
+#[test]
+fn macros_are_filled_in() {
+    let check = |text: &str, expect: &str| {
+        let outcome =
+            decided(&format!(r#"{{ "name": "s", "then": [{{ "do": "comment", "text": {} }}] }}"#, quote(text)));
+        assert_eq!(outcome.actions[0].arguments[0].value, Value::Text(expect.to_owned()), "{text}");
+    };
+    check("plain } text", "plain } text");
+    check("<{{subject}}> {{ ticket }}", "<Re: Printer {x}> T00001");
+    check("{{ body | one-line | upper | first 5 }}", "IT IS");
+    check("{{ subject | lower }}", "re: printer {x}");
+    check(r#"{{ phone | default "no }} phone" }}"#, "no }} phone");
+    check(r#"{{ priority | default "3" }}{{ amount }}"#, "212.50");
+    check(r#"{{ "{{" }} x }}"#, "{{ x }}");
+}
+
+#[test]
+fn a_macro_that_stands_alone_keeps_its_type() {
+    let check = |argument: &str, expect: Value| {
+        let outcome = decided(&format!(r#"{{ "name": "s", "then": [{{ "do": "set-field", {argument} }}] }}"#));
+        assert_eq!(outcome.actions[0].arguments[0].value, expect, "{argument}");
+    };
+    check(r#""integer": "{{ priority }}""#, Value::Integer(2));
+    check(r#""integer": 7"#, Value::Integer(7));
+    check(r#""decimal": "12.50""#, Value::Decimal { units: 1250, scale: 2 });
+    check(r#""decimal": "{{ amount }}""#, Value::Decimal { units: 1250, scale: 2 });
+}
+
+fn refused(statement: &str, expect: &[&str]) {
+    assert_eq!(configured(&message(), statement).expect_err("is refused"), expect, "{statement}");
+}
+
+#[test]
+fn a_faulty_condition_is_explained() {
+    let check = |condition: &str, at: usize, expect: &str| {
+        let statement = format!(r#"{{ "name": "s", "if": {}, "then": [] }}"#, quote(condition));
+        refused(&statement, &[&format!("statement.0.if@{at}: {expect}")]);
+    };
+    check("subjekt is blank", 0, "there is no field `subjekt`: did you mean `subject`?");
+    check("origin is human", 10, "there is no field `human`: a text is written in quotes: \"human\"");
+    check("subject > 3", 8, "`subject` is of type text: only numbers and dates are more or less");
+    check("priority is \"high\"", 12, "`priority` is of type integer and cannot be compared with text");
+    check("ticket contains \"T\"", 7, "`ticket` cannot be searched: ask with `is`, `is in [...]` or `is blank`");
+    check("subject = \"x\"", 8, "'=' is no operator: write `is` or `is not`");
+    check("subject is \"x", 11, "the text has no closing \"");
+    check("body matches /x", 13, "the pattern has no closing /");
+    check("(urgent", 7, "here `)` is expected");
+    check("urgent urgent", 7, "here `and`, `or` or the end of the condition is expected");
+    check("urgent and", 10, "here the name of a field is expected, such as `subject`");
+    check("subject is \"a\" and subject starts \"x\"", 34, "here `with` is expected");
+    check("received > 2026-02-30", 11, "\"2026-02-30\" is neither a number nor a date such as 2026-01-31T10:00Z");
+    check("", 0, "here the name of a field is expected, such as `subject`");
+    check(&format!("{}urgent", "not ".repeat(33)), 132, "parentheses and `not` nest deeper than 32");
+    check(&" ".repeat(4097), 0, "the condition is longer than 4096 bytes");
+}
+
+#[test]
+fn faulty_statements_are_explained_all_at_once() {
+    refused(
+        r#"{ "if": "urgent", "than": [] }"#,
+        &[
+            "statement.0: the key \"name\" is missing",
+            "statement.0.than: unknown key \"than\": did you mean \"then\"?",
+            "statement.0: the key \"then\" is missing: say what is to be done, or `then = []`",
+        ],
+    );
+    refused(
+        r#"{ "name": "s", "then": [{ "do": "coment" }, { "do": "ignore" }, { "do": "ignore", "reason": 1, "text": "x" }] }"#,
+        &[
+            "statement.0.then.0.do: unknown verb \"coment\": did you mean \"comment\"?",
+            "statement.0.then.1: ignore needs the argument \"reason\"",
+            "statement.0.then.2.text: unknown key \"text\": expected one of do, reason",
+            "statement.0.then.2.reason: the argument \"reason\" is to be of type text",
+        ],
+    );
+    refused(r#"{ "name": "s", "then": [], "else": [] }"#, &["statement.0: `else` and `else_if` need an `if`"]);
+    refused(
+        r#"{ "name": "s", "then": [{ "do": "comment", "text": "a {{ subjet }}" }, { "do": "comment", "text": "{{ x" }] }"#,
+        &[
+            "statement.0.then.0.text@5: there is no field `subjet`: did you mean `subject`?",
+            "statement.0.then.1.text@0: the macro has no closing }}",
+        ],
+    );
+    refused(
+        r#"{ "name": "s", "then": [{ "do": "comment", "text": "{{ subject | shout }}" }, { "do": "set-field", "integer": "{{ amount }}" }] }"#,
+        &[
+            "statement.0.then.0.text@13: there is no such filter; there are first NUMBER, upper, lower, one-line, default \"TEXT\"",
+            "statement.0.then.1.integer: the argument \"integer\" is of type integer: a macro of that type must stand alone",
+        ],
+    );
+}
+
+#[test]
+fn statements_nest_only_so_deep() {
+    let nested = |depth| (0..depth).fold("[]".to_owned(), |inner, _| format!(r#"[{{ "then": {inner} }}]"#));
+    let whole = |depth| format!(r#"{{ "name": "s", "then": {} }}"#, nested(depth));
+    assert!(configured(&message(), &whole(16)).is_ok());
+    let found = configured(&message(), &whole(17)).expect_err("is refused");
+    assert!(found.concat().ends_with("statements nest deeper than 16"), "{found:?}");
+}
+
+#[test]
+fn the_shipped_rules_pass_their_own_tests() {
+    let file: toml::Table = include_str!("../../../rules/statements/10-default.toml").parse().expect("is TOML");
+    for test in file["test"].as_array().expect("has tests") {
+        let text = |key: &str| test.get(key).and_then(|value| value.as_str()).unwrap_or_default();
+        let automatic = test.get("headers").and_then(|headers| headers.get("Auto-Submitted"));
+        let origin = automatic.and_then(|origin| origin.as_str()).unwrap_or("human");
+        let mut host = TestHost::new(&[(Field::Subject, text("subject")), (Field::Origin, origin)]);
+        if let Some(ticket) = test.get("ticket") {
+            let part = |key: &str| ticket[key].as_str().expect("is text").to_owned();
+            let ticket = Ticket { number: part("number"), class: part("class"), status: part("status") };
+            let closed = ticket.status == "closed";
+            host.thread = if closed { Conversation::Inactive(ticket) } else { Conversation::Active(ticket) };
+        }
+        let rules = serde_json::to_string(&file).expect("is JSON");
+        let outcome = configured_with(&host, rules).expect("the rules are right").process(&host).expect("decides");
+        let expect = test["expect"].as_array().expect("is a list");
+        let name = |action: &toml::Value| action.get("do").unwrap_or(action).as_str().expect("is a verb").to_owned();
+        let expect: Vec<String> = expect.iter().map(name).collect();
+        let found: Vec<&str> = outcome.actions.iter().map(|action| action.verb.as_str()).collect();
+        assert_eq!(found, expect, "{}", text("name"));
+    }
+}
