@@ -178,7 +178,13 @@ impl Installation {
 
 /// Nothing of the machine or of the terminal may show in what the program prints.
 fn plain(command: &mut Command) {
-    command.env_remove("MAILMILL_LOG").env_remove("MAILMILL_CONFIG").env("NO_COLOR", "1").env("COLUMNS", "100").env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
+    command
+        .env_remove("MAILMILL_LOG")
+        .env_remove("MAILMILL_CONFIG")
+        .env("NO_COLOR", "1")
+        .env("COLUMNS", "100")
+        .env("LC_ALL", "C.UTF-8")
+        .env("TZ", "UTC");
 }
 
 impl Run {
@@ -198,6 +204,12 @@ impl Run {
 #[must_use]
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+/// One of the sample messages of the demo.
+#[must_use]
+pub fn sample(name: &str) -> PathBuf {
+    repository().join("xtask").join("samples").join(name)
 }
 
 fn target() -> PathBuf {

@@ -7,6 +7,7 @@
 mod certificates;
 mod daemon;
 mod dovecot;
+mod golden;
 mod imap;
 mod installation;
 pub mod messages;
@@ -16,6 +17,7 @@ mod wait;
 pub use certificates::Certificates;
 pub use daemon::Daemon;
 pub use dovecot::Dovecot;
+pub use golden::steady;
 pub use imap::Mailbox;
-pub use installation::{Installation, Run};
+pub use installation::{Installation, Run, sample};
 pub use wait::{PATIENCE, wait_until};

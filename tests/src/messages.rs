@@ -24,11 +24,11 @@ pub fn reply(number: usize, sender: &str) -> String {
     )
 }
 
-/// A reply of `sender` that names the ticket in its subject only.
+/// A reply of `sender` that names the ticket in its subject only, with the tag that is the default.
 #[must_use]
 pub fn tagged_reply(number: usize, sender: &str, ticket: &str) -> String {
     format!(
-        "From: Sender {number} <{sender}>\nTo: Service Desk <support@desk.example>\nSubject: Re: [{ticket}] Request\n\
+        "From: Sender {number} <{sender}>\nTo: Service Desk <support@desk.example>\nSubject: Re: Request MessageID:{ticket}#\n\
          Date: Mon, 12 Jan 2026 13:00:00 +0000\nMessage-ID: <tagged-{number}-{sender}>\n{PLAIN}\n\
          A tagged reply, number {number}.\n",
     )

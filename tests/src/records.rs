@@ -112,9 +112,16 @@ pub fn quarantine(installation: &Installation) -> Result<Vec<Quarantined>> {
 /// When the program fails or a field is missing.
 pub fn plugins(installation: &Installation) -> Result<Vec<Plugin>> {
     let entries = list(installation, &["plugin", "list", "--json"])?;
-    entries.iter().map(|value| {
-        Ok(Plugin { file: text(value, "file")?, world: text(value, "world").ok(), fault: text(value, "fault").ok() })
-    }).collect()
+    entries
+        .iter()
+        .map(|value| {
+            Ok(Plugin {
+                file: text(value, "file")?,
+                world: text(value, "world").ok(),
+                fault: text(value, "fault").ok(),
+            })
+        })
+        .collect()
 }
 
 fn ticket(value: &Value) -> Result<Ticket> {
