@@ -5,15 +5,21 @@
 
 pub mod action;
 pub mod class;
+pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod diagnostic;
 pub mod field;
+pub mod job;
 pub mod mailbox;
 pub mod message;
+pub mod pipeline;
 pub mod plugin;
+pub mod report;
 pub mod rules;
 pub mod schedule;
 pub mod secret;
 pub mod store;
+pub mod telemetry;
 pub mod thread;
 pub mod ticket;

@@ -128,8 +128,8 @@ mod tests {
     use super::*;
 
     fn check(source: &str, expect: Result<(), (&str, Option<u32>)>) {
-        let outcome = PatternCache::default().pattern(source).map(|_| ());
-        let outcome = outcome.as_ref().map(|()| ()).map_err(|error| (error.reason.as_str(), error.offset));
+        let outcome = PatternCache::default().pattern(source).map(drop);
+        let outcome = outcome.as_ref().copied().map_err(|error| (error.reason.as_str(), error.offset));
         assert_eq!(outcome, expect, "{source}");
     }
 

@@ -2,6 +2,7 @@
 
 use super::capabilities::{Call, Level};
 use super::*;
+use crate::field::DateTime;
 use crate::message::document::CutKinds;
 use crate::message::{Document, Message, parse};
 use crate::thread::Conversation;
@@ -152,6 +153,22 @@ fn a_plugin_is_asked_only_for_what_its_world_has() {
 }
 
 #[test]
+fn an_extractor_makes_the_fields_that_it_declares() {
+    let component = ENGINE.load_bytes("subject.wasm", &guest("subject")).expect("a plugin");
+    assert_eq!(component.world(), World::Extractor);
+    let mut instance = component.instantiate("step", &PluginConfig::default()).expect("fine");
+    let declared: Vec<_> = instance.declares().iter().map(|field| (field.name.clone(), field.kind)).collect();
+    let mut message = parse(b"", Some(DateTime { seconds: 60, offset_minutes: -90 }));
+    message.subject = "Grüße".to_owned();
+    let made = instance.extract(call(&Arc::new(message))).result.expect("fields");
+    let types: Vec<_> =
+        made.iter().map(|entry| (entry.name.clone(), entry.value.value_type().expect("a value"))).collect();
+    assert_eq!(types, declared);
+    let made: Vec<_> = made.iter().map(|entry| entry.value.to_string()).collect();
+    assert_eq!(made, ["Grüße", "123.45", "1969-12-31T22:31:00-01:30"]);
+}
+
+#[test]
 fn a_plugin_says_what_it_is() {
     let about = MISBEHAVE.about();
     assert_eq!((about.name.as_str(), about.summary.as_str()), ("misbehave", "does whatever a plugin must not"));
@@ -247,6 +264,25 @@ fn a_compiler_that_fails_is_only_an_error() {
     assert!(
         refuse("/nowhere").starts_with("plugin x.wasm: it cannot be compiled: the compiler /nowhere does not start")
     );
+}
+
+#[cfg(unix)]
+#[test]
+fn what_the_child_compiles_is_loaded() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let component = guest("subject");
+    let mut code = Vec::new();
+    assert_eq!(compile_child(&component[..], &mut code), std::process::ExitCode::SUCCESS);
+    fs::write(folder.path().join("code"), code).expect("writable");
+    // Stands for our own executable, which does not exist in a unit test.
+    let program = folder.path().join("child");
+    let script = format!("#!/bin/sh\ncat >/dev/null; cat {}/code\n", folder.path().display());
+    fs::write(&program, script).expect("writable");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("ours");
+    let settings = EngineSettings { cache_dir: None, compiler: Compiler::Child(program), limits: Limits::default() };
+    let engine = Engine::new(settings).expect("starts");
+    assert_eq!(engine.load_bytes("subject.wasm", &component).expect("a plugin").about().name, "subject");
 }
 
 #[test]

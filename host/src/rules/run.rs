@@ -17,6 +17,8 @@ use std::time::Duration;
 pub struct StepReport {
     /// The step.
     pub step: String,
+    /// Where it stands.
+    pub hop: Hop,
     /// Its plugin, with its version.
     pub plugin: String,
     /// How long it took.
@@ -232,6 +234,7 @@ impl Instances {
         let about = step.component.about();
         Some(StepReport {
             step: step.name.clone(),
+            hop: step.hop,
             plugin: format!("{} {}", about.name, about.version),
             time: called.time,
             cuts: called.effects.cuts.len(),
@@ -250,6 +253,7 @@ impl Instances {
 fn missing(name: &str) -> StepReport {
     StepReport {
         step: name.to_owned(),
+        hop: Hop::Preprocess,
         plugin: String::new(),
         time: Duration::ZERO,
         cuts: 0,

@@ -1,7 +1,9 @@
 //! Plugins run natively: the same logic as in the components, on the host's own capabilities.
 
 use mailmill::field::Value as HostValue;
-use mailmill::message::document::{BodyKind as HostBodyKind, Cut, CutKind as HostCutKind, CutKinds, Selector, Span as HostSpan};
+use mailmill::message::document::{
+    BodyKind as HostBodyKind, Cut, CutKind as HostCutKind, CutKinds, Selector, Span as HostSpan,
+};
 use mailmill::message::{Document, Message};
 use mailmill::plugin::capabilities::{Call, Effects, Level as HostLevel, Source};
 use mailmill::plugin::patterns::{PatternCache, PatternError as HostPatternError};
@@ -15,19 +17,19 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 /// The host's functions for plugins that run natively.
-pub struct Native {
+pub(crate) struct Native {
     patterns: PatternCache,
     call: RefCell<Option<Call>>,
 }
 
 impl Native {
     /// A host that shares compiled patterns with others of the same cache.
-    pub fn new(patterns: PatternCache) -> Self {
+    pub(crate) fn new(patterns: PatternCache) -> Self {
         Self { patterns, call: RefCell::new(None) }
     }
 
     /// Lets `plugin` look at the message of `call`.
-    pub fn run(
+    pub(crate) fn run(
         &self,
         call: Call,
         plugin: impl FnOnce(&Self) -> Result<Verdict, Failure>,
@@ -43,14 +45,18 @@ impl Native {
 }
 
 /// A step of a pipeline of preprocessors.
-pub struct Step {
+pub(crate) struct Step {
     name: String,
     plugin: Box<dyn Fn(&Native) -> Result<Verdict, Failure>>,
 }
 
 impl Step {
     /// Configures a plugin.
-    pub fn new<P: Preprocessor<Native> + 'static>(host: &Native, name: &str, rules: &str) -> Result<Self, Vec<Diagnostic>> {
+    pub(crate) fn new<P: Preprocessor<Native> + 'static>(
+        host: &Native,
+        name: &str,
+        rules: &str,
+    ) -> Result<Self, Vec<Diagnostic>> {
         let config = Config { rules: rules.to_owned(), ..Config::default() };
         let plugin = P::configure(host, &config)?;
         Ok(Self { name: name.to_owned(), plugin: Box::new(move |host| plugin.preprocess(host)) })
@@ -58,7 +64,7 @@ impl Step {
 }
 
 /// Runs preprocessors over a body, in order; the cuts that they make.
-pub fn preprocess(host: &Native, steps: &[Step], body: Document) -> Result<Vec<Cut>, Failure> {
+pub(crate) fn preprocess(host: &Native, steps: &[Step], body: Document) -> Result<Vec<Cut>, Failure> {
     let mut message: Message = mailmill::message::parse(b"\r\n", None);
     message.document = body;
     let message = Arc::new(message);

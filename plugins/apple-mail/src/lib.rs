@@ -11,11 +11,8 @@ pub struct AppleMail<H: Host> {
 }
 
 impl<H: Host> Plugin<H> for AppleMail<H> {
-    const ABOUT: About = About {
-        name: "apple-mail",
-        version: env!("CARGO_PKG_VERSION"),
-        summary: env!("CARGO_PKG_DESCRIPTION"),
-    };
+    const ABOUT: About =
+        About { name: "apple-mail", version: env!("CARGO_PKG_VERSION"), summary: env!("CARGO_PKG_DESCRIPTION") };
 
     fn configure(host: &H, config: &Config) -> Result<Self, Vec<Diagnostic>> {
         Ok(Self { cleaner: Cleaner::configure(host, &config.rules)? })

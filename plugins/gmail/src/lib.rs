@@ -12,11 +12,8 @@ pub struct Gmail<H: Host> {
 }
 
 impl<H: Host> Plugin<H> for Gmail<H> {
-    const ABOUT: About = About {
-        name: "gmail",
-        version: env!("CARGO_PKG_VERSION"),
-        summary: env!("CARGO_PKG_DESCRIPTION"),
-    };
+    const ABOUT: About =
+        About { name: "gmail", version: env!("CARGO_PKG_VERSION"), summary: env!("CARGO_PKG_DESCRIPTION") };
 
     fn configure(host: &H, config: &Config) -> Result<Self, Vec<Diagnostic>> {
         Ok(Self { cleaner: Cleaner::configure(host, &config.rules)? })

@@ -11,11 +11,8 @@ pub struct Thunderbird<H: Host> {
 }
 
 impl<H: Host> Plugin<H> for Thunderbird<H> {
-    const ABOUT: About = About {
-        name: "thunderbird",
-        version: env!("CARGO_PKG_VERSION"),
-        summary: env!("CARGO_PKG_DESCRIPTION"),
-    };
+    const ABOUT: About =
+        About { name: "thunderbird", version: env!("CARGO_PKG_VERSION"), summary: env!("CARGO_PKG_DESCRIPTION") };
 
     fn configure(host: &H, config: &Config) -> Result<Self, Vec<Diagnostic>> {
         Ok(Self { cleaner: Cleaner::configure(host, &config.rules)? })

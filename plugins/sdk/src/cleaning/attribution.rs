@@ -66,7 +66,8 @@ impl<H: Host> Attributions<H> {
         let mut words: Vec<&str> = templates.iter().map(Template::characteristic).collect();
         words.sort_unstable();
         words.dedup();
-        let source = format!("(?i)(?:{})", words.iter().map(|word| pattern::phrase(word)).collect::<Vec<_>>().join("|"));
+        let source =
+            format!("(?i)(?:{})", words.iter().map(|word| pattern::phrase(word)).collect::<Vec<_>>().join("|"));
         match host.pattern(&source) {
             Ok(hits) => Some(Self { hits, templates }),
             Err(error) => {
@@ -132,7 +133,9 @@ impl<H: Host> Attributions<H> {
 fn windows(lines: &Lines<'_>, floor: usize, hit: Range<usize>) -> Vec<Window> {
     let mut windows = Vec::new();
     for end in hit.end..=hit.end + LINES_BELOW_MAX {
-        let added = lines.get(end - 1).filter(|line| end == hit.end || !(line.is_blank() || line.is_quoted() && !is_bracket(line.text)));
+        let added = lines
+            .get(end - 1)
+            .filter(|line| end == hit.end || !(line.is_blank() || line.is_quoted() && !is_bracket(line.text)));
         if added.is_none() {
             break;
         }
@@ -150,7 +153,8 @@ fn windows(lines: &Lines<'_>, floor: usize, hit: Range<usize>) -> Vec<Window> {
 fn above(lines: &Lines<'_>, floor: usize, start: usize) -> Option<usize> {
     let address = lines.get(start).is_some_and(|line| line.text.trim_start().starts_with('<'));
     let above = start.checked_sub(1)?;
-    let above = if address && lines.get(above).is_some_and(|line| line.is_blank()) { above.checked_sub(1)? } else { above };
+    let above =
+        if address && lines.get(above).is_some_and(|line| line.is_blank()) { above.checked_sub(1)? } else { above };
     let line = lines.get(above)?;
     (above >= floor && !line.is_blank() && !line.is_quoted()).then_some(above)
 }
@@ -165,9 +169,16 @@ fn is_bracket(text: &str) -> bool {
 /// on the line above.
 fn extended(lines: &Lines<'_>, floor: usize, start: usize, template: &Template) -> usize {
     let Some(line) = lines.get(start).filter(|_| template.opens()) else { return start };
-    let Some(above) = above(lines, floor, start).and_then(|above| lines.get(above).map(|line| (above, line.text))) else { return start };
+    let Some(above) = above(lines, floor, start).and_then(|above| lines.get(above).map(|line| (above, line.text)))
+    else {
+        return start;
+    };
     let wrapped = line.text.trim_start().starts_with('<') || !Evidence::of(line.text).date;
-    if wrapped && Evidence::of(above.1).date && !above.1.trim_end().ends_with(['.', '!', '?']) { above.0 } else { start }
+    if wrapped && Evidence::of(above.1).date && !above.1.trim_end().ends_with(['.', '!', '?']) {
+        above.0
+    } else {
+        start
+    }
 }
 
 impl Window {
@@ -176,7 +187,8 @@ impl Window {
         if pieces.clone().map(|line| line.text.len()).sum::<usize>() > BYTES_MAX {
             return None;
         }
-        let joined: Vec<&str> = pieces.flat_map(|line| line.text.split(is_space)).filter(|word| !word.is_empty()).collect();
+        let joined: Vec<&str> =
+            pieces.flat_map(|line| line.text.split(is_space)).filter(|word| !word.is_empty()).collect();
         let joined = joined.join(" ");
         let frame = |c: char| matches!(c, '-' | '\u{2010}'..='\u{2015}' | '*' | '_' | '|' | '=') || is_space(c);
         let text = joined.trim_start_matches(frame);
@@ -188,8 +200,10 @@ impl Window {
 
 impl Template {
     fn parse(source: &str) -> Option<Self> {
-        let mut pieces: Vec<String> =
-            source.split('…').map(|piece| piece.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()).collect();
+        let mut pieces: Vec<String> = source
+            .split('…')
+            .map(|piece| piece.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase())
+            .collect();
         let last = pieces.last_mut()?;
         let bare = last.trim_end_matches([':', '：', ' ']).to_owned();
         let colon = bare.len() != last.len();
@@ -221,9 +235,14 @@ impl Template {
             _ => return false,
         };
         let Some((last, others)) = self.pieces.split_last() else { return false };
-        let Some(mut rest) = rest.strip_suffix(last.as_str()).filter(|before| is_parted(before.chars().next_back(), last)) else { return false };
+        let Some(mut rest) =
+            rest.strip_suffix(last.as_str()).filter(|before| is_parted(before.chars().next_back(), last))
+        else {
+            return false;
+        };
         for (index, piece) in others.iter().enumerate() {
-            let found = if index == 0 { rest.starts_with(piece.as_str()).then_some(0) } else { rest.find(piece.as_str()) };
+            let found =
+                if index == 0 { rest.starts_with(piece.as_str()).then_some(0) } else { rest.find(piece.as_str()) };
             let Some(after) = found.and_then(|at| rest.get(at + piece.len()..)) else { return false };
             if !is_parted(after.chars().next(), piece) {
                 return false;

@@ -56,7 +56,8 @@ fn is_date(word: &str) -> bool {
         return true;
     }
     let groups: Vec<&str> = word.split(['.', '/', '-']).collect();
-    let is_year = |group: &str| group.len() == 4 && is_number(group) && (group.starts_with("19") || group.starts_with("20"));
+    let is_year =
+        |group: &str| group.len() == 4 && is_number(group) && (group.starts_with("19") || group.starts_with("20"));
     let numbers = groups.iter().filter(|group| is_number(group) && group.len() <= 4).count();
     groups.iter().any(|group| is_year(group)) || numbers >= 3 && groups.len() == numbers
 }
@@ -67,7 +68,8 @@ fn is_number(group: &str) -> bool {
 
 /// A word of some length with a full stop: not `Sept.` or `p.m.`.
 fn ends_sentence(word: &str) -> bool {
-    word.ends_with(['!', '?']) || word.strip_suffix('.').is_some_and(|bare| bare.chars().count() > 4 && bare.chars().all(char::is_lowercase))
+    word.ends_with(['!', '?'])
+        || word.strip_suffix('.').is_some_and(|bare| bare.chars().count() > 4 && bare.chars().all(char::is_lowercase))
 }
 
 #[cfg(test)]

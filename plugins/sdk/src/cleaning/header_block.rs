@@ -83,7 +83,11 @@ impl<H: Host> HeaderBlocks<H> {
         let label = key(lines.text.get(start..end)?);
         let index = lines.at(end.saturating_sub(1));
         let line = lines.get(index)?;
-        Some(Labelled { line: index, roles: self.roles.get(&label)?, value: lines.text.get(end..line.end()).unwrap_or_default() })
+        Some(Labelled {
+            line: index,
+            roles: self.roles.get(&label)?,
+            value: lines.text.get(end..line.end()).unwrap_or_default(),
+        })
     }
 }
 
@@ -108,7 +112,8 @@ fn is_block(block: &[&Labelled<'_>]) -> bool {
         let mut seen = BTreeSet::new();
         let mut evidence = (false, false);
         for labelled in block {
-            let role = labelled.roles.iter().find(|(other, _)| other == language || other == COMMON).map(|(_, role)| *role);
+            let role =
+                labelled.roles.iter().find(|(other, _)| other == language || other == COMMON).map(|(_, role)| *role);
             let Some(role) = role.filter(|role| seen.insert(*role)) else { break };
             let found = Evidence::of(labelled.value);
             evidence.0 |= matches!(role, Role::From | Role::To) && found.address;

@@ -28,9 +28,20 @@ use tail::Closings;
 const RUNS_MAX: usize = 1_000;
 /// How many elements of a container rule are looked at.
 const ELEMENTS_MAX: u32 = 200;
+/// What HTML itself has for quotes (HTML section 4.4.4).
+const BLOCK_QUOTE: &str = "blockquote";
 /// The keys of a rule file.
-const KEYS: [&str; 9] = [
-    "rule", "test", "attribution", "header-block", "original-ruler", "forward-ruler", "closing", "container", "quoted-lines",
+const KEYS: [&str; 10] = [
+    "rule",
+    "test",
+    "attribution",
+    "header-block",
+    "original-ruler",
+    "forward-ruler",
+    "closing",
+    "container",
+    "quoted-lines",
+    "forwards-only",
 ];
 
 /// A preprocessor's rules, ready to be used.
@@ -42,7 +53,10 @@ pub struct Cleaner<H: Host> {
     originals: Option<Rulers<H>>,
     forwards: Option<Rulers<H>>,
     closings: Option<Closings<H>>,
+    block_quote: Option<H::Selector>,
     quoted_lines: bool,
+    /// Whether the tables of quotes only say where no forwarded message is looked for.
+    forwards_only: bool,
 }
 
 /// An HTML element that holds a quote.
@@ -59,6 +73,7 @@ pub struct Cuts<'a, H: Host> {
     lines: Lines<'a>,
     made: usize,
     verdict: Verdict,
+    block_quotes: Vec<Span>,
 }
 
 impl<H: Host> Cleaner<H> {
@@ -77,7 +92,9 @@ impl<H: Host> Cleaner<H> {
                 originals: Rulers::read(host, root, "original-ruler"),
                 forwards: Rulers::read(host, root, "forward-ruler"),
                 closings: Closings::read(host, root),
+                block_quote: host.selector(BLOCK_QUOTE).ok(),
                 quoted_lines: root.boolean("quoted-lines").unwrap_or(false),
+                forwards_only: root.boolean("forwards-only").unwrap_or(false),
             }
         })
     }
@@ -86,9 +103,12 @@ impl<H: Host> Cleaner<H> {
     /// Nothing further is to be done about a message that is forwarded as a whole.
     pub fn clean(&self, host: &H) -> Verdict {
         let text = host.text(&Field::Body).unwrap_or_default();
-        let mut cuts = Cuts { host, lines: Lines::of(&text), made: 0, verdict: Verdict::Next };
+        let mut cuts =
+            Cuts { host, lines: Lines::of(&text), made: 0, verdict: Verdict::Next, block_quotes: Vec::new() };
         if host.kind_of_body() == BodyKind::Html {
             self.cut_elements(&mut cuts);
+            cuts.block_quotes =
+                self.block_quote.as_ref().map_or_else(Vec::new, |quotes| host.elements(quotes, ELEMENTS_MAX));
         }
         if cuts.made == 0 {
             self.cut_text(&mut cuts);
@@ -114,7 +134,7 @@ impl<H: Host> Cleaner<H> {
 
     /// Cuts quotes and whatever else the rules know by the text.
     pub fn cut_text(&self, cuts: &mut Cuts<'_, H>) {
-        if self.cut_forward(cuts) {
+        if self.cut_forward(cuts) || self.forwards_only {
             return;
         }
         if let Some(rules) = &self.rules {
@@ -137,7 +157,11 @@ impl<H: Host> Cleaner<H> {
             return cuts.cut(found, CutKind::Forward, &container.name);
         }
         let mut start = offset(found.start);
-        if let Some(line) = self.attributions.as_ref().and_then(|attributions| attributions.just_before(&cuts.lines, cuts.lines.at(start))) {
+        if let Some(line) = self
+            .attributions
+            .as_ref()
+            .and_then(|attributions| attributions.just_before(&cuts.lines, cuts.lines.at(start)))
+        {
             start = cuts.lines.get(line).map_or(start, |line| line.start);
         }
         let inner = container.inner.as_ref().map_or_else(Vec::new, |inner| cuts.host.elements(inner, ELEMENTS_MAX));
@@ -153,7 +177,9 @@ impl<H: Host> Cleaner<H> {
 
     /// Cuts a forwarded message, unless it was forwarded inside of a quote.
     fn cut_forward(&self, cuts: &mut Cuts<'_, H>) -> bool {
-        let Some(first) = self.forwards.as_ref().and_then(|forwards| forwards.find(cuts.host, &cuts.lines).first().copied()) else {
+        let Some(first) =
+            self.forwards.as_ref().and_then(|forwards| forwards.find(cuts.host, &cuts.lines).first().copied())
+        else {
             return false;
         };
         let quoted_above = cuts.lines.before(first).iter().any(|line| line.is_quoted());
@@ -170,7 +196,8 @@ impl<H: Host> Cleaner<H> {
     }
 
     fn quote_starts_before(&self, cuts: &Cuts<'_, H>, line: usize) -> bool {
-        let attributed = self.attributions.as_ref().and_then(|a| a.find(cuts.host, &cuts.lines).first().map(|a| a.lines.start));
+        let attributed =
+            self.attributions.as_ref().and_then(|a| a.find(cuts.host, &cuts.lines).first().map(|a| a.lines.start));
         let headed = self.header_blocks.as_ref().and_then(|blocks| blocks.find(cuts.host, &cuts.lines, 0));
         let ruled = self.originals.as_ref().and_then(|rulers| rulers.find(cuts.host, &cuts.lines).first().copied());
         [attributed, headed, ruled].into_iter().flatten().any(|start| start < line)
@@ -190,7 +217,8 @@ impl<H: Host> Cleaner<H> {
     /// Cuts from the first header block or ruler to the end.
     fn cut_headed(&self, cuts: &mut Cuts<'_, H>) {
         let unquoted = |line: &usize| cuts.lines.get(*line).is_some_and(|line| !line.is_quoted());
-        let ruled = self.originals.as_ref().and_then(|rulers| rulers.find(cuts.host, &cuts.lines).into_iter().find(unquoted));
+        let ruled =
+            self.originals.as_ref().and_then(|rulers| rulers.find(cuts.host, &cuts.lines).into_iter().find(unquoted));
         let headed = self.header_blocks.as_ref().and_then(|blocks| blocks.find(cuts.host, &cuts.lines, 0));
         let Some(start) = [ruled, headed].into_iter().flatten().min() else { return };
         let rule = if ruled == Some(start) { "original message ruler" } else { "header block" };
@@ -238,6 +266,7 @@ impl<H: Host> Cuts<'_, H> {
         let follows = runs.first().is_some_and(|run| self.lines.visible(opener.end) == Some(run.start));
         if !follows {
             let at = self.lines.span(start..self.lines.len());
+            let at = Span { end: self.block_quote_end(opener.end).unwrap_or(at.end), ..at };
             return self.cut(at, kind, rule);
         }
         for (index, run) in runs.iter().take(RUNS_MAX).enumerate() {
@@ -248,11 +277,21 @@ impl<H: Host> Cuts<'_, H> {
         }
     }
 
+    /// The end of the HTML block quote that starts with the first visible line at or after `line`.
+    fn block_quote_end(&self, line: usize) -> Option<u32> {
+        let line = self.lines.visible(line)?;
+        let starts = |quote: &&Span| self.lines.visible(self.lines.at(offset(quote.start))) == Some(line);
+        self.block_quotes.iter().find(starts).map(|quote| quote.end)
+    }
+
     /// Whether nothing but a signature (RFC 3676 section 4.3) or a mailing list's footer stands below a quote: nobody
     /// signs twice, so it goes along.
     fn is_signed_off(&self, line: usize) -> bool {
         let is_delimiter = |text: &str| matches!(text, "--" | "__") || text.len() > 9 && text.chars().all(|c| c == '_');
-        let delimiter = self.lines.visible(line).filter(|at| self.lines.get(*at).is_some_and(|line| is_delimiter(line.text.trim())));
+        let delimiter = self
+            .lines
+            .visible(line)
+            .filter(|at| self.lines.get(*at).is_some_and(|line| is_delimiter(line.text.trim())));
         delimiter.is_some_and(|at| tail::is_tail(&self.lines, at + 1, tail::LINES_DEFAULT, tail::WIDTH_DEFAULT))
     }
 

@@ -57,7 +57,8 @@ impl<H: Host> Rules<H> {
         let read: Vec<(Rule<H>, Option<String>)> = tables.iter().filter_map(|table| Rule::read(host, table)).collect();
         let complete = read.len() == tables.len();
         let (rules, sources): (Vec<Rule<H>>, Vec<Option<String>>) = read.into_iter().unzip();
-        let in_set = sources.iter().enumerate().filter(|(_, source)| source.is_some()).map(|(index, _)| index).collect();
+        let in_set =
+            sources.iter().enumerate().filter(|(_, source)| source.is_some()).map(|(index, _)| index).collect();
         let sources: Vec<String> = sources.into_iter().flatten().collect();
         if !complete {
             return None;
@@ -177,10 +178,9 @@ fn read_extent(table: &Table<'_>) -> Option<Extent> {
         "before" => Extent::Before,
         "after" => Extent::After,
         "quote" => Extent::Quote,
-        "tail" => Extent::Tail {
-            lines: lines.unwrap_or(tail::LINES_DEFAULT),
-            width: width.unwrap_or(tail::WIDTH_DEFAULT),
-        },
+        "tail" => {
+            Extent::Tail { lines: lines.unwrap_or(tail::LINES_DEFAULT), width: width.unwrap_or(tail::WIDTH_DEFAULT) }
+        }
         unknown => {
             let known = "match, before, after, quote, tail";
             table.complain("cut", format!("unknown extent \"{unknown}\": expected one of {known}"), None);

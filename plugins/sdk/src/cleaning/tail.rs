@@ -19,8 +19,16 @@ const HITS_MAX: u32 = 64;
 /// Whether all from line `from` on is at most so many lines that are not blank, each of at most so many characters.
 pub(super) fn is_tail(lines: &Lines<'_>, from: usize, lines_max: usize, chars_max: usize) -> bool {
     let mut visible = lines.from(from).iter().filter(|line| !line.is_blank());
-    let fitting = visible.by_ref().take(lines_max).all(|line| line.text.chars().nth(chars_max).is_none());
+    let fitting = visible
+        .by_ref()
+        .take(lines_max)
+        .all(|line| line.text.chars().nth(chars_max).is_none() && !is_content(line.text));
     fitting && visible.next().is_none()
+}
+
+/// Whether a line is an item of a list or a line of code: nobody signs with these.
+fn is_content(text: &str) -> bool {
+    text.starts_with("    ") || text.starts_with(['\t', '{', '}']) || text.starts_with("- ") || text.starts_with("* ")
 }
 
 /// The closings of a rule file: `Kind regards` and what people write below it.

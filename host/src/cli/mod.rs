@@ -1,0 +1,248 @@
+//! The command line. Only this module and `main` know clap.
+
+mod check;
+mod clean;
+mod log;
+pub(crate) mod paint;
+mod plugin;
+mod quarantine;
+mod show;
+mod table;
+mod ticket;
+mod trial;
+
+use crate::config::Config;
+use crate::diagnostic::Diagnostics;
+use crate::store::Store;
+use crate::{daemon, plugin as plugins};
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  it failed; the reason is on standard error
+  2  the command was called in a wrong way
+  3  the settings, rules or plugins have errors; each is on standard error with file, line and column
+
+Start here:
+  mailmill config example > mailmill.toml   a commented settings file
+  mailmill check                            are settings, rules and plugins sound?
+  mailmill try message.eml                  what would become of this message, and why?
+  mailmill run                              go to work";
+
+/// A rules engine for incoming mail: it fetches messages, cleans them with sandboxed WASM plugins, and turns each into a
+/// ticket change, exactly once.
+#[derive(Debug, Parser)]
+#[command(name = "mailmill", version, after_help = EXIT_CODES, max_term_width = 110)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Global {
+    /// The settings file [default: mailmill.toml here, else /etc/mailmill/mailmill.toml]
+    #[arg(long, short, global = true, env = "MAILMILL_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Use the rules in this folder instead of those the settings name
+    #[arg(long, global = true, value_name = "DIR")]
+    rules: Option<PathBuf>,
+    /// Use the plugins in this folder instead of those the settings name
+    #[arg(long, global = true, value_name = "DIR")]
+    plugins: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Fetch mail and handle it until stopped; rules and plugins are reloaded when they change
+    Run(RunOptions),
+    /// Check settings, jobs, rules (with their own tests) and plugins, and report everything that is wrong at once
+    Check(check::Options),
+    /// Show what would become of a message, hop by hop, with each cut in its place; nothing is stored
+    Try(trial::Options),
+    /// A filter: JSON lines {"id", "format", "input", "drop"} in, {"id", "output"} out, the preprocessing rules alone
+    Clean(clean::Options),
+    /// Connect to a job's mail server step by step and say what is wrong; nothing is changed on the server
+    TestConnection(check::Connection),
+    /// Show the incoming mail log: sessions, or the messages of one session
+    Log(log::Options),
+    /// Show tickets
+    #[command(subcommand)]
+    Ticket(ticket::Command),
+    /// Show messages that could not be processed, and give them another try
+    #[command(subcommand)]
+    Quarantine(quarantine::Command),
+    /// Show the plugins that are there, and all that they could ever do
+    #[command(subcommand)]
+    Plugin(plugin::Command),
+    /// Settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Compile a component from standard input to standard output (the daemon calls this, as a child)
+    #[command(hide = true)]
+    CompilePlugin,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print a complete settings file with a comment on every setting
+    Example,
+}
+
+#[derive(Debug, Args)]
+struct RunOptions {
+    /// Run one session of each job, then end
+    #[arg(long)]
+    once: bool,
+}
+
+/// Why a command ends with something else than 0.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Files have errors.
+    Diagnostics(Diagnostics),
+    /// Anything else.
+    Other(anyhow::Error),
+    /// The command has said itself what is wrong.
+    Silent,
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        match error.into().downcast::<daemon::Error>() {
+            Ok(daemon::Error::Diagnostics(diagnostics)) => Self::Diagnostics(diagnostics),
+            Ok(error) => Self::Other(error.into()),
+            Err(error) => Self::Other(error),
+        }
+    }
+}
+
+pub(crate) type Done = Result<(), Failure>;
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        // The child must not do anything but compile: no settings, no logging, no runtime.
+        Command::CompilePlugin => return plugins::compile_child(std::io::stdin(), std::io::stdout()),
+        command => run(command, &cli.global),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Silent) => ExitCode::from(1),
+        Err(Failure::Other(error)) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(1)
+        }
+        Err(Failure::Diagnostics(diagnostics)) => {
+            eprint!("{}", diagnostics.render(paint::stderr_has_colour()));
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn run(command: Command, global: &Global) -> Done {
+    match command {
+        Command::Config(ConfigCommand::Example) => print(&crate::config::example()),
+        Command::Clean(options) => clean::run(global, &options),
+        Command::Plugin(command) => plugin::run(global, &command),
+        Command::Run(options) => run_daemon(global, &options),
+        Command::Check(options) => block_on(check::run(global, options)),
+        Command::TestConnection(options) => block_on(check::connection(global, options)),
+        Command::Try(options) => block_on(trial::run(global, options)),
+        Command::Log(options) => block_on(log::run(global, options)),
+        Command::Ticket(command) => block_on(ticket::run(global, command)),
+        Command::Quarantine(command) => block_on(quarantine::run(global, command)),
+        Command::CompilePlugin => Ok(()),
+    }
+}
+
+fn run_daemon(global: &Global, options: &RunOptions) -> Done {
+    let (file, config) = (global.path()?, global.load()?);
+    daemon::start_log(&config, paint::stderr_has_colour()).map_err(anyhow::Error::msg)?;
+    block_on(async { Ok(daemon::run(&file, config, options.once).await?) })
+}
+
+fn block_on(work: impl Future<Output = Done>) -> Done {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot be started")?.block_on(work)
+}
+
+/// Writes to standard output. A reader that has gone away (`| head`) is no error.
+pub(crate) fn print(text: &str) -> Done {
+    print_bytes(text.as_bytes())
+}
+
+fn print_bytes(bytes: &[u8]) -> Done {
+    use std::io::Write;
+    let mut output = std::io::stdout().lock();
+    match output.write_all(bytes).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a value as JSON to standard output.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Done {
+    let mut text = serde_json::to_string_pretty(value)?;
+    text.push('\n');
+    print(&text)
+}
+
+impl Global {
+    /// The settings file.
+    fn path(&self) -> Result<PathBuf, Failure> {
+        if let Some(path) = &self.config {
+            return Ok(path.clone());
+        }
+        let usual = [Path::new("mailmill.toml"), Path::new("/etc/mailmill/mailmill.toml")];
+        usual.into_iter().find(|path| path.exists()).map(Path::to_owned).ok_or_else(|| {
+            Failure::Other(anyhow::anyhow!(
+                "no settings file: neither mailmill.toml here nor /etc/mailmill/mailmill.toml exists; \
+                 name one with --config, or write one with: mailmill config example > mailmill.toml"
+            ))
+        })
+    }
+
+    /// The settings, with the folders of the command line.
+    fn load(&self) -> Result<Config, Failure> {
+        let mut config = Config::load(&self.path()?).map_err(Failure::Diagnostics)?;
+        self.override_folders(&mut config);
+        Ok(config)
+    }
+
+    /// The settings, or the defaults if both folders are given on the command line: enough for what needs rules alone.
+    fn load_or_default(&self) -> Result<Config, Failure> {
+        let needless = self.config.is_none() && self.rules.is_some() && self.plugins.is_some();
+        let defaults = needless.then(|| Config::defaults_in(Path::new(""))).flatten();
+        let Some(mut config) = defaults else { return self.load() };
+        self.override_folders(&mut config);
+        Ok(config)
+    }
+
+    /// The store that the settings name.
+    async fn store(&self) -> Result<Store, Failure> {
+        let config = self.load()?;
+        if !config.store.path.exists() {
+            return Err(Failure::Other(anyhow::anyhow!(
+                "there is no database at {} yet; mailmill run makes it",
+                config.store.path.display()
+            )));
+        }
+        Ok(Store::open(&config.store.path).await?)
+    }
+
+    fn override_folders(&self, config: &mut Config) {
+        if let Some(rules) = &self.rules {
+            config.rules.clone_from(rules);
+        }
+        if let Some(plugins) = &self.plugins {
+            config.plugins.clone_from(plugins);
+        }
+    }
+}

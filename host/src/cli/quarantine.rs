@@ -1,0 +1,133 @@
+//! `mailmill quarantine`: messages that could not be processed. None is lost: bytes, cause and report are kept.
+
+use super::log::result;
+use super::paint::{Paint, stdout_has_colour, tame};
+use super::show::{Ends, story};
+use super::table::{short, table};
+use super::{Done, Failure, Global, print, print_bytes, print_json};
+use crate::config::Job;
+use crate::job::{cleaning, entry};
+use crate::mailbox::RawMessage;
+use crate::pipeline::{self, Cleaning, Parsed};
+use crate::report::Report;
+use crate::rules::RuleSet;
+use crate::store::{QuarantineDetail, Store, Verdict};
+use anyhow::Context as _;
+use clap::Subcommand;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List what is in quarantine
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one message: why it is here, and how far it came
+    Show {
+        /// Its number in the quarantine
+        id: i64,
+        /// Print the raw message instead
+        #[arg(long)]
+        raw: bool,
+        /// Print JSON
+        #[arg(long, conflicts_with = "raw")]
+        json: bool,
+    },
+    /// Run a message again, on the rules in force; if it succeeds, it leaves the quarantine
+    Release {
+        /// Its number in the quarantine
+        id: i64,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) async fn run(global: &Global, command: Command) -> Done {
+    let store = global.store().await?;
+    match command {
+        Command::List { json } => {
+            let rows = store.quarantine_list().await?;
+            if json {
+                return print_json(&rows);
+            }
+            let cells: Vec<Vec<String>> = rows
+                .iter()
+                .map(|row| {
+                    vec![
+                        row.id.to_string(),
+                        row.at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+                        row.job.clone(),
+                        row.key.to_string(),
+                        short(&row.cause, 100),
+                    ]
+                })
+                .collect();
+            print(&table(&["ID", "SINCE", "JOB", "MESSAGE", "CAUSE"], &cells))
+        }
+        Command::Show { id, raw, json } => {
+            let detail = find(&store, id).await?;
+            if raw {
+                return print_bytes(&detail.raw);
+            }
+            if json {
+                return print_json(&serde_json::json!({ "entry": detail.row, "report": detail.report }));
+            }
+            print(&shown(&detail)?)
+        }
+        Command::Release { id, json } => release(global, &store, id, json).await,
+    }
+}
+
+async fn find(store: &Store, id: i64) -> Result<QuarantineDetail, Failure> {
+    let found = store.quarantine(id).await?;
+    Ok(found.with_context(|| format!("nothing in quarantine has the number {id}; see: mailmill quarantine list"))?)
+}
+
+fn shown(detail: &QuarantineDetail) -> Result<String, Failure> {
+    let report: Report =
+        serde_json::from_value(detail.report.clone()).context("the report was written by another version")?;
+    let raw = raw_message(detail);
+    let report = report.with_texts(&crate::message::parse(&raw.bytes, raw.received));
+    let row = &detail.row;
+    let released = row.released_at.map_or_else(|| "it waits here".to_owned(), |at| format!("released at {at}"));
+    let ends = Ends {
+        fetched: &format!("{} by job {}, {} bytes", row.key, row.job, raw.bytes.len()),
+        committed: &format!("quarantine entry {} since {}; {released}", row.id, row.at),
+        marked: "left as it is in the mailbox",
+    };
+    let story = story(&report, &ends, Paint::new(stdout_has_colour()));
+    Ok(format!("{story}cause: {}\nto try it again: mailmill quarantine release {}\n", tame(&row.cause), row.id))
+}
+
+fn raw_message(detail: &QuarantineDetail) -> RawMessage {
+    RawMessage { key: detail.row.key.clone(), received: Some(detail.received_at), bytes: detail.raw.clone() }
+}
+
+async fn release(global: &Global, store: &Store, id: i64, json: bool) -> Done {
+    let config = global.load()?;
+    let detail = find(store, id).await?;
+    if let Some(at) = detail.row.released_at {
+        return Err(anyhow::anyhow!("{id} was released already, at {at}").into());
+    }
+    if detail.raw.is_empty() {
+        return Err(anyhow::anyhow!("{id} has no bytes to run again: {}", detail.row.cause).into());
+    }
+    let engine = crate::daemon::engine(&config)?;
+    let rules = RuleSet::load(&config.rules, &config.plugins, &engine).map_err(Failure::Diagnostics)?;
+    let jobs = Job::load_all(&config.jobs).map_err(Failure::Diagnostics)?;
+    let job = jobs.iter().find(|job| job.name == detail.row.job);
+    let job = job.with_context(|| format!("the job \"{}\" that fetched it is gone", detail.row.job))?;
+
+    let parsed: Parsed = pipeline::parse(raw_message(&detail), &crate::daemon::tags(&config)?);
+    let conversation = store.conversation(&parsed.keys).await?;
+    let cleaning: Cleaning = cleaning(job, &rules);
+    let verdict = pipeline::run(&mut rules.instances()?, &parsed, &conversation, &cleaning);
+    let entry = entry(&job.name, &job.handling, None, &parsed, verdict);
+    if let Verdict::Quarantine { cause, .. } = &entry.verdict {
+        return Err(anyhow::anyhow!("it stays in quarantine: {}", tame(cause)).into());
+    }
+    let receipt = store.quarantine_release(id, &entry).await?;
+    if json { print_json(&receipt) } else { print(&format!("{}: {}\n", receipt.outcome.name(), result(&receipt))) }
+}

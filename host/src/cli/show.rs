@@ -1,0 +1,245 @@
+//! A report as a story for people: hop by hop, with each cut in its place.
+
+use super::paint::{Paint, Style, tame};
+use super::table::short;
+use crate::action::{Change, Outcome, Plan};
+use crate::message::document::Cut;
+use crate::report::{Body, Facts, Report};
+use crate::rules::Hop;
+use crate::thread::Conversation;
+use std::fmt::Write as _;
+
+/// The most characters of one line of a message that are shown.
+const LINE_CHARS_MAX: usize = 160;
+/// The most bytes of a body that are shown; the rest is counted.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// What happened to a message in the hops that a report does not hold.
+#[derive(Debug, Default)]
+pub(crate) struct Ends<'a> {
+    /// Hop 1: where the message came from.
+    pub(crate) fetched: &'a str,
+    /// Hop 8: what was committed.
+    pub(crate) committed: &'a str,
+    /// Hop 9: what becomes of it in its mailbox.
+    pub(crate) marked: &'a str,
+}
+
+/// The whole story.
+pub(crate) fn story(report: &Report, ends: &Ends<'_>, paint: Paint) -> String {
+    let mut story = String::new();
+    let mut hop = |number: u8, name: &str, text: &str| {
+        let label = paint.paint(Style::Heading, format!("{number} {name:<11}"));
+        let mut lines = text.lines();
+        let _ = writeln!(story, "{label} {}", lines.next().unwrap_or_default());
+        for line in lines {
+            let _ = writeln!(story, "              {line}");
+        }
+    };
+    hop(1, "fetch", ends.fetched);
+    hop(2, "parse", &parse(&report.message));
+    hop(3, "thread", &thread(&report.conversation));
+    hop(4, "preprocess", &preprocess(report, paint));
+    hop(5, "extract", &fields(report));
+    hop(6, "statements", &statements(report, paint));
+    hop(7, "plan", &plan(report, paint));
+    hop(8, "commit", ends.committed);
+    hop(9, "mark", ends.marked);
+    let revision = paint.paint(Style::Dim, format!("rules in force: revision {}", report.revision));
+    let _ = writeln!(story, "{revision}");
+    story
+}
+
+fn parse(facts: &Facts) -> String {
+    let sender = facts.sender.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
+    let client = if facts.client.name.is_empty() {
+        "an unknown mail client".to_owned()
+    } else {
+        format!("{} ({})", facts.client.name, tame(&facts.client.evidence))
+    };
+    let mut text = format!(
+        "\"{}\" from {}\nlooks like {client}; origin: {}",
+        short(&facts.subject, LINE_CHARS_MAX),
+        short(&sender, LINE_CHARS_MAX),
+        facts.origin
+    );
+    for attachment in &facts.attachments {
+        let name = if attachment.name.is_empty() { "without a name" } else { &attachment.name };
+        let place = if attachment.inline { "inline" } else { "attached" };
+        let _ = write!(text, "\n{place}: {} ({}, {} bytes)", short(name, 80), attachment.media_type, attachment.bytes);
+    }
+    for defect in &facts.defects {
+        let _ = write!(text, "\ndefect: {}", short(&defect.0, LINE_CHARS_MAX));
+    }
+    text
+}
+
+fn thread(conversation: &Conversation) -> String {
+    match conversation {
+        Conversation::New => "a new conversation: no ticket tag, and no reply to a message that is known".to_owned(),
+        Conversation::Active(ticket) => {
+            format!("follows up {}, {}, {}", ticket.number, ticket.class.name(), ticket.status.name())
+        }
+        Conversation::Inactive(ticket) => {
+            format!("refers to {}, which is {}: not a follow-up", ticket.number, ticket.status.name())
+        }
+    }
+}
+
+fn preprocess(report: &Report, paint: Paint) -> String {
+    let body = &report.body;
+    let mut lines = Vec::new();
+    let looked: Vec<&str> =
+        report.steps.iter().filter(|step| step.hop == Hop::Preprocess).map(|step| step.step.as_str()).collect();
+    lines.push(match (looked.is_empty(), body.cuts.is_empty()) {
+        (true, _) => "no rule looked: the job has none enabled, or they are for follow-ups of active tickets only".to_owned(),
+        (false, true) => format!("nothing to cut; looked: {}", looked.join(", ")),
+        (false, false) => format!("{} proposed; looked: {}", cuts(body.cuts.len()), looked.join(", ")),
+    });
+    lines.extend(report.warnings.iter().map(|warning| paint.paint(Style::Bad, format!("warning: {}", tame(warning)))));
+    for step in &report.steps {
+        lines.extend(step.log.iter().map(|line| format!("{}: {}", step.step, tame(&line.text))));
+    }
+    lines.push(in_place(body, paint));
+    lines.join("\n")
+}
+
+fn cuts(count: usize) -> String {
+    if count == 1 { "1 cut".to_owned() } else { format!("{count} cuts") }
+}
+
+/// The body's text, each line marked: `|` stays, `-` is cut, `~` was proposed but is of a kind that the job keeps.
+pub(crate) fn in_place(body: &Body, paint: Paint) -> String {
+    let Some(whole) = &body.whole else { return String::new() };
+    let kept_all = body.left.as_deref() == Some(whole.as_str());
+    let mut text = String::new();
+    let mut from = 0;
+    while from < whole.len() && from < BODY_BYTES_MAX {
+        let (to, cut) = piece(body, from, whole.len());
+        let Some(part) = whole.get(from..to) else { break };
+        mark(&mut text, part, cut.map(|cut| (cut, body.applied.contains(cut.kind) && !kept_all)), paint);
+        from = to;
+    }
+    if from < whole.len() {
+        let _ = writeln!(text, "… {} more bytes", whole.len() - from);
+    }
+    text
+}
+
+/// The stretch from an offset up to the next border of a cut, and the cut that it belongs to.
+fn piece(body: &Body, from: usize, end: usize) -> (usize, Option<&Cut>) {
+    let covers = |cut: &&Cut| cut.span.range().contains(&from);
+    // A cut that is applied says more than one that is not.
+    let cut = body.cuts.iter().filter(covers).max_by_key(|cut| body.applied.contains(cut.kind));
+    let borders = body.cuts.iter().flat_map(|cut| [cut.span.start as usize, cut.span.end as usize]);
+    let next = borders.filter(|border| *border > from).min().unwrap_or(end);
+    (next.min(end), cut)
+}
+
+fn mark(text: &mut String, part: &str, cut: Option<(&Cut, bool)>, paint: Paint) {
+    let (sign, style) = match cut {
+        None => ('|', None),
+        Some((_, true)) => ('-', Some(Style::Cut)),
+        Some((_, false)) => ('~', Some(Style::Dim)),
+    };
+    let part = part.strip_suffix('\n').unwrap_or(part);
+    for (number, line) in part.split('\n').enumerate() {
+        let line = short(line, LINE_CHARS_MAX);
+        let line = style.map_or_else(|| line.clone(), |style| paint.paint(style, &line));
+        let _ = write!(text, "{sign} {line}");
+        if let (0, Some((cut, _))) = (number, cut) {
+            let label = format!("   [{}: {}, {}]", cut.kind, cut.step, short(&cut.rule, 60));
+            text.push_str(&paint.paint(Style::Dim, label));
+        }
+        text.push('\n');
+    }
+}
+
+fn fields(report: &Report) -> String {
+    if report.fields.is_empty() {
+        return "no fields".to_owned();
+    }
+    let lines: Vec<String> = report
+        .fields
+        .iter()
+        .map(|field| {
+            let kind = field.value.value_type().map_or_else(|| "blank".to_owned(), |kind| kind.to_string());
+            format!("{} = {} ({kind})", field.name, short(&field.value.to_string(), LINE_CHARS_MAX))
+        })
+        .collect();
+    lines.join("\n")
+}
+
+fn statements(report: &Report, paint: Paint) -> String {
+    let mut lines: Vec<String> = report
+        .decisions
+        .iter()
+        .map(|decision| {
+            let result = if decision.holds { paint.paint(Style::Good, "yes") } else { "no".to_owned() };
+            format!("{}: {} → {result}", decision.statement, tame(&decision.condition))
+        })
+        .collect();
+    for action in &report.actions {
+        lines.push(format!("asks for {} (statement \"{}\")", action.verb, action.statement));
+    }
+    if lines.is_empty() { "no statement looked".to_owned() } else { lines.join("\n") }
+}
+
+fn plan(report: &Report, paint: Paint) -> String {
+    if let Some(cause) = &report.quarantine {
+        let step = cause.step.as_ref().map(|step| format!(", step \"{step}\"")).unwrap_or_default();
+        let text = format!("quarantined at {}{step}: {}", cause.hop, tame(&cause.reason));
+        return paint.paint(Style::Bad, text);
+    }
+    report.plan.as_ref().map_or_else(|| "nothing".to_owned(), planned)
+}
+
+fn planned(plan: &Plan) -> String {
+    match &plan.outcome {
+        Outcome::Accepted => plan.changes.iter().map(change).collect::<Vec<_>>().join("\n"),
+        Outcome::Rejected { reason } => format!("rejected: {}", tame(reason)),
+        Outcome::Ignored { reason } => format!("ignored: {}", tame(reason)),
+    }
+}
+
+fn change(change: &Change) -> String {
+    match change {
+        Change::CreateTicket { class, subject, requester, .. } => {
+            let requester = short(&requester.to_string(), 80);
+            format!("create a ticket ({}) \"{}\" for {requester}", class.name(), short(subject, 80))
+        }
+        Change::AddComment { ticket, visibility, text, .. } => {
+            format!("add a {} comment to {ticket}: \"{}\"", visibility.name(), short(text.trim(), 60))
+        }
+        Change::SetStatus { ticket, status } => format!("set the status of {ticket} to {}", status.name()),
+        Change::SetField { ticket, field } => {
+            format!("set {} of {ticket} to \"{}\"", field.name, short(&field.value.to_string(), 60))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::document::{BodyKind, CutKind, CutKinds, Span};
+
+    #[test]
+    fn cuts_are_shown_in_their_place() {
+        let cut = |start, end, kind| Cut {
+            span: Span::new(start, end),
+            kind,
+            rule: "rule".into(),
+            step: "gmail".into(),
+            replacement: None,
+        };
+        let body = Body {
+            kind: BodyKind::Plain,
+            cuts: vec![cut(6, 13, CutKind::Signature), cut(13, 21, CutKind::Quote)],
+            applied: [CutKind::Quote].into_iter().collect::<CutKinds>(),
+            whole: Some("hello\n-- \nAnn\n> a\n> b\n".replace("-- \nAnn\n", "-- Ann\n").clone()),
+            left: Some("hello\n-- Ann\n".into()),
+        };
+        let expect = "| hello\n~ -- Ann   [signature: gmail, rule]\n- > a   [quote: gmail, rule]\n- > b\n";
+        assert_eq!(in_place(&body, Paint::new(false)), expect);
+    }
+}

@@ -1,0 +1,140 @@
+//! `mailmill ticket`: what mail has become.
+
+use super::paint::{Paint, Style, stdout_has_colour, tame};
+use super::table::{short, table};
+use super::{Done, Global, print, print_json};
+use crate::store::{AttachmentRow, CommentRow, TicketDetail, TicketFilter};
+use crate::ticket::{Status, TicketClass, TicketNumber};
+use anyhow::Context as _;
+use clap::Subcommand;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List tickets, the latest first
+    List {
+        /// Only this status: new, open, pending, resolved, closed
+        #[arg(long, value_parser = status)]
+        status: Option<Status>,
+        /// Only this class, such as incident
+        #[arg(long, value_parser = class)]
+        class: Option<TicketClass>,
+        /// Only tickets that this job brought
+        #[arg(long)]
+        job: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one ticket with its fields, comments and attachments
+    Show {
+        /// Its number, such as T00001
+        #[arg(value_parser = number)]
+        number: TicketNumber,
+        /// Write the attachments into this folder
+        #[arg(long, value_name = "DIR")]
+        save: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn status(text: &str) -> Result<Status, String> {
+    let names = || Status::ALL.map(Status::name).join(", ");
+    Status::parse(text).ok_or_else(|| format!("no such status; there are: {}", names()))
+}
+
+fn class(text: &str) -> Result<TicketClass, String> {
+    let names = || TicketClass::ALL.map(TicketClass::name).join(", ");
+    TicketClass::parse(text).ok_or_else(|| format!("no such class; there are: {}", names()))
+}
+
+fn number(text: &str) -> Result<TicketNumber, String> {
+    TicketNumber::try_from(text.to_owned())
+}
+
+pub(super) async fn run(global: &Global, command: Command) -> Done {
+    let store = global.store().await?;
+    match command {
+        Command::List { status, class, job, limit, json } => {
+            let filter = TicketFilter { status, class, job, before: None, limit: Some(limit) };
+            let tickets = store.tickets(&filter).await?;
+            if json {
+                return print_json(&tickets);
+            }
+            let rows: Vec<Vec<String>> = tickets
+                .iter()
+                .map(|ticket| {
+                    vec![
+                        ticket.number.to_string(),
+                        ticket.class.name().to_owned(),
+                        ticket.status.name().to_owned(),
+                        short(&ticket.requester.to_string(), 40),
+                        short(&ticket.subject, 60),
+                    ]
+                })
+                .collect();
+            print(&table(&["NUMBER", "CLASS", "STATUS", "REQUESTER", "SUBJECT"], &rows))
+        }
+        Command::Show { number, save, json } => {
+            let detail = store.ticket(&number).await?;
+            let detail = detail.with_context(|| format!("there is no ticket {number}; see: mailmill ticket list"))?;
+            if let Some(folder) = save {
+                save_all(&store, &detail.attachments, &folder).await?;
+            }
+            if json { print_json(&detail) } else { print(&show(&detail, Paint::new(stdout_has_colour()))) }
+        }
+    }
+}
+
+/// Writes the attachments as `1-NAME`, `2-NAME`, … so that equal names do not meet. Existing files are not overwritten.
+async fn save_all(store: &crate::store::Store, attachments: &[AttachmentRow], folder: &std::path::Path) -> Done {
+    std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+    for (index, attachment) in attachments.iter().enumerate() {
+        let content = store.blob(&attachment.sha256).await?;
+        let safe = |character: char| {
+            if character.is_control() || matches!(character, '/' | '\\' | ':') { '_' } else { character }
+        };
+        let name: String = attachment.name.chars().map(safe).take(120).collect();
+        let path = folder.join(format!("{}-{name}", index + 1));
+        let mut file = std::fs::File::create_new(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+        std::io::Write::write_all(&mut file, &content).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    Ok(())
+}
+
+fn show(detail: &TicketDetail, paint: Paint) -> String {
+    let ticket = &detail.ticket;
+    let mut text = String::new();
+    let head = format!("{} {}", ticket.number, tame(&ticket.subject));
+    let _ = writeln!(text, "{}", paint.paint(Style::Heading, head));
+    let _ = writeln!(text, "class      {}", ticket.class.name());
+    let _ = writeln!(text, "status     {}", ticket.status.name());
+    let _ = writeln!(text, "requester  {}", tame(&ticket.requester.to_string()));
+    let _ = writeln!(text, "created    {} by job {}", ticket.created_at, ticket.job);
+    for field in &detail.fields {
+        let _ = writeln!(text, "{:<10} {}", field.name, tame(&field.value.to_string()));
+    }
+    let _ = writeln!(text, "\n{}", tame(detail.description.trim_end()));
+    attached(&mut text, detail, None);
+    for comment in &detail.comments {
+        let head = format!("\n{} comment by {}, {}", comment.visibility.name(), tame(&comment.author.to_string()), comment.created_at);
+        let _ = writeln!(text, "{}", paint.paint(Style::Heading, head));
+        let _ = writeln!(text, "{}", tame(comment.text.trim_end()));
+        attached(&mut text, detail, Some(comment));
+    }
+    text
+}
+
+fn attached(text: &mut String, detail: &TicketDetail, comment: Option<&CommentRow>) {
+    let id = comment.map(|comment| comment.id);
+    for attachment in detail.attachments.iter().filter(|attachment| attachment.comment == id) {
+        let name = if attachment.name.is_empty() { "without a name" } else { &attachment.name };
+        let _ = writeln!(text, "attached   {} ({}, {} bytes)", tame(name), attachment.media_type, attachment.size);
+    }
+}

@@ -1,0 +1,111 @@
+//! `mailmill try`: all nine hops for one message, and nothing stored.
+
+use super::log::result;
+use super::paint::{Paint, stdout_has_colour};
+use super::show::{Ends, story};
+use super::{Done, Failure, Global, print, print_json};
+use crate::config::{ApplyTo, Handling, Job};
+use crate::job::{cleaning, entry};
+use crate::mailbox::{Disposition, MessageKey, RawMessage};
+use crate::message::document::CutKinds;
+use crate::pipeline::{self, Cleaning};
+use crate::report::Report;
+use crate::rules::RuleSet;
+use crate::store::{Receipt, Store};
+use anyhow::Context as _;
+use clap::Args;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The message goes through all nine hops. What would be committed is committed to the database in a transaction that is
+rolled back: tickets that the message refers to are found, and nothing is changed.
+
+Without --job, all preprocessing steps look and all kinds are cut, whether or not it is a follow-up.")]
+pub(super) struct Options {
+    /// The message, as a file (RFC 5322, .eml); - for standard input
+    message: PathBuf,
+    /// Handle it as this job would
+    #[arg(long)]
+    job: Option<String>,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(global: &Global, options: Options) -> Done {
+    let config = global.load_or_default()?;
+    let engine = crate::daemon::engine(&config)?;
+    let rules = RuleSet::load(&config.rules, &config.plugins, &engine).map_err(Failure::Diagnostics)?;
+    let (name, handling, wanted) = match &options.job {
+        Some(name) => find_job(&config.jobs, name).map(|job| (job.name.clone(), job.handling.clone(), cleaning(&job, &rules)))?,
+        None => ("try".to_owned(), as_usual(), everything(&rules)),
+    };
+
+    let raw = read(&options.message)?;
+    let store = open(&config.store.path).await?;
+    let parsed = pipeline::parse(raw, &crate::daemon::tags(&config)?);
+    let conversation = store.conversation(&parsed.keys).await?;
+    let verdict = pipeline::run(&mut rules.instances()?, &parsed, &conversation, &wanted);
+    let report = verdict.report.clone().with_texts(&parsed.message);
+    let receipt = store.rehearse(&entry(&name, &handling, None, &parsed, verdict)).await?;
+    if options.json {
+        return print_json(&Trial { report: &report, receipt: &receipt });
+    }
+    let ends = Ends {
+        fetched: &format!("{}, {} bytes", options.message.display(), parsed.raw.bytes.len()),
+        committed: &format!("would be {}: {}", receipt.outcome.name(), result(&receipt)),
+        marked: &marked(&receipt),
+    };
+    print(&story(&report, &ends, Paint::new(stdout_has_colour())))
+}
+
+/// What `--json` prints.
+#[derive(serde::Serialize)]
+struct Trial<'a> {
+    report: &'a Report,
+    receipt: &'a Receipt,
+}
+
+fn find_job(folder: &Path, name: &str) -> Result<Job, Failure> {
+    let jobs = Job::load_all(folder).map_err(Failure::Diagnostics)?;
+    let names: Vec<String> = jobs.iter().map(|job| job.name.clone()).collect();
+    let found = jobs.into_iter().find(|job| job.name == name);
+    Ok(found.with_context(|| format!("there is no job \"{name}\"; there are: {}", names.join(", ")))?)
+}
+
+/// What jobs do unless told otherwise.
+fn as_usual() -> Handling {
+    let seen = Disposition { seen: true, deleted: false };
+    Handling { on_success: seen.clone(), on_rejection: seen }
+}
+
+fn everything(rules: &RuleSet) -> Cleaning {
+    Cleaning { steps: rules.preprocess_steps(), kinds: CutKinds::ALL, apply_to: ApplyTo::All }
+}
+
+fn read(path: &Path) -> Result<RawMessage, Failure> {
+    let mut bytes = Vec::new();
+    if path == Path::new("-") {
+        std::io::stdin().lock().read_to_end(&mut bytes).context("standard input cannot be read")?;
+    } else {
+        bytes = std::fs::read(path).with_context(|| format!("the message {} cannot be read", path.display()))?;
+    }
+    let key = MessageKey { mailbox: "try".to_owned(), uid_validity: 0, uid: path.display().to_string() };
+    Ok(RawMessage { key, received: None, bytes: bytes.into() })
+}
+
+/// The database of the settings if there is one, else an empty one in memory.
+async fn open(path: &Path) -> Result<Store, Failure> {
+    Ok(if path.exists() { Store::open(path).await? } else { Store::in_memory().await? })
+}
+
+fn marked(receipt: &Receipt) -> String {
+    let disposition = &receipt.disposition;
+    let marks: Vec<&str> = [(disposition.seen, "read"), (disposition.deleted, "deleted")]
+        .into_iter()
+        .filter_map(|(wanted, mark)| wanted.then_some(mark))
+        .collect();
+    if marks.is_empty() { "would be left as it is".to_owned() } else { format!("would be marked as {}", marks.join(" and ")) }
+}

@@ -1,0 +1,270 @@
+//! The daemon: puts the parts together, keeps them going, and takes changes of files into force.
+
+use crate::config::{Config, Job, LogFormat, PluginLimits};
+use crate::diagnostic::Diagnostics;
+use crate::job::{self, BatchSettings, Committer, Context, Limits, Order, Workers};
+use crate::plugin::{self, Compiler, Engine, EngineSettings};
+use crate::rules::watch::{Changed, Places, Watch};
+use crate::rules::{Reloader, RuleSet};
+use crate::store::Store;
+use crate::thread::{TagPlace, Tags, ThreadTag};
+use crate::{store, telemetry};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// How long messages in hand may take to finish once the daemon is told to stop.
+const DRAIN_MAX: Duration = Duration::from_secs(30);
+
+/// Why the daemon does not run, or has ended with something undone.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Settings, jobs, rules or plugins have errors.
+    #[error(transparent)]
+    Diagnostics(#[from] Diagnostics),
+    /// There is nothing to do.
+    #[error("no job: the folder {} holds no .toml file, so there is no mailbox to watch", .0.display())]
+    NoJob(PathBuf),
+    /// The plugin engine does not start.
+    #[error(transparent)]
+    Engine(#[from] plugin::Error),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The ticket tag cannot be used.
+    #[error("[thread]: {0}")]
+    Tag(#[from] crate::thread::TagError),
+    /// The system refuses something.
+    #[error("{what}: {error}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// Files cannot be watched.
+    #[error("the folders of rules, plugins and jobs cannot be watched: {0}")]
+    Watch(#[from] notify::Error),
+    /// With `once`: some jobs failed.
+    #[error("{failed} of {jobs} jobs failed: see above, or mailmill log; nothing is lost")]
+    Sessions {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        jobs: usize,
+    },
+}
+
+/// Makes the plugin engine that the settings ask for; components are compiled in a child process.
+///
+/// # Errors
+/// If the engine cannot be started.
+pub fn engine(config: &Config) -> Result<Engine, Error> {
+    let exe = std::env::current_exe()
+        .map_err(|error| Error::System { what: "the path of this program is not known", error })?;
+    let settings = EngineSettings {
+        cache_dir: Some(config.plugins_cache.folder()),
+        compiler: Compiler::Child(exe),
+        limits: limits(&config.plugin_limits),
+    };
+    Ok(Engine::new(settings)?)
+}
+
+/// The limits of plugins, as the plugin host counts them.
+fn limits(limits: &PluginLimits) -> plugin::Limits {
+    let bytes = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+    plugin::Limits {
+        deadline_ms: limits.deadline_ms.get(),
+        memory_bytes: bytes(limits.memory_mb.get().saturating_mul(1024 * 1024)),
+        host_calls: limits.host_calls_max.get(),
+        output_bytes: bytes(limits.output_bytes_max.get()),
+        handles: bytes(limits.handles_max.get()),
+        messages: limits.instance_messages_max.get(),
+        ..plugin::Limits::default()
+    }
+}
+
+/// The ticket tag that the settings describe.
+///
+/// # Errors
+/// If it cannot be used, such as for a blank prefix.
+pub fn tags(config: &Config) -> Result<Tags, Error> {
+    let tag = ThreadTag::new(&config.thread.prefix, &config.thread.suffix)?;
+    Ok(Tags { tags: vec![tag], place: TagPlace::Subject })
+}
+
+/// Runs until a signal says to stop or, with `once`, until each job has run one session. `file` is the settings file.
+///
+/// # Errors
+/// If it cannot start; with `once`, also if a job failed.
+pub async fn run(file: &Path, config: Config, once: bool) -> Result<(), Error> {
+    let engine = engine(&config)?;
+    let tags = Arc::new(tags(&config)?);
+    let jobs = Job::load_all(&config.jobs)?;
+    if jobs.is_empty() {
+        return Err(Error::NoJob(config.jobs));
+    }
+    let reloader = Arc::new(Reloader::start(config.rules.clone(), config.plugins.clone(), engine)?);
+    job::check_steps(&jobs, &config.jobs, &reloader.current())?;
+    let store = Store::open(&config.store.path).await?;
+    let (stop, stopped) = watch::channel(false);
+    let ctx = Arc::new(context(&config, tags, store.clone(), reloader.subscribe(), stopped));
+    tracing::info!(jobs = jobs.len(), revision = %reloader.current().revision(), "mailmill is running");
+    let outcome = if once {
+        run_once(&ctx, jobs).await
+    } else {
+        let mut running = Running { ctx, jobs: BTreeMap::new(), reloader, folder: config.jobs.clone() };
+        jobs.into_iter().for_each(|job| running.start(job));
+        let outcome = running.watch(file, &config).await;
+        tracing::info!("stopping: messages in hand are finished first");
+        let _ = stop.send(true);
+        running.finish().await;
+        outcome
+    };
+    store.close().await;
+    outcome
+}
+
+/// Starts logging as the settings say.
+///
+/// # Errors
+/// If the level in the environment cannot be read.
+pub fn start_log(config: &Config, colour: bool) -> Result<(), String> {
+    telemetry::start(config.log.format == LogFormat::Json, config.log.level, colour)
+}
+
+fn context(
+    config: &Config,
+    tags: Arc<Tags>,
+    store: Store,
+    rules: watch::Receiver<Arc<RuleSet>>,
+    stop: watch::Receiver<bool>,
+) -> Context {
+    let batch = BatchSettings {
+        messages_max: config.limits.batch_messages_max.get(),
+        wait: Duration::from_millis(config.limits.batch_wait_ms),
+    };
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    Context {
+        workers: Workers::start(if config.limits.workers == 0 { cores() } else { config.limits.workers }),
+        committer: Committer::start(store.clone(), batch),
+        store,
+        order: Order::default(),
+        turns: AtomicU64::new(0),
+        rules,
+        tags,
+        limits: Limits {
+            fetch_ahead_bytes: config.limits.fetch_ahead_bytes.get(),
+            message_bytes_max: config.limits.message_bytes_max.get(),
+        },
+        stop,
+    }
+}
+
+async fn run_once(ctx: &Arc<Context>, list: Vec<Job>) -> Result<(), Error> {
+    let mut failed = 0;
+    let jobs = list.len();
+    for job in list {
+        let job = Arc::new(job);
+        match job::run_once(ctx, &job).await {
+            Ok(tally) => job::log_tally(&job, &tally),
+            Err(error) => {
+                failed += 1;
+                tracing::error!(job = job.name, "the session failed; nothing is lost: {error}");
+            }
+        }
+    }
+    if failed == 0 { Ok(()) } else { Err(Error::Sessions { failed, jobs }) }
+}
+
+/// The jobs that run.
+struct Running {
+    ctx: Arc<Context>,
+    jobs: BTreeMap<String, (Job, JoinHandle<()>)>,
+    reloader: Arc<Reloader>,
+    folder: PathBuf,
+}
+
+impl Running {
+    fn start(&mut self, job: Job) {
+        let handle = tokio::spawn(job::run(self.ctx.clone(), Arc::new(job.clone())));
+        self.jobs.insert(job.name.clone(), (job, handle));
+    }
+
+    /// Takes changed files into force, until a signal to stop.
+    async fn watch(&mut self, file: &Path, config: &Config) -> Result<(), Error> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let refused = |error| Error::System { what: "signals cannot be received", error };
+        let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
+        let places = Places::new(Some(file.to_owned()), config);
+        let debounce = Duration::from_millis(config.reload.debounce_ms);
+        let (_watch, mut changes): (Watch, mpsc::Receiver<Changed>) = Watch::start(places, debounce)?;
+        // What changed between loading and watching is found here.
+        self.reload_rules().await;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return Ok(()),
+                _ = interrupt.recv() => return Ok(()),
+                changed = changes.recv() => match changed {
+                    Some(Changed::Rules) => self.reload_rules().await,
+                    Some(Changed::Job { name, file: Some(file) }) => self.reload_job(&name, &file),
+                    Some(Changed::Job { name, file: None }) => self.end_job(&name),
+                    Some(Changed::Config) => tracing::warn!("the settings have changed: they come into force at the next start"),
+                    None => return Err(Error::Watch(notify::Error::generic("the watcher has stopped"))),
+                },
+            }
+        }
+    }
+
+    /// The reloader logs what it does. Compiling and testing would hold up the jobs, so they get a thread.
+    async fn reload_rules(&self) {
+        let reloader = self.reloader.clone();
+        let reloaded = tokio::task::spawn_blocking(move || reloader.reload()).await;
+        if let Err(error) = reloaded {
+            tracing::error!(%error, "the rules could not be loaded: those before stay in force");
+        }
+    }
+
+    /// A changed job restarts alone; if its file is wrong, it goes on as it was.
+    fn reload_job(&mut self, name: &str, file: &Path) {
+        let loaded = Job::load(file).and_then(|job| {
+            job::check_steps(std::slice::from_ref(&job), &self.folder, &self.reloader.current()).map(|()| job)
+        });
+        match (loaded, self.jobs.get(name)) {
+            (Err(diagnostics), _) => tracing::error!(job = name, "the job's file is not taken:\n{diagnostics}"),
+            (Ok(job), Some((running, _))) if *running == job => {}
+            (Ok(job), running) => {
+                if let Some((_, handle)) = running {
+                    handle.abort();
+                }
+                tracing::info!(job = name, "the job starts with new settings");
+                self.start(job);
+            }
+        }
+    }
+
+    fn end_job(&mut self, name: &str) {
+        if let Some((_, handle)) = self.jobs.remove(name) {
+            handle.abort();
+            tracing::info!(job = name, "the job's file is gone: the job has stopped");
+        }
+    }
+
+    async fn finish(self) {
+        let wait = async {
+            for (name, (_, handle)) in self.jobs {
+                if let Err(error) = handle.await {
+                    tracing::error!(job = name, %error, "the job ended early");
+                }
+            }
+        };
+        if tokio::time::timeout(DRAIN_MAX, wait).await.is_err() {
+            tracing::warn!("some messages were still in hand: they are handled at the next start");
+        }
+    }
+}

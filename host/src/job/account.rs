@@ -1,0 +1,79 @@
+//! What a job's settings mean for the parts below: its account, its rules, its limits.
+
+use crate::config::{Job, JobSource, Security, Steps};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::mailbox::{self, Account, FolderAccount, FolderKind, ImapAccount};
+use crate::pipeline::Cleaning;
+use crate::rules::RuleSet;
+use crate::secret;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long a mail server may take to answer.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a file must have been left alone before it counts as written.
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// The account that a job watches. Reads the password.
+///
+/// # Errors
+/// If the password cannot be read.
+pub fn account(job: &Job) -> Result<Account, secret::Error> {
+    Ok(match &job.source {
+        JobSource::Imap(imap) => {
+            let password = imap.password.resolve()?;
+            if let Some(warning) = &password.warning {
+                tracing::warn!(job = job.name, "{warning}");
+            }
+            let security = match imap.security {
+                Security::Tls => mailbox::Security::Tls,
+                Security::None => mailbox::Security::None,
+            };
+            Account::Imap(ImapAccount {
+                host: imap.host.clone(),
+                port: imap.port(),
+                security,
+                user: imap.user.clone(),
+                password: password.secret,
+                mailbox: imap.mailbox.clone(),
+                ca_file: imap.ca_file.clone(),
+                timeout: COMMAND_TIMEOUT,
+                limits: mailbox::Limits::default(),
+            })
+        }
+        JobSource::Maildir(maildir) => folder(&maildir.path, FolderKind::Maildir),
+        JobSource::Folder(folder_of) => folder(&folder_of.path, FolderKind::Eml),
+    })
+}
+
+fn folder(path: &Path, kind: FolderKind) -> Account {
+    Account::Folder(FolderAccount { path: path.to_owned(), kind, settle: SETTLE })
+}
+
+/// How a job wants its messages cleaned by these rules.
+#[must_use]
+pub fn cleaning(job: &Job, rules: &RuleSet) -> Cleaning {
+    let steps = match &job.preprocess.steps {
+        Steps::Recommended => rules.preprocess_steps(),
+        Steps::Named(names) => names.clone(),
+    };
+    Cleaning { steps, kinds: job.preprocess.kinds, apply_to: job.preprocess.apply_to }
+}
+
+/// Whether the rules have all the steps that the jobs ask for.
+///
+/// # Errors
+/// One diagnostic for each step that they do not have.
+pub fn check_steps(jobs: &[Job], folder: &Path, rules: &RuleSet) -> Result<(), Diagnostics> {
+    let known = rules.preprocess_steps();
+    let mut faults = Diagnostics::default();
+    for job in jobs {
+        let Steps::Named(names) = &job.preprocess.steps else { continue };
+        for name in names.iter().filter(|name| !known.contains(name)) {
+            let file = folder.join(format!("{}.toml", job.name));
+            let reason = format!("pipeline.toml has no preprocess step \"{name}\"");
+            faults.push(Diagnostic::error(&file, reason).help(format!("it has: {}", known.join(", "))));
+        }
+    }
+    faults.or(Some(()))
+}

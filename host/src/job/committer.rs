@@ -1,0 +1,91 @@
+//! The committer: gathers what is ready, from all jobs, into one transaction (hop 8).
+//!
+//! A full sync per message would be the slowest part of the pipeline by far; a sync per batch is not. A message waits
+//! at most [`Settings::wait`] for company.
+
+use crate::store::{self, Entry, Receipt, Store};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+/// How batches are made.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// The most messages in one transaction.
+    pub messages_max: usize,
+    /// How long a message waits for others.
+    pub wait: Duration,
+}
+
+/// A message could not be committed. Nothing of it was stored.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The store refused the batch.
+    #[error("{0}")]
+    Store(Arc<store::Error>),
+    /// The committer is gone, which happens only at the end of the process.
+    #[error("the committer has stopped")]
+    Stopped,
+}
+
+type Answer = oneshot::Sender<Result<Receipt, Error>>;
+
+/// A handle on the committer. Cheap to clone; the committer ends when the last handle is dropped.
+#[derive(Debug, Clone)]
+pub struct Committer {
+    inlet: mpsc::Sender<(Entry, Answer)>,
+}
+
+impl Committer {
+    /// Starts the committer.
+    #[must_use]
+    pub fn start(store: Store, settings: Settings) -> Self {
+        let messages_max = settings.messages_max.max(1);
+        let (inlet, outlet) = mpsc::channel(messages_max);
+        tokio::spawn(run(store, Settings { messages_max, ..settings }, outlet));
+        Self { inlet }
+    }
+
+    /// Commits one message and waits for its receipt.
+    ///
+    /// # Errors
+    /// If the store refuses; then nothing of the message is stored and it can be committed again.
+    pub async fn commit(&self, entry: Entry) -> Result<Receipt, Error> {
+        let (answer, answered) = oneshot::channel();
+        self.inlet.send((entry, answer)).await.map_err(|_| Error::Stopped)?;
+        answered.await.map_err(|_| Error::Stopped)?
+    }
+}
+
+async fn run(store: Store, settings: Settings, mut outlet: mpsc::Receiver<(Entry, Answer)>) {
+    while let Some(first) = outlet.recv().await {
+        let mut batch = vec![first];
+        let until = Instant::now() + settings.wait;
+        while batch.len() < settings.messages_max {
+            match timeout_at(until, outlet.recv()).await {
+                Ok(Some(next)) => batch.push(next),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        let (entries, answers): (Vec<Entry>, Vec<Answer>) = batch.into_iter().unzip();
+        answer_all(store.commit(&entries).await, answers);
+    }
+}
+
+fn answer_all(outcome: Result<Vec<Receipt>, store::Error>, answers: Vec<Answer>) {
+    // A waiter that is gone has been stopped: its message is in the ledger and will not be fetched again.
+    match outcome {
+        Ok(receipts) => {
+            for (answer, receipt) in answers.into_iter().zip(receipts) {
+                let _ = answer.send(Ok(receipt));
+            }
+        }
+        Err(error) => {
+            let error = Arc::new(error);
+            for answer in answers {
+                let _ = answer.send(Err(Error::Store(error.clone())));
+            }
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The pipeline: hops 2 to 7 for one message, top to bottom. The only place that holds their order.
+//!
+//! It is a pure function of the bytes, the conversation, the rule set and the message's own time (invariant 3), so any
+//! stored message can be run again with the same result.
+
+use crate::action::{self, Outcome, Plan};
+use crate::class::Class;
+use crate::config::ApplyTo;
+use crate::mailbox::RawMessage;
+use crate::message::document::CutKinds;
+use crate::message::{self, Message};
+use crate::report::{Cause, Report};
+use crate::rules::{Instances, StepFault};
+use crate::thread::{self, Conversation, Tags, ThreadKeys};
+use std::sync::Arc;
+
+/// How a job wants its messages cleaned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cleaning {
+    /// The preprocessing steps that look at the message, by name, in order.
+    pub steps: Vec<String>,
+    /// The kinds of cut that are applied.
+    pub kinds: CutKinds,
+    /// When.
+    pub apply_to: ApplyTo,
+}
+
+impl Cleaning {
+    fn applies(&self, conversation: &Conversation) -> bool {
+        match self.apply_to {
+            ApplyTo::All => true,
+            ApplyTo::ActiveFollowUps => matches!(conversation, Conversation::Active(_)),
+        }
+    }
+}
+
+/// Hop 2: a message, and what it refers to.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    /// The raw message.
+    pub raw: RawMessage,
+    /// The message.
+    pub message: Arc<Message>,
+    /// What it refers to.
+    pub keys: ThreadKeys,
+}
+
+/// Hop 2: decodes a raw message. Cannot fail.
+#[must_use]
+pub fn parse(raw: RawMessage, tags: &Tags) -> Parsed {
+    let message = Arc::new(message::parse(&raw.bytes, raw.received));
+    let keys = thread::keys(&message, tags);
+    Parsed { raw, message, keys }
+}
+
+/// What the rules made of a message.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    /// What to do; or why the message is to be quarantined.
+    pub plan: Result<Plan, Cause>,
+    /// How it came to that.
+    pub report: Report,
+}
+
+/// Hops 4 to 7: preprocess, extract, statements, plan.
+#[must_use]
+pub fn run(instances: &mut Instances, parsed: &Parsed, conversation: &Conversation, cleaning: &Cleaning) -> Verdict {
+    let message = &parsed.message;
+    let mut report = Report::begin(&instances.revision().to_string(), message, parsed.raw.bytes.len(), conversation);
+    let plan = hops(instances, message, conversation, cleaning, &mut report);
+    match &plan {
+        Ok(plan) => report.plan = Some(plan.clone()),
+        Err(cause) => report.quarantine = Some(cause.clone()),
+    }
+    Verdict { plan, report }
+}
+
+fn hops(
+    instances: &mut Instances,
+    message: &Arc<Message>,
+    conversation: &Conversation,
+    cleaning: &Cleaning,
+    report: &mut Report,
+) -> Result<Plan, Cause> {
+    let applied = if cleaning.applies(conversation) { cleaning.kinds } else { CutKinds::NONE };
+    if applied != CutKinds::NONE {
+        let preprocessed = instances.preprocess(message, conversation, &cleaning.steps);
+        warn_of_faults(&preprocessed.steps, report);
+        report.body.cuts = preprocessed.cuts;
+        report.steps.extend(preprocessed.steps);
+        report.body.applied = applied;
+        let view = message.document.view(&report.body.cuts, applied);
+        if view.kept_all() {
+            report.warnings.push("the rules would have cut all of the text, so nothing was cut".to_owned());
+        }
+    }
+    let cuts = &report.body.cuts;
+    let extracted = instances.extract(message, conversation, cuts, applied).map_err(|fault| give_up("extract", fault, &mut report.steps))?;
+    report.steps.extend(extracted.steps);
+    report.fields = extracted.fields;
+
+    let processed = instances
+        .process(message, conversation, &report.body.cuts, applied, &report.fields)
+        .map_err(|fault| give_up("process", fault, &mut report.steps))?;
+    report.steps.extend(processed.steps);
+    report.decisions = processed.decisions;
+    report.actions = processed.actions;
+
+    let view = message.document.view(&report.body.cuts, applied);
+    let facts = action::Facts {
+        sender: message.sender.as_ref(),
+        subject: &message.subject,
+        body: view.text(),
+        conversation,
+    };
+    action::plan(&report.actions, &facts).map_err(|error| Cause {
+        hop: "plan".to_owned(),
+        step: None,
+        reason: error.to_string(),
+        class: Class::Permanent,
+    })
+}
+
+fn warn_of_faults(steps: &[crate::rules::StepReport], report: &mut Report) {
+    for step in steps {
+        if let Some(fault) = &step.fault {
+            report.warnings.push(format!("step \"{}\": {fault}; its cuts were dropped", step.step));
+        }
+    }
+}
+
+fn give_up(hop: &str, fault: StepFault, steps: &mut Vec<crate::rules::StepReport>) -> Cause {
+    steps.extend(fault.steps);
+    Cause { hop: hop.to_owned(), step: Some(fault.step), reason: fault.sentence, class: Class::Permanent }
+}
+
+/// What a plan comes to, in a word: for logs and tables.
+#[must_use]
+pub fn outcome_name(plan: &Result<Plan, Cause>) -> &'static str {
+    match plan {
+        Ok(Plan { outcome: Outcome::Accepted, .. }) => "accepted",
+        Ok(Plan { outcome: Outcome::Rejected { .. }, .. }) => "rejected",
+        Ok(Plan { outcome: Outcome::Ignored { .. }, .. }) => "ignored",
+        Err(_) => "quarantined",
+    }
+}
