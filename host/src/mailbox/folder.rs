@@ -117,6 +117,11 @@ impl Session {
 
     pub(super) async fn list(&mut self) -> Result<Vec<Listed>, Error> {
         self.look().await?;
+        if self.found.unsettled {
+            // What was written a moment ago is most likely whole a moment later.
+            tokio::time::sleep(self.account.settle).await;
+            self.look().await?;
+        }
         let listed = |(uid, file): (&String, &File)| Listed { key: key(uid), size: Some(file.size) };
         Ok(self.found.files.iter().map(listed).collect())
     }
