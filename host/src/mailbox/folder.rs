@@ -183,7 +183,8 @@ impl Session {
     }
 
     pub(super) async fn mark(&mut self, marks: &[(MessageKey, Disposition)]) -> Result<(), Error> {
-        if marks.iter().all(|(_, disposition)| disposition.is_nothing()) {
+        let mut marks = marks.iter().filter(|(_, disposition)| !disposition.is_nothing()).peekable();
+        if marks.peek().is_none() {
             return Ok(());
         }
         // Names may have changed since the listing.
@@ -364,3 +365,6 @@ fn received(modified: SystemTime) -> Option<DateTime> {
     let since = modified.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     Some(DateTime { seconds: i64::try_from(since.as_secs()).ok()?, offset_minutes: 0 })
 }
+
+#[cfg(test)]
+mod tests;
