@@ -108,6 +108,18 @@ async fn eml_files_are_named_by_content() {
 }
 
 #[tokio::test]
+async fn a_huge_file_is_listed_and_only_its_fetch_fails() {
+    let root = tempfile::tempdir().unwrap();
+    fs::File::create(root.path().join("a.eml")).unwrap().set_len(MESSAGE_BYTES_MAX + 1).unwrap();
+    let mut session = open(root.path(), FolderKind::Eml, Duration::ZERO).await;
+    let listed = session.list().await.unwrap();
+    assert_eq!(listed[0].size, Some(MESSAGE_BYTES_MAX + 1));
+    let (sink, _messages) = mpsc::channel(1);
+    let error = session.fetch(&[listed[0].key.clone()], &sink).await.unwrap_err().to_string();
+    assert!(error.ends_with("a.eml: it is larger than 67108864 bytes"), "{error}");
+}
+
+#[tokio::test]
 async fn a_young_file_waits_until_it_has_settled() {
     let root = tempfile::tempdir().unwrap();
     let mut session = open(root.path(), FolderKind::Eml, Duration::from_millis(200)).await;
