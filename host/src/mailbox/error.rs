@@ -103,7 +103,8 @@ impl Error {
 /// A server's own words, on one line and of bearable length.
 pub(super) fn said(text: &str) -> String {
     let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SAID_CHARS_MAX + 1).collect();
-    let clean = clean.trim();
+    // The sentence around it goes on.
+    let clean = clean.trim().trim_end_matches('.');
     if clean.is_empty() {
         return "it gave no reason".into();
     }
@@ -125,6 +126,7 @@ mod tests {
     fn a_servers_words_are_one_short_line() {
         let check = |text: &str, expect: &str| assert_eq!(said(text), expect);
         check("no\r\nsuch", "no  such");
+        check("Login failed.", "Login failed");
         check("  ", "it gave no reason");
         check(&"x".repeat(200), &"x".repeat(200));
         check(&"é".repeat(201), &format!("{}…", "é".repeat(200)));

@@ -13,9 +13,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, mpsc};
+use tracing::warn;
 
 /// The most bytes of one message.
-const MESSAGE_BYTES_MAX: u64 = 64 << 20;
+pub(super) const MESSAGE_BYTES_MAX: u64 = 64 << 20;
 /// The mailbox in the keys of a folder's messages: the folder itself.
 const MAILBOX: &str = ".";
 /// How many characters of a content hash tell two files of one name apart.
@@ -169,7 +170,7 @@ impl Session {
         blocking(move || {
             let Some(bytes) = read_file(&file.path)? else { return Ok(None) };
             // The key of an .eml file names its content: other content is another message.
-            if kind == FolderKind::Eml && eml_uid(&file.path, &bytes) != key.uid {
+            if kind == FolderKind::Eml && eml_uid(&file.path, Sha256::new_with_prefix(&bytes)) != key.uid {
                 return Err(Error::Changing { path: file.path });
             }
             Ok(Some(RawMessage { key, received: received(file.modified), bytes: Arc::from(bytes) }))
@@ -188,7 +189,8 @@ impl Session {
     }
 
     pub(super) async fn mark(&mut self, marks: &[(MessageKey, Disposition)]) -> Result<(), Error> {
-        if marks.iter().all(|(_, disposition)| disposition.is_nothing()) {
+        let mut marks = marks.iter().filter(|(_, disposition)| !disposition.is_nothing()).peekable();
+        if marks.peek().is_none() {
             return Ok(());
         }
         // Names may have changed since the listing.
@@ -249,7 +251,7 @@ fn look(account: &FolderAccount, known: &BTreeMap<String, File>) -> Result<Found
                     Some((uid, old)) if old.size == file.size && old.modified == file.modified => {
                         found.files.insert((*uid).clone(), file);
                     }
-                    _ => add_eml(&mut found, file)?,
+                    _ => add_eml(&mut found, file),
                 },
             }
         }
@@ -275,14 +277,30 @@ fn settled(file: &File, settle: Duration) -> bool {
     file.modified.elapsed().map_or(true, |age| age >= settle)
 }
 
-fn add_eml(found: &mut Found, file: File) -> Result<(), Error> {
-    let Some(bytes) = read_file(&file.path)? else { return Ok(()) };
-    if u64::try_from(bytes.len()) == Ok(file.size) {
-        found.files.insert(eml_uid(&file.path, &bytes), file);
-    } else {
-        found.unsettled = true;
+/// One file that cannot be read must not hold up the others.
+fn add_eml(found: &mut Found, file: File) {
+    match eml_hash(&file.path) {
+        Ok((hash, size)) if size == file.size => {
+            found.files.insert(eml_uid(&file.path, hash), file);
+        }
+        Ok(_) => found.unsettled = true,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => warn!(path = %file.path.display(), %error, "a message cannot be read and is left out"),
     }
-    Ok(())
+}
+
+/// The hash of a file's content, and how many bytes that is.
+fn eml_hash(path: &Path) -> io::Result<(Sha256, u64)> {
+    let mut file = std::fs::File::open(path)?;
+    let (mut hash, mut size, mut buffer) = (Sha256::new(), 0, [0; 16 << 10]);
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok((hash, size));
+        }
+        hash.update(buffer.get(..read).unwrap_or_default());
+        size += u64::try_from(read).unwrap_or(u64::MAX);
+    }
 }
 
 fn is_eml(path: &Path) -> bool {
@@ -291,8 +309,8 @@ fn is_eml(path: &Path) -> bool {
 }
 
 /// The name and the content: a file that is replaced is another message.
-fn eml_uid(path: &Path, bytes: &[u8]) -> String {
-    let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+fn eml_uid(path: &Path, hash: Sha256) -> String {
+    let hash: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     let name = path.file_name().map(spell).unwrap_or_default();
     format!("{name}:{}", hash.get(..HASH_CHARS).unwrap_or(&hash))
 }
@@ -369,3 +387,6 @@ fn received(modified: SystemTime) -> Option<DateTime> {
     let since = modified.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     Some(DateTime { seconds: i64::try_from(since.as_secs()).ok()?, offset_minutes: 0 })
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,11 +32,13 @@ pub(super) struct Guard<S> {
     inner: S,
     scanner: Scanner,
     received: u64,
+    /// Once something is refused, nothing more passes.
+    refusal: Option<Refusal>,
 }
 
 impl<S> Guard<S> {
     pub(super) fn new(inner: S, limits: Limits) -> Self {
-        Self { inner, scanner: Scanner::new(limits), received: 0 }
+        Self { inner, scanner: Scanner::new(limits), received: 0, refusal: None }
     }
 
     /// How many bytes have arrived: tells a slow server from a silent one.
@@ -48,15 +50,21 @@ impl<S> Guard<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let me = self.get_mut();
+        if let Some(refusal) = me.refusal {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, refusal)));
+        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut me.inner).poll_read(cx, buf))?;
         let fresh = buf.filled().get(before..).unwrap_or_default();
         me.received += u64::try_from(fresh.len()).unwrap_or(u64::MAX);
-        if let Err(refusal) = me.scanner.scan(fresh) {
-            buf.set_filled(before);
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, refusal)));
+        let Err((good, refusal)) = me.scanner.scan(fresh) else { return Poll::Ready(Ok(())) };
+        me.refusal = Some(refusal);
+        // Whole responses before the refused one are good, and reach the parser.
+        buf.set_filled(before + good);
+        if good > 0 {
+            return Poll::Ready(Ok(()));
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, refusal)))
     }
 }
 
@@ -132,15 +140,21 @@ impl Scanner {
         }
     }
 
-    fn scan(&mut self, mut bytes: &[u8]) -> Result<(), Refusal> {
-        while let Some((&byte, rest)) = bytes.split_first() {
+    /// On refusal, says how many bytes came before the refused response.
+    fn scan(&mut self, bytes: &[u8]) -> Result<(), (usize, Refusal)> {
+        let (mut at, mut whole) = (0, 0);
+        while let Some(byte) = bytes.get(at) {
             if self.literal_left > 0 {
-                let skip = usize::try_from(self.literal_left).unwrap_or(usize::MAX).min(bytes.len());
+                let rest = bytes.len() - at;
+                let skip = usize::try_from(self.literal_left).map_or(rest, |left| left.min(rest));
                 self.literal_left -= u64::try_from(skip).unwrap_or(self.literal_left);
-                bytes = bytes.get(skip..).unwrap_or_default();
+                at += skip;
             } else {
-                self.byte(byte)?;
-                bytes = rest;
+                self.byte(*byte).map_err(|refusal| (whole, refusal))?;
+                at += 1;
+                if self.line_bytes == 0 {
+                    whole = at;
+                }
             }
         }
         Ok(())
@@ -235,10 +249,10 @@ mod tests {
 
     fn check(wire: &str, expect: Result<(), Refusal>) {
         let mut whole = Scanner::new(LIMITS);
-        assert_eq!(whole.scan(wire.as_bytes()), expect, "{wire:?} at once");
+        assert_eq!(whole.scan(wire.as_bytes()).map_err(|(_, refusal)| refusal), expect, "{wire:?} at once");
         let mut bytewise = Scanner::new(LIMITS);
         let result = wire.as_bytes().chunks(1).try_for_each(|byte| bytewise.scan(byte));
-        assert_eq!(result, expect, "{wire:?} byte by byte");
+        assert_eq!(result.map_err(|(_, refusal)| refusal), expect, "{wire:?} byte by byte");
     }
 
     #[test]

@@ -125,6 +125,16 @@ impl Account {
         session.close().await
     }
 
+    /// The size of the largest message that can be fetched. Asking for a larger one is an error that, with IMAP, costs
+    /// the connection: compare with [`Listed::size`] first.
+    #[must_use]
+    pub fn message_bytes_max(&self) -> u64 {
+        match self {
+            Self::Imap(account) => account.limits.literal_bytes_max,
+            Self::Folder(_) => folder::MESSAGE_BYTES_MAX,
+        }
+    }
+
     async fn open_reporting(&self, steps: &mut Steps<'_>) -> Result<Session, Error> {
         let inner = match self {
             Self::Imap(account) => Inner::Imap(Box::new(account.open(steps).await?)),
@@ -204,7 +214,7 @@ impl Session {
         }
     }
 
-    /// Waits until something may have changed, or until the time is up.
+    /// Waits until something may have changed since the last listing, or until the time is up.
     ///
     /// # Errors
     /// A lost connection.

@@ -42,7 +42,9 @@ pub(super) async fn log_in(
         Method::Plain => plain(wire, user, password.expose_secret()).await,
     };
     result.map_err(|error| match error {
-        Error::Refused { said, .. } => Error::Login { host: host.to_owned(), user: user.to_owned(), said },
+        Error::Refused { said, .. } if !is_passing(&said) => {
+            Error::Login { host: host.to_owned(), user: user.to_owned(), said }
+        }
         other => other,
     })?;
     if wire.told.capabilities.is_empty() {
@@ -52,6 +54,11 @@ pub(super) async fn log_in(
         Method::Login => "LOGIN",
         Method::Plain => "AUTHENTICATE PLAIN",
     })
+}
+
+/// Whether a refusal is about the server's present state, not about the password (RFC 5530).
+fn is_passing(said: &str) -> bool {
+    ["[UNAVAILABLE]", "[INUSE]", "[LIMIT]", "[SERVERBUG]"].iter().any(|code| said.starts_with(code))
 }
 
 /// Old servers trip over escapes in quoted strings, and none agrees on 8-bit characters there: both go by PLAIN.

@@ -3,6 +3,8 @@
 mod fetch;
 mod login;
 mod name;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use super::connection::{Security, Server};
@@ -262,16 +264,22 @@ impl Session {
     async fn idle(&mut self, until: Instant) -> Result<(), Error> {
         self.wire.send("IDLE", "IDLE").await?;
         loop {
-            match self.wire.next(|response| matches!(response, Response::Continue(_))).await? {
-                Event::Done(_) => return Err(self.wire.nonsense("it ends IDLE by itself")),
-                Event::Data(true) => break,
-                Event::Data(false) => {}
+            match self.wire.next(|response| matches!(response, Response::Continue(_))).await {
+                Ok(Event::Data(true)) => break,
+                Ok(Event::Data(false)) => {}
+                Ok(Event::Done(_)) => return Ok(()),
+                // It offers what it does not do: then wait as if it did not offer it.
+                Err(Error::Refused { .. }) => {
+                    tokio::time::sleep_until(until).await;
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
             }
         }
         while !self.wire.told.news {
             match self.wire.next_within(until.saturating_duration_since(Instant::now()), |_| ()).await? {
                 Some(Event::Data(())) => {}
-                Some(Event::Done(_)) => return Err(self.wire.nonsense("it ends IDLE by itself")),
+                Some(Event::Done(_)) => return Ok(()),
                 None => break,
             }
         }

@@ -83,6 +83,7 @@ impl Wire {
         });
         match greeting.await {
             Err(Error::Protocol { .. }) => Err(self.unwelcome(NOT_IMAP)),
+            Err(Error::Timeout { .. }) => Err(self.unwelcome("it does not greet; check port and security mode")),
             other => other?,
         }
     }
@@ -226,7 +227,7 @@ impl Wire {
     }
 
     fn during(&self) -> &'static str {
-        self.pending.front().map_or("the greeting", |(_, during)| during)
+        self.pending.front().map_or("the last command", |(_, during)| during)
     }
 
     fn timed_out(&self, during: &'static str) -> Error {
