@@ -1,6 +1,10 @@
 //! The project's automation: `cargo xtask <verb>`. One module per verb.
 
+mod ci;
+mod command;
+mod demo;
 mod plugins;
+mod test;
 
 use clap::{Parser, Subcommand};
 
@@ -15,10 +19,19 @@ struct Cli {
 enum Verb {
     /// Builds every plugin from source to a WebAssembly component, in target/plugins
     Plugins(plugins::Args),
+    /// Sets up what the tests need and runs all of them
+    Test,
+    /// Runs the daemon on a folder of sample mail, in target/demo
+    Demo(demo::Args),
+    /// Checks format, lints, dependencies and documentation, then runs all tests: what must pass before a push
+    Ci,
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().verb {
         Verb::Plugins(args) => plugins::run(&args),
+        Verb::Test => test::run(),
+        Verb::Demo(args) => demo::run(&args),
+        Verb::Ci => ci::run(),
     }
 }

@@ -44,10 +44,6 @@ impl Paint {
         Self { colour }
     }
 
-    pub(crate) fn has_colour(self) -> bool {
-        self.colour
-    }
-
     pub(crate) fn paint(self, style: Style, text: impl Display) -> String {
         if !self.colour {
             return text.to_string();

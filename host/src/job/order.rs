@@ -71,7 +71,7 @@ impl Drop for Turn {
 
 /// The names of a message.
 #[must_use]
-pub fn names(parsed: &Parsed) -> Vec<String> {
+pub(super) fn names(parsed: &Parsed) -> Vec<String> {
     let own = parsed.message.message_id.iter();
     let ids = own.chain(&parsed.keys.message_ids).map(|id| format!("<{id}>"));
     let mut names: Vec<String> = ids.chain(parsed.keys.tickets.iter().map(ToString::to_string)).collect();

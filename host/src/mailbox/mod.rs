@@ -3,10 +3,27 @@
 //! Reading never changes the server (invariant 1): messages are listed, fetched without setting any flag, and marked
 //! only once the receipt of the same message is committed.
 
+mod connection;
+mod error;
+mod folder;
+mod guard;
+mod imap;
+mod report;
+
+pub use connection::Security;
+pub use error::{Class, Error};
+pub use folder::{FolderAccount, FolderKind};
+pub use guard::Limits;
+pub use imap::ImapAccount;
+pub use report::{Stage, Step};
+
 use crate::field::DateTime;
+use report::Steps;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// Which message of which mailbox: unique for ever within one job, and the ledger's key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -65,5 +82,157 @@ impl Disposition {
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+/// What a fetch came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Fetched {
+    /// How many messages were handed on.
+    pub delivered: u64,
+    /// Those that are no longer in the mailbox: someone else removed them meanwhile.
+    pub vanished: Vec<MessageKey>,
+}
+
+/// Where a job's mail is.
+#[derive(Debug, Clone)]
+pub enum Account {
+    /// On an IMAP server.
+    Imap(ImapAccount),
+    /// In a folder on this machine.
+    Folder(FolderAccount),
+}
+
+impl Account {
+    /// Opens the mailbox for reading.
+    ///
+    /// # Errors
+    /// Says which step failed and what to change.
+    pub async fn open(&self) -> Result<Session, Error> {
+        self.open_reporting(&mut Steps::new(&mut |_| {})).await
+    }
+
+    /// Opens the mailbox, counts its messages and closes it again; nothing changes there. Each step is reported as it
+    /// ends, the failed one included.
+    ///
+    /// # Errors
+    /// The failed step's error.
+    pub async fn test(&self, mut report: impl FnMut(Step) + Send) -> Result<(), Error> {
+        let mut steps = Steps::new(&mut report);
+        let mut session = self.open_reporting(&mut steps).await?;
+        let count = async { session.list().await.map(|listed| listed.len()) };
+        steps.run(Stage::Waiting, count, |count| format!("{count} messages")).await?;
+        session.close().await
+    }
+
+    /// The size of the largest message that can be fetched. Asking for a larger one is an error that, with IMAP, costs
+    /// the connection: compare with [`Listed::size`] first.
+    #[must_use]
+    pub fn message_bytes_max(&self) -> u64 {
+        match self {
+            Self::Imap(account) => account.limits.literal_bytes_max,
+            Self::Folder(_) => folder::MESSAGE_BYTES_MAX,
+        }
+    }
+
+    async fn open_reporting(&self, steps: &mut Steps<'_>) -> Result<Session, Error> {
+        let inner = match self {
+            Self::Imap(account) => Inner::Imap(Box::new(account.open(steps).await?)),
+            Self::Folder(account) => Inner::Folder(steps.run(Stage::Folder, account.open(), describe_folder).await?),
+        };
+        Ok(Session { inner })
+    }
+}
+
+fn describe_folder(session: &folder::Session) -> String {
+    format!("{} opened", session.path().display())
+}
+
+/// An open mailbox. After an error, or when a call was dropped half way, it must be closed and opened again.
+#[derive(Debug)]
+pub struct Session {
+    inner: Inner,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Imap(Box<imap::Session>),
+    Folder(folder::Session),
+}
+
+impl Session {
+    /// All messages of the mailbox, in ascending order.
+    ///
+    /// # Errors
+    /// A refusal, a lost connection, an unreadable folder.
+    pub async fn list(&mut self) -> Result<Vec<Listed>, Error> {
+        match &mut self.inner {
+            Inner::Imap(session) => session.list().await,
+            Inner::Folder(session) => session.list().await,
+        }
+    }
+
+    /// How many messages are in the mailbox, as far as is known without asking.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        match &self.inner {
+            Inner::Imap(session) => session.waiting(),
+            Inner::Folder(session) => session.waiting(),
+        }
+    }
+
+    /// Whether a key can mean a message of this session: keys from before a mailbox was renumbered cannot, ever.
+    #[must_use]
+    pub fn is_current(&self, key: &MessageKey) -> bool {
+        match &self.inner {
+            Inner::Imap(session) => session.is_current(key),
+            Inner::Folder(session) => session.is_current(key),
+        }
+    }
+
+    /// Fetches messages and hands them on in the order of `keys`, which must not repeat one. Nothing changes in the
+    /// mailbox. When the sink is full, the server waits.
+    ///
+    /// # Errors
+    /// Anything that keeps a message back which still exists. What was handed on until then is good.
+    pub async fn fetch(&mut self, keys: &[MessageKey], sink: &mpsc::Sender<RawMessage>) -> Result<Fetched, Error> {
+        match &mut self.inner {
+            Inner::Imap(session) => session.fetch(keys, sink).await,
+            Inner::Folder(session) => session.fetch(keys, sink).await,
+        }
+    }
+
+    /// Marks messages whose receipts are committed. A message that is no longer there is passed over; marking twice
+    /// does no harm.
+    ///
+    /// # Errors
+    /// A refusal, a read-only mailbox, a lost connection, keys that are not current.
+    pub async fn mark(&mut self, marks: &[(MessageKey, Disposition)]) -> Result<(), Error> {
+        match &mut self.inner {
+            Inner::Imap(session) => session.mark(marks).await,
+            Inner::Folder(session) => session.mark(marks).await,
+        }
+    }
+
+    /// Waits until something may have changed since the last listing, or until the time is up.
+    ///
+    /// # Errors
+    /// A lost connection.
+    pub async fn wait(&mut self, at_most: Duration) -> Result<(), Error> {
+        match &mut self.inner {
+            Inner::Imap(session) => session.wait(at_most).await,
+            Inner::Folder(session) => session.wait(at_most).await,
+        }
+    }
+
+    /// Takes leave of the server.
+    ///
+    /// # Errors
+    /// The server does not answer; the mailbox is closed all the same.
+    pub async fn close(self) -> Result<(), Error> {
+        match self.inner {
+            Inner::Imap(session) => session.close().await,
+            Inner::Folder(_) => Ok(()),
+        }
     }
 }

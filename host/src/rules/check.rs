@@ -29,9 +29,14 @@ struct Case {
     body: Option<String>,
     html: Option<String>,
     ticket: Option<Ticket>,
-    /// Preprocess: the kinds of cut to apply; all if not given.
-    drop: Option<Vec<CutKind>>,
+    /// Preprocess: the kinds of cut to apply; as in a job, quotes alone if not given.
+    #[serde(default = "quotes")]
+    drop: CutKinds,
     expect: Json,
+}
+
+fn quotes() -> CutKinds {
+    [CutKind::Quote].into_iter().collect()
 }
 
 /// The ticket that the message follows up.
@@ -58,17 +63,17 @@ pub(super) fn run(set: &Arc<RuleSet>, out: &mut Diagnostics) {
     };
     for step in &set.steps {
         for test in &step.files.tests {
-            if let Err(reason) = run_one(&mut instances, step, test) {
+            if let Err(reason) = run_one(set, &mut instances, step, test) {
                 out.push(test.source.error(test.span.clone(), reason));
             }
         }
     }
 }
 
-fn run_one(instances: &mut Instances, step: &Step, test: &OwnTest) -> Result<(), String> {
+fn run_one(set: &RuleSet, instances: &mut Instances, step: &Step, test: &OwnTest) -> Result<(), String> {
     let case = Case::deserialize(&test.content).map_err(|error| format!("this test makes no sense: {error}"))?;
     let (expected, found) = match step.hop {
-        Hop::Preprocess => cleaned(instances, step, &case),
+        Hop::Preprocess => cleaned(set, instances, &case),
         Hop::Extract => extracted(instances, &case),
         Hop::Process => decided(instances, &case),
     }
@@ -79,17 +84,22 @@ fn run_one(instances: &mut Instances, step: &Step, test: &OwnTest) -> Result<(),
     Err(format!("the test \"{}\" fails:\n{}", case.name, difference(&expected, &found)))
 }
 
-/// What the step leaves of the body.
-fn cleaned(instances: &mut Instances, step: &Step, case: &Case) -> Result<(String, String), String> {
+/// What all preprocess steps together leave of the body. White space at line ends and doubled blank lines do not count.
+fn cleaned(set: &RuleSet, instances: &mut Instances, case: &Case) -> Result<(String, String), String> {
     let expected = case.expect.as_str().ok_or("`expect` must be the text that is left")?;
     let message = Arc::new(case.message());
-    let done = instances.preprocess(&message, &case.conversation(), std::slice::from_ref(&step.name));
+    let done = instances.preprocess(&message, &case.conversation(), &set.preprocess_steps());
     if let Some(fault) = done.steps.into_iter().find_map(|step| step.fault) {
         return Err(fault);
     }
-    let kinds = case.drop.clone().map_or(CutKinds::ALL, CutKinds::from);
-    let left = message.document.view(&done.cuts, kinds);
-    Ok((expected.trim().to_owned(), left.text().trim().to_owned()))
+    let left = message.document.view(&done.cuts, case.drop);
+    Ok((tidy(expected), tidy(left.text())))
+}
+
+fn tidy(text: &str) -> String {
+    let mut lines: Vec<&str> = text.trim().lines().map(str::trim_end).collect();
+    lines.dedup_by(|line, before| line.is_empty() && before.is_empty());
+    lines.join("\n")
 }
 
 /// The fields that all extractors make, one per line, by name.

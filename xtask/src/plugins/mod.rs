@@ -8,6 +8,7 @@ mod component;
 mod debian;
 mod toolchain;
 
+use crate::command::{root, target_dir};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -59,17 +60,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         install(guest, &component)?;
     }
     Ok(())
-}
-
-/// The repository's root folder.
-pub(crate) fn root() -> Result<PathBuf> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    Ok(own.parent().context("xtask lies in no repository")?.to_owned())
-}
-
-/// Cargo's target directory.
-pub(crate) fn target_dir(root: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
 }
 
 /// The guests: every crate of `plugins/` and `tests/guests/` that is a dynamic library.

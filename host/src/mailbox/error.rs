@@ -1,0 +1,134 @@
+//! What goes wrong with a mailbox, said so that an operator knows what to change.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The most characters of a server's own text that an error repeats.
+const SAID_CHARS_MAX: usize = 200;
+
+/// Whether trying again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// It may pass by itself: open the mailbox again later.
+    Transient,
+    /// Someone must change the settings, the account or the server.
+    Permanent,
+    /// The program is at fault.
+    Bug,
+}
+
+/// What goes wrong with a mailbox. After any error, close the session and open another.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs)] // The sentences name the fields.
+pub enum Error {
+    #[error("cannot find the mail server {host}: {cause}; check the host name and the name server")]
+    Resolve { host: String, cause: String },
+    #[error("cannot connect to {host} port {port}: {cause}; check the port, the firewall and whether the server runs")]
+    Connect { host: String, port: u16, cause: String },
+    #[error("cannot secure the connection to {host}: {cause}")]
+    Tls { host: String, cause: String },
+    #[error("the certificate of {host} is refused: {cause}")]
+    Certificate { host: String, cause: String },
+    #[error("cannot use the certificates in {}: {cause}", path.display())]
+    Trust { path: PathBuf, cause: String },
+    #[error("{host} refuses the connection: {said}")]
+    Greeting { host: String, said: String },
+    #[error("{host} refuses user \"{user}\" and its password: {said}; check both")]
+    Login { host: String, user: String, said: String },
+    #[error("{host} cannot log in user \"{user}\": {cause}")]
+    LoginMethod { host: String, user: String, cause: &'static str },
+    #[error("{host} cannot open mailbox \"{mailbox}\": {said}; check its name and the user's rights")]
+    Mailbox { host: String, mailbox: String, said: String },
+    #[error("mailbox \"{mailbox}\" on {host} is read-only, so nothing can be marked there; check the user's rights")]
+    ReadOnly { host: String, mailbox: String },
+    #[error("{host} refuses {command}: {said}")]
+    Refused { host: String, command: &'static str, said: String },
+    #[error("{host} closed the connection during {during}: {said}")]
+    Closed { host: String, during: &'static str, said: String },
+    #[error("{host} did not answer {during} within {}", seconds(*waited))]
+    Timeout { host: String, during: &'static str, waited: Duration },
+    #[error("the connection to {host} broke during {during}: {cause}")]
+    Broken { host: String, during: &'static str, cause: String },
+    #[error("the answer of {host} to {during} makes no sense: {what}")]
+    Protocol { host: String, during: &'static str, what: String },
+    #[error("{host} has message {uid} but does not send its text")]
+    MissingBody { host: String, uid: u32 },
+    #[error(
+        "mailbox \"{mailbox}\" on {host} was renumbered (UIDVALIDITY {before} became {now}): list its messages again"
+    )]
+    Renumbered { host: String, mailbox: String, before: u32, now: u32 },
+    #[error("an earlier command to {host} was abandoned half way: open the mailbox again")]
+    Abandoned { host: String },
+    #[error("nobody takes the messages any more, fetching stopped")]
+    Stopped,
+    #[error("cannot {action} {}: {cause}", path.display())]
+    Folder { path: PathBuf, action: &'static str, cause: String },
+    #[error("{} changed while it was read: it is read again later", path.display())]
+    Changing { path: PathBuf },
+    #[error("message {key} does not belong to this mailbox")]
+    ForeignKey { key: String },
+}
+
+impl Error {
+    /// Whether trying again can help.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Resolve { .. }
+            | Self::Connect { .. }
+            | Self::Tls { .. }
+            | Self::Greeting { .. }
+            | Self::Refused { .. }
+            | Self::Closed { .. }
+            | Self::Timeout { .. }
+            | Self::Broken { .. }
+            | Self::MissingBody { .. }
+            | Self::Renumbered { .. }
+            | Self::Abandoned { .. }
+            | Self::Stopped
+            | Self::Folder { .. }
+            | Self::Changing { .. } => Class::Transient,
+            Self::Certificate { .. }
+            | Self::Trust { .. }
+            | Self::Login { .. }
+            | Self::LoginMethod { .. }
+            | Self::Mailbox { .. }
+            | Self::ReadOnly { .. }
+            | Self::Protocol { .. } => Class::Permanent,
+            Self::ForeignKey { .. } => Class::Bug,
+        }
+    }
+}
+
+/// A server's own words, on one line and of bearable length.
+pub(super) fn said(text: &str) -> String {
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SAID_CHARS_MAX + 1).collect();
+    // The sentence around it goes on.
+    let clean = clean.trim().trim_end_matches('.');
+    if clean.is_empty() {
+        return "it gave no reason".into();
+    }
+    if clean.chars().count() <= SAID_CHARS_MAX {
+        return clean.to_owned();
+    }
+    clean.chars().take(SAID_CHARS_MAX).chain(['…']).collect()
+}
+
+fn seconds(time: Duration) -> String {
+    if time.subsec_millis() == 0 { format!("{} s", time.as_secs()) } else { format!("{} ms", time.as_millis()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::said;
+
+    #[test]
+    fn a_servers_words_are_one_short_line() {
+        let check = |text: &str, expect: &str| assert_eq!(said(text), expect);
+        check("no\r\nsuch", "no  such");
+        check("Login failed.", "Login failed");
+        check("  ", "it gave no reason");
+        check(&"x".repeat(200), &"x".repeat(200));
+        check(&"é".repeat(201), &format!("{}…", "é".repeat(200)));
+    }
+}

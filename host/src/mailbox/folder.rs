@@ -1,0 +1,392 @@
+//! Mail in a folder on this machine: a Maildir, or a folder of `.eml` files.
+
+use super::error::Error;
+use super::{Disposition, Fetched, Listed, MessageKey, RawMessage};
+use crate::field::DateTime;
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::{self, Read};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::sync::{Notify, mpsc};
+use tracing::warn;
+
+/// The most bytes of one message.
+pub(super) const MESSAGE_BYTES_MAX: u64 = 64 << 20;
+/// The mailbox in the keys of a folder's messages: the folder itself.
+const MAILBOX: &str = ".";
+/// How many characters of a content hash tell two files of one name apart.
+const HASH_CHARS: usize = 16;
+
+/// What kind of folder it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FolderKind {
+    /// A Maildir: messages in `new` and `cur`, flags in the names.
+    Maildir,
+    /// A plain folder of `.eml` files.
+    Eml,
+}
+
+/// A folder of mail on this machine.
+#[derive(Debug, Clone)]
+pub struct FolderAccount {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What kind it is.
+    pub kind: FolderKind,
+    /// How long an `.eml` file must be unchanged before it counts as whole. A Maildir needs no such time.
+    pub settle: Duration,
+}
+
+impl FolderAccount {
+    pub(super) async fn open(&self) -> Result<Session, Error> {
+        let account = self.clone();
+        blocking(move || Session::open(account)).await
+    }
+
+    /// The directories that hold messages.
+    fn directories(&self) -> Vec<PathBuf> {
+        match self.kind {
+            FolderKind::Maildir => vec![self.path.join("new"), self.path.join("cur")],
+            FolderKind::Eml => vec![self.path.clone()],
+        }
+    }
+}
+
+/// A file that holds a message.
+#[derive(Debug, Clone)]
+struct File {
+    path: PathBuf,
+    size: u64,
+    modified: SystemTime,
+}
+
+/// What a look at the folder found.
+#[derive(Debug, Default)]
+struct Found {
+    files: BTreeMap<String, File>,
+    /// Some file is too young to be whole: look again soon.
+    unsettled: bool,
+}
+
+/// An open folder.
+#[derive(Debug)]
+pub(super) struct Session {
+    account: FolderAccount,
+    found: Found,
+    changed: Arc<Notify>,
+    // Watches for as long as it lives.
+    _watcher: RecommendedWatcher,
+}
+
+impl Session {
+    fn open(account: FolderAccount) -> Result<Self, Error> {
+        let changed = Arc::new(Notify::new());
+        let wake = Arc::clone(&changed);
+        let failed = |path: &Path, cause: String| Error::Folder { path: path.to_owned(), action: "watch", cause };
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Our own reading is an event, too, and must not wake us.
+            if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
+                wake.notify_one();
+            }
+        })
+        .map_err(|error| failed(&account.path, error.to_string()))?;
+        for directory in account.directories() {
+            std::fs::read_dir(&directory).map_err(|error| folder_error(&directory, "open", &error))?;
+            watcher
+                .watch(&directory, RecursiveMode::NonRecursive)
+                .map_err(|error| failed(&directory, error.to_string()))?;
+        }
+        Ok(Self { account, found: Found::default(), changed, _watcher: watcher })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.account.path
+    }
+
+    pub(super) fn waiting(&self) -> u64 {
+        u64::try_from(self.found.files.len()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn is_current(&self, key: &MessageKey) -> bool {
+        key.mailbox == MAILBOX && key.uid_validity == 0
+    }
+
+    pub(super) async fn list(&mut self) -> Result<Vec<Listed>, Error> {
+        self.look().await?;
+        if self.found.unsettled {
+            // What was written a moment ago is most likely whole a moment later.
+            tokio::time::sleep(self.account.settle).await;
+            self.look().await?;
+        }
+        let listed = |(uid, file): (&String, &File)| Listed { key: key(uid), size: Some(file.size) };
+        Ok(self.found.files.iter().map(listed).collect())
+    }
+
+    async fn look(&mut self) -> Result<(), Error> {
+        let account = self.account.clone();
+        let known = std::mem::take(&mut self.found.files);
+        self.found = blocking(move || look(&account, &known)).await?;
+        Ok(())
+    }
+
+    pub(super) async fn fetch(
+        &mut self,
+        keys: &[MessageKey],
+        sink: &mpsc::Sender<RawMessage>,
+    ) -> Result<Fetched, Error> {
+        let mut fetched = Fetched::default();
+        for key in keys {
+            match self.read(key).await? {
+                Some(message) => {
+                    sink.send(message).await.map_err(|_| Error::Stopped)?;
+                    fetched.delivered += 1;
+                }
+                None => fetched.vanished.push(key.clone()),
+            }
+        }
+        Ok(fetched)
+    }
+
+    async fn read(&mut self, key: &MessageKey) -> Result<Option<RawMessage>, Error> {
+        let Some(file) = self.find(key).await? else { return Ok(None) };
+        if let Some(message) = self.read_file(key, file).await? {
+            return Ok(Some(message));
+        }
+        // A mail client renames a Maildir message when its flags change: look once more.
+        self.look().await?;
+        match self.find(key).await? {
+            Some(file) => self.read_file(key, file).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn read_file(&self, key: &MessageKey, file: File) -> Result<Option<RawMessage>, Error> {
+        let (key, kind) = (key.clone(), self.account.kind);
+        blocking(move || {
+            let Some(bytes) = read_file(&file.path)? else { return Ok(None) };
+            // The key of an .eml file names its content: other content is another message.
+            if kind == FolderKind::Eml && eml_uid(&file.path, Sha256::new_with_prefix(&bytes)) != key.uid {
+                return Err(Error::Changing { path: file.path });
+            }
+            Ok(Some(RawMessage { key, received: received(file.modified), bytes: Arc::from(bytes) }))
+        })
+        .await
+    }
+
+    async fn find(&mut self, key: &MessageKey) -> Result<Option<File>, Error> {
+        if !self.is_current(key) {
+            return Err(Error::ForeignKey { key: key.to_string() });
+        }
+        if !self.found.files.contains_key(&key.uid) {
+            self.look().await?;
+        }
+        Ok(self.found.files.get(&key.uid).cloned())
+    }
+
+    pub(super) async fn mark(&mut self, marks: &[(MessageKey, Disposition)]) -> Result<(), Error> {
+        let mut marks = marks.iter().filter(|(_, disposition)| !disposition.is_nothing()).peekable();
+        if marks.peek().is_none() {
+            return Ok(());
+        }
+        // Names may have changed since the listing.
+        self.look().await?;
+        for (key, disposition) in marks {
+            let Some(file) = self.find(key).await? else { continue };
+            let (kind, disposition, root) = (self.account.kind, disposition.clone(), self.account.path.clone());
+            blocking(move || match kind {
+                FolderKind::Maildir => flag(&root, &file.path, &disposition),
+                FolderKind::Eml if disposition.deleted => remove(&file.path),
+                FolderKind::Eml => Ok(()),
+            })
+            .await?;
+        }
+        self.look().await
+    }
+
+    pub(super) async fn wait(&mut self, at_most: Duration) -> Result<(), Error> {
+        let soon = if self.found.unsettled { self.account.settle.min(at_most) } else { at_most };
+        // When the time is up, that is an answer as well.
+        let _ = tokio::time::timeout(soon, self.changed.notified()).await;
+        Ok(())
+    }
+}
+
+/// Runs file work off the event loop's threads.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Error::Stopped))
+}
+
+fn folder_error(path: &Path, action: &'static str, error: &io::Error) -> Error {
+    Error::Folder { path: path.to_owned(), action, cause: error.to_string() }
+}
+
+fn key(uid: &str) -> MessageKey {
+    MessageKey { mailbox: MAILBOX.into(), uid_validity: 0, uid: uid.into() }
+}
+
+/// Finds the messages; `known` spares hashing a file that has not changed since.
+fn look(account: &FolderAccount, known: &BTreeMap<String, File>) -> Result<Found, Error> {
+    let known: BTreeMap<&Path, (&String, &File)> =
+        known.iter().map(|(uid, file)| (file.path.as_path(), (uid, file))).collect();
+    let mut found = Found::default();
+    for directory in account.directories() {
+        let entries = std::fs::read_dir(&directory).map_err(|error| folder_error(&directory, "read", &error))?;
+        for entry in entries {
+            let path = entry.map_err(|error| folder_error(&directory, "read", &error))?.path();
+            let Some(file) = regular_file(&path)? else { continue };
+            match account.kind {
+                FolderKind::Maildir => {
+                    if let Some(uid) = maildir_uid(&path) {
+                        found.files.insert(uid, file);
+                    }
+                }
+                FolderKind::Eml if !is_eml(&path) => {}
+                FolderKind::Eml if !settled(&file, account.settle) => found.unsettled = true,
+                FolderKind::Eml => match known.get(path.as_path()) {
+                    Some((uid, old)) if old.size == file.size && old.modified == file.modified => {
+                        found.files.insert((*uid).clone(), file);
+                    }
+                    _ => add_eml(&mut found, file),
+                },
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A file of this folder itself: what a symbolic link leads to may be anything, and is not ours to read.
+fn regular_file(path: &Path) -> Result<Option<File>, Error> {
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => {
+            let modified = metadata.modified().map_err(|error| folder_error(path, "read", &error))?;
+            Ok(Some(File { path: path.to_owned(), size: metadata.len(), modified }))
+        }
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(folder_error(path, "read", &error)),
+    }
+}
+
+/// A time in the future counts as long ago, or a wrong clock would keep a file back for ever.
+fn settled(file: &File, settle: Duration) -> bool {
+    file.modified.elapsed().map_or(true, |age| age >= settle)
+}
+
+/// One file that cannot be read must not hold up the others.
+fn add_eml(found: &mut Found, file: File) {
+    match eml_hash(&file.path) {
+        Ok((hash, size)) if size == file.size => {
+            found.files.insert(eml_uid(&file.path, hash), file);
+        }
+        Ok(_) => found.unsettled = true,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => warn!(path = %file.path.display(), %error, "a message cannot be read and is left out"),
+    }
+}
+
+/// The hash of a file's content, and how many bytes that is.
+fn eml_hash(path: &Path) -> io::Result<(Sha256, u64)> {
+    let mut file = std::fs::File::open(path)?;
+    let (mut hash, mut size, mut buffer) = (Sha256::new(), 0, [0; 16 << 10]);
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok((hash, size));
+        }
+        hash.update(buffer.get(..read).unwrap_or_default());
+        size += u64::try_from(read).unwrap_or(u64::MAX);
+    }
+}
+
+fn is_eml(path: &Path) -> bool {
+    let hidden = path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."));
+    !hidden && path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("eml"))
+}
+
+/// The name and the content: a file that is replaced is another message.
+fn eml_uid(path: &Path, hash: Sha256) -> String {
+    let hash: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = path.file_name().map(spell).unwrap_or_default();
+    format!("{name}:{}", hash.get(..HASH_CHARS).unwrap_or(&hash))
+}
+
+/// The unique part of a Maildir name: what stands before the flags.
+fn maildir_uid(path: &Path) -> Option<String> {
+    let name = path.file_name()?;
+    if name.as_bytes().starts_with(b".") {
+        return None;
+    }
+    Some(spell(OsStr::from_bytes(split_flags(name.as_bytes()).0)))
+}
+
+/// A file name as text, different for different names: bytes that are not UTF-8 are escaped, and so is `%`.
+fn spell(name: &OsStr) -> String {
+    let mut text = String::new();
+    for chunk in name.as_bytes().utf8_chunks() {
+        text.push_str(&chunk.valid().replace('%', "%25"));
+        for byte in chunk.invalid() {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
+}
+
+/// The unique part and the flags of a Maildir name, `unique:2,flags`.
+fn split_flags(name: &[u8]) -> (&[u8], &[u8]) {
+    match name.windows(3).position(|window| window == b":2,") {
+        Some(at) => (name.get(..at).unwrap_or(name), name.get(at + 3..).unwrap_or_default()),
+        None => (name, b""),
+    }
+}
+
+/// Sets flags by renaming, and moves a new message to `cur`, as the Maildir format asks of a reader.
+fn flag(root: &Path, path: &Path, disposition: &Disposition) -> Result<(), Error> {
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    let (unique, old) = split_flags(name);
+    let mut flags = old.to_vec();
+    flags.extend(disposition.seen.then_some(b'S'));
+    flags.extend(disposition.deleted.then_some(b'T'));
+    flags.sort_unstable();
+    flags.dedup();
+    let name = std::ffi::OsString::from_vec([unique, b":2,", &flags].concat());
+    match std::fs::rename(path, root.join("cur").join(name)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(folder_error(path, "mark", &error)),
+        _ => Ok(()),
+    }
+}
+
+fn remove(path: &Path) -> Result<(), Error> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(folder_error(path, "remove", &error)),
+        _ => Ok(()),
+    }
+}
+
+/// The content of a file; nothing if it is gone.
+fn read_file(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(folder_error(path, "read", &error)),
+    };
+    let mut bytes = Vec::new();
+    file.take(MESSAGE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| folder_error(path, "read", &error))?;
+    if u64::try_from(bytes.len()).is_ok_and(|size| size > MESSAGE_BYTES_MAX) {
+        let cause = format!("it is larger than {MESSAGE_BYTES_MAX} bytes");
+        return Err(Error::Folder { path: path.to_owned(), action: "read", cause });
+    }
+    Ok(Some(bytes))
+}
+
+fn received(modified: SystemTime) -> Option<DateTime> {
+    let since = modified.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some(DateTime { seconds: i64::try_from(since.as_secs()).ok()?, offset_minutes: 0 })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+use super::*;
+use crate::mailbox::{Account, Session};
+use std::ffi::OsString;
+use std::fs;
+
+const SEEN: Disposition = Disposition { seen: true, deleted: false };
+const BOTH: Disposition = Disposition { seen: true, deleted: true };
+
+fn maildir() -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for directory in ["new", "cur", "tmp"] {
+        fs::create_dir(root.path().join(directory)).unwrap();
+    }
+    root
+}
+
+async fn open(root: &Path, kind: FolderKind, settle: Duration) -> Session {
+    Account::Folder(FolderAccount { path: root.into(), kind, settle }).open().await.unwrap()
+}
+
+fn write(root: &Path, name: impl AsRef<Path>, text: &str) {
+    fs::write(root.join(name), text).unwrap();
+}
+
+async fn uids(session: &mut Session) -> Vec<String> {
+    session.list().await.unwrap().into_iter().map(|listed| listed.key.uid).collect()
+}
+
+async fn fetch(session: &mut Session, keys: &[MessageKey]) -> (Vec<String>, Fetched) {
+    let (sink, mut messages) = mpsc::channel(10);
+    let fetched = session.fetch(keys, &sink).await.unwrap();
+    drop(sink);
+    let mut texts = Vec::new();
+    while let Some(message) = messages.recv().await {
+        texts.push(String::from_utf8_lossy(&message.bytes).into_owned());
+    }
+    (texts, fetched)
+}
+
+fn names(directory: PathBuf) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into()).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_maildir_is_read_from_new_and_cur() {
+    let root = maildir();
+    write(root.path(), "new/1.a.host", "one");
+    write(root.path(), "cur/2.b.host:2,RS", "two");
+    write(root.path(), "tmp/3.c.host", "half");
+    write(root.path(), "cur/.hidden", "no");
+    fs::write(root.path().join("new").join(OsString::from_vec(b"4.\xff.host".to_vec())), "odd").unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", root.path().join("new/5.link")).unwrap();
+    let mut session = open(root.path(), FolderKind::Maildir, Duration::ZERO).await;
+    assert_eq!(uids(&mut session).await, ["1.a.host", "2.b.host", "4.%FF.host"]);
+    let keys = [key("1.a.host"), key("9.gone"), key("2.b.host"), key("4.%FF.host")];
+    let (texts, fetched) = fetch(&mut session, &keys).await;
+    assert_eq!(texts, ["one", "two", "odd"]);
+    assert_eq!(fetched, Fetched { delivered: 3, vanished: vec![key("9.gone")] });
+    assert_eq!(names(root.path().join("new")).len(), 3, "fetching changes nothing");
+}
+
+#[tokio::test]
+async fn marking_renames_and_keeps_other_flags() {
+    let root = maildir();
+    write(root.path(), "new/1.a", "one");
+    write(root.path(), "cur/2.b:2,R", "two");
+    write(root.path(), "new/3.c", "three");
+    let mut session = open(root.path(), FolderKind::Maildir, Duration::ZERO).await;
+    let marks = [(key("1.a"), SEEN), (key("2.b"), BOTH), (key("3.c"), Disposition::default()), (key("gone"), SEEN)];
+    session.mark(&marks).await.unwrap();
+    session.mark(&marks).await.unwrap();
+    assert_eq!(names(root.path().join("cur")), ["1.a:2,S", "2.b:2,RST"]);
+    assert_eq!(names(root.path().join("new")), ["3.c"]);
+    assert_eq!(fetch(&mut session, &[key("1.a")]).await.0, ["one"], "the key survives the new name");
+}
+
+#[tokio::test]
+async fn a_mail_client_may_rename_between_listing_and_fetching() {
+    let root = maildir();
+    write(root.path(), "new/1.a", "one");
+    let mut session = open(root.path(), FolderKind::Maildir, Duration::ZERO).await;
+    assert_eq!(uids(&mut session).await, ["1.a"]);
+    fs::rename(root.path().join("new/1.a"), root.path().join("cur/1.a:2,S")).unwrap();
+    assert_eq!(fetch(&mut session, &[key("1.a")]).await.0, ["one"]);
+}
+
+#[tokio::test]
+async fn eml_files_are_named_by_content() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), "a.eml", "one");
+    write(root.path(), "b.EML", "two");
+    write(root.path(), "notes.txt", "no");
+    write(root.path(), ".c.eml", "no");
+    let mut session = open(root.path(), FolderKind::Eml, Duration::ZERO).await;
+    let first = uids(&mut session).await;
+    assert_eq!(first, ["a.eml:7692c3ad3540bb80", "b.EML:3fc4ccfe745870e2"]);
+    write(root.path(), "a.eml", "other");
+    let (texts, fetched) = fetch(&mut session, &[key(&first[1])]).await;
+    assert_eq!((texts, fetched.delivered), (vec!["two".to_owned()], 1));
+    assert_ne!(uids(&mut session).await[0], first[0], "other content is another message");
+    session.mark(&[(key(&first[1]), SEEN)]).await.unwrap();
+    assert_eq!(names(root.path().into()).len(), 4, "seen leaves no trace on disk");
+    session.mark(&[(key(&first[1]), BOTH), (key(&first[0]), BOTH)]).await.unwrap();
+    assert_eq!(names(root.path().into()), [".c.eml", "a.eml", "notes.txt"], "a replaced file is not removed");
+}
+
+#[tokio::test]
+async fn a_huge_file_is_listed_and_only_its_fetch_fails() {
+    let root = tempfile::tempdir().unwrap();
+    fs::File::create(root.path().join("a.eml")).unwrap().set_len(MESSAGE_BYTES_MAX + 1).unwrap();
+    let mut session = open(root.path(), FolderKind::Eml, Duration::ZERO).await;
+    let listed = session.list().await.unwrap();
+    assert_eq!(listed[0].size, Some(MESSAGE_BYTES_MAX + 1));
+    let (sink, _messages) = mpsc::channel(1);
+    let error = session.fetch(&[listed[0].key.clone()], &sink).await.unwrap_err().to_string();
+    assert!(error.ends_with("a.eml: it is larger than 67108864 bytes"), "{error}");
+}
+
+#[tokio::test]
+async fn a_young_file_waits_until_it_has_settled() {
+    let root = tempfile::tempdir().unwrap();
+    let mut session = open(root.path(), FolderKind::Eml, Duration::from_millis(200)).await;
+    assert!(uids(&mut session).await.is_empty());
+    write(root.path(), "a.eml", "half");
+    session.wait(Duration::from_secs(60)).await.unwrap();
+    assert!(uids(&mut session).await.is_empty(), "it may still be written");
+    while uids(&mut session).await.is_empty() {
+        session.wait(Duration::from_secs(60)).await.unwrap();
+    }
+    assert_eq!(session.waiting(), 1);
+}
+
+#[tokio::test]
+async fn reading_does_not_wake_the_reader() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), "a.eml", "one");
+    let mut session = open(root.path(), FolderKind::Eml, Duration::ZERO).await;
+    let listed = uids(&mut session).await;
+    fetch(&mut session, &[key(&listed[0])]).await;
+    let waited = tokio::time::timeout(Duration::from_millis(150), session.wait(Duration::from_secs(60))).await;
+    assert!(waited.is_err(), "woken by its own reading");
+}
+
+#[tokio::test]
+async fn a_missing_folder_is_an_error_that_names_it() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("none");
+    let account = Account::Folder(FolderAccount { path: path.clone(), kind: FolderKind::Eml, settle: Duration::ZERO });
+    let error = account.open().await.unwrap_err().to_string();
+    assert_eq!(error, format!("cannot open {}: No such file or directory (os error 2)", path.display()));
+}

@@ -1,0 +1,311 @@
+//! The dialogue below every IMAP command: tags, time-outs, refusals and lost connections.
+//!
+//! async-imap parses responses; its convenience calls are not used, because they report refusals and lost connections
+//! as success. Nor does it write commands: its trace log would hold the password.
+
+use crate::mailbox::connection::ByteStream;
+use crate::mailbox::error::{Error, said};
+use crate::mailbox::guard::{Guard, Limits, Refusal};
+use async_imap::Client;
+use imap_proto::{Capability, MailboxDatum, Outcome, Response, ResponseCode, Status};
+use secrecy::zeroize::Zeroizing;
+use std::collections::VecDeque;
+use std::io;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
+
+/// A server that sends at least so many bytes of an unfinished response in one time-out is slow, not silent.
+const PROGRESS_BYTES_MIN: u64 = 4096;
+
+const NOT_IMAP: &str = "it does not speak IMAP; check the port";
+
+/// What the server tells about itself and the mailbox, asked or unasked.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) capabilities: Vec<String>,
+    pub(super) exists: u32,
+    pub(super) uid_validity: Option<u32>,
+    pub(super) read_only: bool,
+    /// Messages have arrived since this was last cleared.
+    pub(super) news: bool,
+}
+
+/// What a response means to whoever waits for it.
+#[derive(Debug)]
+pub(super) enum Event<T> {
+    /// Untagged, or a request to go on: what was taken of it.
+    Data(T),
+    /// The command with this tag succeeded.
+    Done(Tag),
+}
+
+/// Names a command that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tag(u64);
+
+/// A connection that speaks IMAP.
+#[derive(Debug)]
+pub(super) struct Wire {
+    client: Client<Guard<Box<dyn ByteStream>>>,
+    host: String,
+    patience: Duration,
+    last_tag: u64,
+    pending: VecDeque<(Tag, &'static str)>,
+    writing: bool,
+    leaving: bool,
+    pub(super) told: Told,
+}
+
+impl Wire {
+    pub(super) fn new(stream: Box<dyn ByteStream>, host: &str, patience: Duration, limits: Limits) -> Self {
+        Self {
+            client: Client::new(Guard::new(stream, limits)),
+            host: host.to_owned(),
+            patience,
+            last_tag: 0,
+            pending: VecDeque::new(),
+            writing: false,
+            leaving: false,
+            told: Told::default(),
+        }
+    }
+
+    /// Reads the greeting; whether the server takes us as logged in already.
+    pub(super) async fn greeting(&mut self) -> Result<bool, Error> {
+        let greeting = self.read(|wire, response| match response {
+            Response::Data { status: status @ (Status::Ok | Status::PreAuth), outcome } => {
+                wire.told.note_code(outcome);
+                Ok(*status == Status::PreAuth)
+            }
+            Response::Data { outcome, .. } => Err(wire.unwelcome(outcome.information.as_deref().unwrap_or_default())),
+            _ => Err(wire.unwelcome(NOT_IMAP)),
+        });
+        match greeting.await {
+            Err(Error::Protocol { .. }) => Err(self.unwelcome(NOT_IMAP)),
+            Err(Error::Timeout { .. }) => Err(self.unwelcome("it does not greet; check port and security mode")),
+            other => other?,
+        }
+    }
+
+    pub(super) fn offers(&self, capability: &str) -> bool {
+        self.told.capabilities.iter().any(|offered| offered.eq_ignore_ascii_case(capability))
+    }
+
+    /// Runs a command to its end. `during` names it in errors; what the server tells is in [`Wire::told`].
+    pub(super) async fn run(&mut self, during: &'static str, command: &str) -> Result<(), Error> {
+        self.send(during, command).await?;
+        self.finish().await
+    }
+
+    /// Reads on until the commands sent are all done, in no more than one time-out.
+    pub(super) async fn finish(&mut self) -> Result<(), Error> {
+        let during = self.during();
+        match timeout(self.patience, self.drain()).await {
+            Ok(result) => result,
+            Err(_) => Err(self.timed_out(during)),
+        }
+    }
+
+    async fn drain(&mut self) -> Result<(), Error> {
+        while !self.pending.is_empty() {
+            self.next(|_| ()).await?;
+        }
+        Ok(())
+    }
+
+    /// Says that no more answers are wanted: a goodbye is no error from here on.
+    pub(super) async fn log_out(&mut self) -> Result<(), Error> {
+        self.leaving = true;
+        match self.run("LOGOUT", "LOGOUT").await {
+            // RFC 9051 section 3.4: the server may close before we have read its answer.
+            Err(Error::Closed { .. } | Error::Broken { .. }) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Sends a command that nothing else is waiting before.
+    pub(super) async fn send(&mut self, during: &'static str, command: &str) -> Result<Tag, Error> {
+        if !self.pending.is_empty() {
+            return Err(self.abandoned());
+        }
+        self.send_behind(during, command).await
+    }
+
+    /// Sends a command while the answers to earlier ones are still to come.
+    pub(super) async fn send_behind(&mut self, during: &'static str, command: &str) -> Result<Tag, Error> {
+        self.last_tag += 1;
+        let tag = Tag(self.last_tag);
+        self.pending.push_back((tag, during));
+        self.write(&Zeroizing::new(format!("{} {command}\r\n", tag.text()))).await?;
+        Ok(tag)
+    }
+
+    /// Sends what a command asked for when it asked us to go on.
+    pub(super) async fn go_on(&mut self, line: &str) -> Result<(), Error> {
+        self.write(&Zeroizing::new(format!("{line}\r\n"))).await
+    }
+
+    async fn write(&mut self, line: &str) -> Result<(), Error> {
+        if self.writing {
+            return Err(self.abandoned());
+        }
+        self.writing = true;
+        let stream = self.client.get_mut();
+        let sent = timeout(self.patience, async {
+            stream.write_all(line.as_bytes()).await?;
+            stream.flush().await
+        })
+        .await;
+        match sent {
+            Ok(Ok(())) => {
+                self.writing = false;
+                Ok(())
+            }
+            Ok(Err(error)) => Err(self.broken(&error)),
+            Err(_) => Err(self.timed_out(self.during())),
+        }
+    }
+
+    /// The next response, and what `take` takes of it; a tagged `NO` or `BAD` is an error.
+    pub(super) async fn next<T>(&mut self, take: impl FnOnce(&Response<'_>) -> T) -> Result<Event<T>, Error> {
+        self.read(|wire, response| match response {
+            Response::Done { tag, status, outcome } => wire.done(&tag.0, status, outcome),
+            Response::Data { status: Status::Bye, outcome } if !wire.leaving => {
+                Err(wire.closed(outcome.information.as_deref()))
+            }
+            untagged => {
+                wire.told.note(untagged);
+                Ok(Event::Data(take(untagged)))
+            }
+        })
+        .await?
+    }
+
+    /// Like [`Wire::next`], but the server may be silent for as long as `at_most`: then there is nothing.
+    pub(super) async fn next_within<T>(
+        &mut self,
+        at_most: Duration,
+        take: impl FnOnce(&Response<'_>) -> T,
+    ) -> Result<Option<Event<T>>, Error> {
+        let patience = std::mem::replace(&mut self.patience, at_most);
+        let event = self.next(take).await;
+        self.patience = patience;
+        match event {
+            Err(Error::Timeout { .. }) => Ok(None),
+            event => event.map(Some),
+        }
+    }
+
+    fn done<T>(&mut self, tag: &str, status: &Status, outcome: &Outcome<'_>) -> Result<Event<T>, Error> {
+        let Some(place) = self.pending.iter().position(|(pending, _)| pending.text() == tag) else {
+            return Err(self.nonsense("it completes a command that was not sent"));
+        };
+        let Some((tag, during)) = self.pending.remove(place) else {
+            return Err(self.nonsense("it completes a command twice"));
+        };
+        self.told.note_code(outcome);
+        if *status == Status::Ok {
+            return Ok(Event::Done(tag));
+        }
+        let said = said(outcome.information.as_deref().unwrap_or_default());
+        Err(Error::Refused { host: self.host.clone(), command: during, said })
+    }
+
+    /// Waits for a response. The parser's type for it has no public name, so it is handed to `take` on the spot.
+    async fn read<T>(&mut self, take: impl FnOnce(&mut Self, &Response<'_>) -> T) -> Result<T, Error> {
+        loop {
+            let before = self.client.get_ref().received();
+            match timeout(self.patience, self.client.read_response()).await {
+                Ok(Ok(Some(response))) => return Ok(take(self, response.parsed())),
+                Ok(Ok(None)) => return Err(self.closed(None)),
+                Ok(Err(error)) => return Err(self.broken(&error)),
+                Err(_) if self.client.get_ref().received() - before >= PROGRESS_BYTES_MIN => {}
+                Err(_) => return Err(self.timed_out(self.during())),
+            }
+        }
+    }
+
+    fn during(&self) -> &'static str {
+        self.pending.front().map_or("the last command", |(_, during)| during)
+    }
+
+    fn timed_out(&self, during: &'static str) -> Error {
+        Error::Timeout { host: self.host.clone(), during, waited: self.patience }
+    }
+
+    fn abandoned(&self) -> Error {
+        Error::Abandoned { host: self.host.clone() }
+    }
+
+    fn unwelcome(&self, text: &str) -> Error {
+        Error::Greeting { host: self.host.clone(), said: said(text) }
+    }
+
+    fn closed(&self, text: Option<&str>) -> Error {
+        Error::Closed { host: self.host.clone(), during: self.during(), said: said(text.unwrap_or_default()) }
+    }
+
+    /// An answer that breaks the protocol.
+    pub(super) fn nonsense(&self, what: impl Into<String>) -> Error {
+        Error::Protocol { host: self.host.clone(), during: self.during(), what: what.into() }
+    }
+
+    pub(super) fn missing_body(&self, uid: u32) -> Error {
+        Error::MissingBody { host: self.host.clone(), uid }
+    }
+
+    fn broken(&self, error: &io::Error) -> Error {
+        if let Some(refusal) = error.get_ref().and_then(|inner| inner.downcast_ref::<Refusal>()) {
+            return self.nonsense(refusal.to_string());
+        }
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => self.closed(Some("in the middle of a response")),
+            // The parser's own text repeats the whole response: mail has no place in an error.
+            io::ErrorKind::Other => self.nonsense("a response that is not IMAP"),
+            _ => Error::Broken { host: self.host.clone(), during: self.during(), cause: said(&error.to_string()) },
+        }
+    }
+}
+
+impl Tag {
+    fn text(self) -> String {
+        format!("M{}", self.0)
+    }
+}
+
+impl Told {
+    fn note(&mut self, response: &Response<'_>) {
+        match response {
+            Response::Capabilities(offered) => self.note_capabilities(offered),
+            Response::Data { outcome, .. } => self.note_code(outcome),
+            Response::MailboxData(MailboxDatum::Exists(exists)) => {
+                self.news |= *exists > self.exists;
+                self.exists = *exists;
+            }
+            Response::Expunge(_) => self.exists = self.exists.saturating_sub(1),
+            _ => {}
+        }
+    }
+
+    fn note_code(&mut self, outcome: &Outcome<'_>) {
+        match &outcome.code {
+            Some(ResponseCode::Capabilities(offered)) => self.note_capabilities(offered),
+            Some(ResponseCode::UidValidity(now)) => self.uid_validity = Some(*now),
+            Some(ResponseCode::ReadOnly) => self.read_only = true,
+            Some(ResponseCode::ReadWrite) => self.read_only = false,
+            _ => {}
+        }
+    }
+
+    fn note_capabilities(&mut self, offered: &[Capability<'_>]) {
+        self.capabilities = offered
+            .iter()
+            .map(|capability| match capability {
+                Capability::Imap4rev1 => "IMAP4rev1".to_owned(),
+                Capability::Auth(method) => format!("AUTH={method}"),
+                Capability::Atom(name) => name.to_string(),
+            })
+            .collect();
+    }
+}

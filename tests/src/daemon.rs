@@ -1,0 +1,127 @@
+//! `mailmill run`, watched.
+
+use crate::dovecot::signal;
+use crate::installation::Installation;
+use crate::wait::{PATIENCE, wait_until};
+use anyhow::{Context, Result, bail};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// A running daemon. It is killed when this value goes; [`Self::terminate`] ends it in order.
+#[derive(Debug)]
+pub struct Daemon {
+    process: Child,
+    log: Arc<Log>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    lines: Mutex<Vec<String>>,
+    grown: Condvar,
+}
+
+impl Daemon {
+    /// Starts `mailmill run` on an installation, with further arguments such as `--once`.
+    ///
+    /// # Errors
+    /// When the binary is missing or cannot be started.
+    pub fn start(installation: &Installation, arguments: &[&str]) -> Result<Self> {
+        let mut process = installation
+            .command()?
+            .arg("run")
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let log = Arc::new(Log::default());
+        let stderr = process.stderr.take().context("the daemon's stderr was not captured")?;
+        let sink = Arc::clone(&log);
+        std::thread::spawn(move || sink.collect(stderr));
+        Ok(Self { process, log })
+    }
+
+    /// Waits for a line of the log that `is_it`, after the first `skip` lines, and gives its text.
+    ///
+    /// # Errors
+    /// When the daemon ends, or when [`PATIENCE`] runs out; the message shows the whole log.
+    pub fn wait_for(&mut self, what: &str, skip: usize, is_it: impl Fn(&str) -> bool) -> Result<String> {
+        let deadline = Instant::now() + PATIENCE;
+        let log = Arc::clone(&self.log);
+        let mut lines = log.lock();
+        loop {
+            if let Some(line) = lines.iter().skip(skip).find(|line| is_it(line)) {
+                return Ok(line.clone());
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.process.try_wait()?.is_some() {
+                bail!("{what}: no such line in the daemon's log:\n{}", lines.join("\n"));
+            }
+            let slice = left.min(std::time::Duration::from_millis(200));
+            lines = log.grown.wait_timeout(lines, slice).map_or_else(|error| error.into_inner().0, |woken| woken.0);
+        }
+    }
+
+    /// How many lines the log has by now: the `skip` that ignores all of them.
+    #[must_use]
+    pub fn log_length(&self) -> usize {
+        self.log.lock().len()
+    }
+
+    /// The log so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.lock().join("\n")
+    }
+
+    /// Asks it to stop (SIGTERM) and waits until it has.
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub fn terminate(&mut self) -> Result<ExitStatus> {
+        signal("TERM", self.process.id())?;
+        self.wait()
+    }
+
+    /// Kills it in the middle of whatever it does (SIGKILL).
+    ///
+    /// # Errors
+    /// When it has ended before.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(())
+    }
+
+    /// Waits until it ends by itself.
+    ///
+    /// # Errors
+    /// When it does not end in time; the message shows the whole log.
+    pub fn wait(&mut self) -> Result<ExitStatus> {
+        let ended = wait_until("the daemon to end", || Ok(self.process.try_wait()?));
+        ended.with_context(|| self.log())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Both fail only when it has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Log {
+    fn lock(&self) -> MutexGuard<'_, Vec<String>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn collect(&self, stderr: impl Read) {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            self.lock().push(line);
+            self.grown.notify_all();
+        }
+    }
+}

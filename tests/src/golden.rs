@@ -1,0 +1,44 @@
+//! Texts made alike from run to run, so that a golden can hold all of what a user sees.
+
+/// Fields of a log line whose values are hashes or durations.
+const CHANGING: [&str; 3] = ["revision=", "before=", "retry_in_s="];
+/// A time in a log line is as long as this, or longer: `2026-01-12T09:00:00Z`.
+const TIME_LENGTH_MIN: usize = 20;
+
+/// Replaces times, revisions and the given ports.
+#[must_use]
+pub fn steady(text: &str, ports: &[u16]) -> String {
+    let mut lines: Vec<String> = text.lines().map(steady_line).collect();
+    lines.push(String::new());
+    ports.iter().fold(lines.join("\n"), |text, port| text.replace(&port.to_string(), "[PORT]"))
+}
+
+/// Keeps the line's own spacing: carets of diagnostics stand where they stood.
+fn steady_line(line: &str) -> String {
+    line.split(' ').map(steady_word).collect::<Vec<_>>().join(" ").trim_end().to_owned()
+}
+
+fn steady_word(word: &str) -> String {
+    let is_time = word.len() >= TIME_LENGTH_MIN && word.ends_with('Z') && word.starts_with("20");
+    if is_time {
+        return "[TIME]".to_owned();
+    }
+    let changing = CHANGING.iter().find(|name| word.starts_with(**name));
+    changing.map_or_else(|| word.to_owned(), |name| format!("{name}[…]"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_is_hidden_and_the_rest_stays() {
+        let check = |text: &str, expect: &str| assert_eq!(steady(text, &[41_234]), expect, "{text}");
+        check(
+            "2026-01-12T09:00:00.123456Z  INFO ready revision=abc jobs=1",
+            "[TIME]  INFO ready revision=[…] jobs=1\n",
+        );
+        check("cannot reach localhost:41234", "cannot reach localhost:[PORT]\n");
+        check("  |     ^^^ here  ", "  |     ^^^ here\n");
+    }
+}

@@ -1,0 +1,174 @@
+//! What the program reports as JSON, read by field name. The one place that knows the names.
+
+use crate::installation::Installation;
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+/// More sessions than any test has.
+const SESSIONS_MAX: &str = "1000";
+
+/// A ticket of `ticket list --json`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket {
+    /// Its number, such as `T00001`.
+    pub number: String,
+    /// Its class, such as `incident`.
+    pub class: String,
+    /// Its status, such as `new`.
+    pub status: String,
+    /// Its subject.
+    pub subject: String,
+    /// The address of who asked.
+    pub requester: String,
+}
+
+/// A receipt: what became of one message.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Receipt {
+    /// The message's identifier in its mailbox.
+    pub uid: String,
+    /// The revision of the rules that it ran on.
+    pub revision: String,
+    /// `accepted`, `rejected`, `ignored` or `quarantined`.
+    pub outcome: String,
+    /// The numbers of the tickets it created.
+    pub created: Vec<String>,
+    /// The numbers of the tickets it updated.
+    pub updated: Vec<String>,
+}
+
+/// A message in quarantine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// What `quarantine show` and `quarantine release` want.
+    pub id: String,
+    /// Why it is there.
+    pub cause: String,
+}
+
+/// A file of the plugin folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plugin {
+    /// Its name.
+    pub file: String,
+    /// The world it implements, such as `preprocessor`; none for a file that is no plugin.
+    pub world: Option<String>,
+    /// What is wrong with it.
+    pub fault: Option<String>,
+}
+
+/// All tickets, in the order of their numbers.
+///
+/// # Errors
+/// When the program fails or a field is missing.
+pub fn tickets(installation: &Installation) -> Result<Vec<Ticket>> {
+    let mut tickets =
+        list(installation, &["ticket", "list", "--json"])?.iter().map(ticket).collect::<Result<Vec<_>>>()?;
+    tickets.sort();
+    Ok(tickets)
+}
+
+/// The texts of a ticket's comments, oldest first.
+///
+/// # Errors
+/// When the program fails or a field is missing.
+pub fn comments(installation: &Installation, number: &str) -> Result<Vec<String>> {
+    let shown = json(installation, &["ticket", "show", number, "--json"])?;
+    let comments = shown.get("comments").and_then(Value::as_array).context("a ticket without comments")?;
+    comments.iter().map(|comment| text(comment, "text")).collect()
+}
+
+/// The receipts of all sessions, oldest first.
+///
+/// # Errors
+/// When the program fails or a field is missing.
+pub fn receipts(installation: &Installation) -> Result<Vec<Receipt>> {
+    let mut ids = Vec::new();
+    for session in list(installation, &["log", "--json", "--limit", SESSIONS_MAX])? {
+        ids.push(session.get("id").and_then(Value::as_u64).context("a session without id")?);
+    }
+    ids.sort_unstable();
+    let mut receipts = Vec::new();
+    for id in ids {
+        for value in list(installation, &["log", &id.to_string(), "--json"])? {
+            receipts.push(receipt(&value)?);
+        }
+    }
+    Ok(receipts)
+}
+
+/// The messages in quarantine.
+///
+/// # Errors
+/// When the program fails or a field is missing.
+pub fn quarantine(installation: &Installation) -> Result<Vec<Quarantined>> {
+    let entries = list(installation, &["quarantine", "list", "--json"])?;
+    entries.iter().map(|value| Ok(Quarantined { id: text(value, "id")?, cause: text(value, "cause")? })).collect()
+}
+
+/// The plugins found.
+///
+/// # Errors
+/// When the program fails or a field is missing.
+pub fn plugins(installation: &Installation) -> Result<Vec<Plugin>> {
+    let entries = list(installation, &["plugin", "list", "--json"])?;
+    entries
+        .iter()
+        .map(|value| {
+            Ok(Plugin {
+                file: text(value, "file")?,
+                world: text(value, "world").ok(),
+                fault: text(value, "fault").ok(),
+            })
+        })
+        .collect()
+}
+
+fn ticket(value: &Value) -> Result<Ticket> {
+    let requester = value.get("requester").context("a ticket without requester")?;
+    Ok(Ticket {
+        number: text(value, "number")?,
+        class: text(value, "class")?,
+        status: text(value, "status")?,
+        subject: text(value, "subject")?,
+        requester: text(requester, "email")?,
+    })
+}
+
+fn receipt(value: &Value) -> Result<Receipt> {
+    let key = value.get("key").context("a receipt without key")?;
+    Ok(Receipt {
+        uid: text(key, "uid")?,
+        revision: text(value, "revision")?,
+        outcome: text(value, "outcome")?,
+        created: texts(value, "created")?,
+        updated: texts(value, "updated")?,
+    })
+}
+
+fn list(installation: &Installation, arguments: &[&str]) -> Result<Vec<Value>> {
+    match json(installation, arguments)? {
+        Value::Array(values) => Ok(values),
+        other => anyhow::bail!("{arguments:?} gave no list but {other}"),
+    }
+}
+
+fn json(installation: &Installation, arguments: &[&str]) -> Result<Value> {
+    let stdout = installation.mailmill(arguments)?.success()?.stdout;
+    serde_json::from_str(&stdout).with_context(|| format!("{arguments:?} gave no JSON but:\n{stdout}"))
+}
+
+/// A field that is text, or a number taken as text.
+fn text(value: &Value, name: &str) -> Result<String> {
+    match value.get(name) {
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(Value::Number(number)) => Ok(number.to_string()),
+        _ => anyhow::bail!("no text \"{name}\" in {value}"),
+    }
+}
+
+/// A list of texts.
+fn texts(value: &Value, name: &str) -> Result<Vec<String>> {
+    let list = value.get(name).and_then(Value::as_array).with_context(|| format!("no list \"{name}\" in {value}"))?;
+    Ok(list.iter().filter_map(|entry| entry.as_str().map(String::from)).collect())
+}

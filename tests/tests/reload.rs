@@ -1,0 +1,144 @@
+//! Files changed under the running daemon: what is sound takes effect, what is not changes nothing.
+
+use anyhow::{Context, Result};
+use mailmill_tests::records::{receipts, tickets};
+use mailmill_tests::{Daemon, Installation, messages};
+
+const STATEMENTS: &str = "rules/statements/10-default.toml";
+const PIPELINE: &str = "rules/pipeline.toml";
+const TAKEN: &str = "new rules are in force";
+const NOT_TAKEN: &str = "the rules are not taken";
+
+/// A daemon on a folder of mail, and how many messages it was given.
+struct Scene {
+    installation: Installation,
+    daemon: Daemon,
+    sent: usize,
+}
+
+impl Scene {
+    fn start(installation: Installation) -> Result<Self> {
+        installation.add_folder_job("folder")?;
+        let mut daemon = Daemon::start(&installation, &[])?;
+        daemon.wait_for("the start", 0, |line| line.contains("mailmill is running"))?;
+        Ok(Self { installation, daemon, sent: 0 })
+    }
+
+    /// Drops a message into the folder and waits until it is handled.
+    fn send(&mut self) -> Result<()> {
+        self.sent += 1;
+        let skip = self.daemon.log_length();
+        let message = messages::request(self.sent, "ann@client.example");
+        self.installation.write(&format!("mail/{}.eml", self.sent), &message)?;
+        self.daemon.wait_for("the message handled", skip, |line| line.contains("message handled")).map(drop)
+    }
+
+    /// Makes a change and waits for what the daemon says to it.
+    fn change(&mut self, expect: &str, change: impl FnOnce(&Installation) -> Result<()>) -> Result<()> {
+        let skip = self.daemon.log_length();
+        change(&self.installation)?;
+        self.daemon.wait_for(expect, skip, |line| line.contains(expect)).map(drop)
+    }
+
+    /// Ends the daemon and gives the revision that each message ran on, in the order of sending.
+    fn revisions(&mut self) -> Result<Vec<String>> {
+        assert!(self.daemon.terminate()?.success(), "{}", self.daemon.log());
+        Ok(receipts(&self.installation)?.into_iter().map(|receipt| receipt.revision).collect())
+    }
+}
+
+#[test]
+fn a_rule_file_edited_broken_and_mended() -> Result<()> {
+    let installation = Installation::new()?;
+    let shipped = installation.read(STATEMENTS)?;
+    let class = |name: &str| {
+        shipped.replace("\"create-ticket\", class = \"incident\"", &format!("\"create-ticket\", class = \"{name}\""))
+    };
+    let mut scene = Scene::start(installation)?;
+
+    scene.send()?;
+    scene.change(TAKEN, |files| files.write(STATEMENTS, &class("problem")))?;
+    scene.send()?;
+    scene.change(NOT_TAKEN, |files| files.write(STATEMENTS, &format!("{shipped}\n[[statement]\n")))?;
+    scene.send()?;
+    scene.change(TAKEN, |files| files.write(STATEMENTS, &class("change-request")))?;
+    scene.send()?;
+
+    let revisions = scene.revisions()?;
+    let [first, second, third, fourth] = revisions.as_slice() else { panic!("not four receipts: {revisions:?}") };
+    assert_ne!(first, second, "an edit makes a new revision");
+    assert_eq!(second, third, "a broken file leaves the revision in force");
+    assert_ne!(third, fourth, "the mended file makes another");
+    let classes: Vec<_> = tickets(&scene.installation)?.into_iter().map(|ticket| ticket.class).collect();
+    assert_eq!(classes, ["incident", "problem", "problem", "change-request"]);
+    Ok(())
+}
+
+#[test]
+fn a_change_taken_back_is_the_revision_of_before() -> Result<()> {
+    let installation = Installation::new()?;
+    let shipped = installation.read(STATEMENTS)?;
+    let mut scene = Scene::start(installation)?;
+    scene.send()?;
+    scene.change(TAKEN, |files| files.write(STATEMENTS, &format!("{shipped}# A comment.\n")))?;
+    scene.send()?;
+    scene.change(TAKEN, |files| files.write(STATEMENTS, &shipped))?;
+    scene.send()?;
+
+    let revisions = scene.revisions()?;
+    let [first, second, third] = revisions.as_slice() else { panic!("not three receipts: {revisions:?}") };
+    assert_ne!(first, second);
+    assert_eq!(first, third);
+    Ok(())
+}
+
+#[test]
+fn a_plugin_dropped_in_and_then_a_broken_one() -> Result<()> {
+    let installation = Installation::new()?;
+    let with_gmail = installation.read(PIPELINE)?;
+    let without_gmail = without_step(&with_gmail, "gmail");
+    assert_ne!(with_gmail, without_gmail);
+    let component = std::fs::read(installation.path("plugins/gmail.wasm"))?;
+    std::fs::remove_file(installation.path("plugins/gmail.wasm"))?;
+    installation.write(PIPELINE, &without_gmail)?;
+    let mut scene = Scene::start(installation)?;
+    let plugin = |files: &Installation, bytes: &[u8]| -> Result<()> {
+        std::fs::write(files.path("plugins/.gmail.new"), bytes)?;
+        std::fs::rename(files.path("plugins/.gmail.new"), files.path("plugins/gmail.wasm")).context("cannot drop it in")
+    };
+
+    scene.send()?;
+    scene.change(TAKEN, |files| {
+        plugin(files, &component)?;
+        files.write(PIPELINE, &with_gmail)
+    })?;
+    scene.send()?;
+    scene.change(NOT_TAKEN, |files| plugin(files, b"this is no plugin"))?;
+    scene.send()?;
+    assert!(scene.daemon.log().contains("gmail.wasm"), "the log names the broken file:\n{}", scene.daemon.log());
+
+    let revisions = scene.revisions()?;
+    let [first, second, third] = revisions.as_slice() else { panic!("not three receipts: {revisions:?}") };
+    assert_ne!(first, second, "the plugin is part of the revision");
+    assert_eq!(second, third, "the broken one changes nothing");
+    Ok(())
+}
+
+#[test]
+fn a_job_added_under_the_running_daemon_starts() -> Result<()> {
+    let installation = Installation::new()?;
+    let mut scene = Scene::start(installation)?;
+    scene.change("a new job", |files| {
+        files.write("other/1.eml", &messages::request(1, "bob@client.example"))?;
+        files.write("jobs/other.toml", "[source]\ntype = \"folder\"\npath = \"../other\"\n")
+    })?;
+    scene.daemon.wait_for("its message", 0, |line| line.contains("message handled") && line.contains("other"))?;
+    Ok(())
+}
+
+/// A pipeline without the step of that name.
+fn without_step(pipeline: &str, name: &str) -> String {
+    let line = format!("name = \"{name}\"");
+    let steps = pipeline.split("[[step]]").filter(|step| !step.contains(&line));
+    steps.collect::<Vec<_>>().join("[[step]]")
+}
