@@ -1,6 +1,7 @@
 //! The rules: one `[[field]]` each.
 
 use mailmill_sdk::settings::{Json, Table, nearest};
+use mailmill_sdk::text::joined;
 use mailmill_sdk::{Field, Host, Value, ValueType};
 
 /// The most fields.
@@ -160,8 +161,8 @@ fn sources(table: &Table<'_>) -> Option<Vec<Field>> {
 
 fn expected(name: &str, known: &[&str]) -> String {
     match nearest(name, known.iter().copied()) {
-        Some(near) => format!("did you mean \"{near}\"? There are {}", known.join(", ")),
-        None => format!("there are {}", known.join(", ")),
+        Some(near) => format!("did you mean \"{near}\"? There are {}", joined(known, ", ")),
+        None => format!("there are {}", joined(known, ", ")),
     }
 }
 

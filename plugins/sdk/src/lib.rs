@@ -12,6 +12,7 @@ mod json;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 pub mod settings;
+pub mod text;
 mod value;
 
 pub use host::*;

@@ -5,6 +5,7 @@
 
 use crate::Diagnostic;
 pub use crate::json::Json;
+use crate::text::joined;
 use std::cell::RefCell;
 
 /// The most edits at which a known key is still suggested for an unknown one.
@@ -78,7 +79,7 @@ impl<'a> Table<'a> {
         for key in self.keys().filter(|key| !known.contains(key)) {
             let reason = match nearest(key, known.iter().copied()) {
                 Some(name) => format!("unknown key \"{key}\": did you mean \"{name}\"?"),
-                None => format!("unknown key \"{key}\": expected one of {}", known.join(", ")),
+                None => format!("unknown key \"{key}\": expected one of {}", joined(known, ", ")),
             };
             self.complain(key, reason, None);
         }

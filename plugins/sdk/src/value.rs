@@ -1,5 +1,6 @@
 //! Values: reading them from text, writing them, comparing them.
 
+use crate::text::lower;
 use crate::{Value, ValueType};
 use std::cmp::Ordering;
 use std::fmt;
@@ -11,9 +12,10 @@ const SECONDS_PER_DAY: i64 = 86_400;
 /// The source of a pattern that matches exactly `text`.
 #[must_use]
 pub fn literal_pattern(text: &str) -> String {
+    let is_special = |c: char| u8::try_from(c).is_ok_and(|byte| br"\.+*?()|[]{}^$#&-~".contains(&byte));
     let mut source = String::with_capacity(text.len());
     for character in text.chars() {
-        if r"\.+*?()|[]{}^$#&-~".contains(character) {
+        if is_special(character) {
             source.push('\\');
         }
         source.push(character);
@@ -89,7 +91,7 @@ impl Value {
     #[must_use]
     pub fn compare(&self, other: &Self) -> Option<Ordering> {
         match (self, other) {
-            (Self::Text(a), Self::Text(b)) => Some(a.trim().to_lowercase().cmp(&b.trim().to_lowercase())),
+            (Self::Text(a), Self::Text(b)) => Some(lower(a.trim()).cmp(&lower(b.trim()))),
             (Self::Boolean(a), Self::Boolean(b)) => Some(a.cmp(b)),
             (Self::DateTime { seconds: a, .. }, Self::DateTime { seconds: b, .. }) => Some(a.cmp(b)),
             _ => Some(self.scaled()?.cmp(&other.scaled()?)),
@@ -124,7 +126,7 @@ impl fmt::Display for Value {
 fn write_decimal(f: &mut fmt::Formatter<'_>, units: i64, scale: usize) -> fmt::Result {
     let digits = units.unsigned_abs().to_string();
     let padded = format!("{digits:0>width$}", width = scale + 1);
-    let (whole, fraction) = padded.split_at(padded.len() - scale);
+    let (whole, fraction) = padded.split_at_checked(padded.len() - scale).unwrap_or((&padded, ""));
     let sign = if units < 0 { "-" } else { "" };
     if fraction.is_empty() { write!(f, "{sign}{whole}") } else { write!(f, "{sign}{whole}.{fraction}") }
 }

@@ -5,6 +5,7 @@
 use crate::name::Name;
 use crate::operator::{Parser, Test};
 use crate::token::{Fault, Kind, fault, tokens};
+use mailmill_sdk::text::{joined, spaced};
 use mailmill_sdk::{Declaration, Host, Value};
 
 /// The longest condition, in bytes.
@@ -39,7 +40,7 @@ impl<P> Condition<P> {
         let mut parser = Parser::new(host, &tokens, fields, source.len());
         let root = any(&mut parser, 0)?;
         match parser.next() {
-            None => Ok(Self { source: source.split_whitespace().collect::<Vec<_>>().join(" "), root }),
+            None => Ok(Self { source: spaced(source.split_whitespace()), root }),
             Some(token) => fault(token.at, "here `and`, `or` or the end of the condition is expected"),
         }
     }
@@ -48,8 +49,8 @@ impl<P> Condition<P> {
     pub(crate) fn evaluate<H: Host<Pattern = P>>(&self, host: &H) -> (bool, String) {
         let mut seen = Vec::new();
         let holds = self.root.holds(host, &mut seen);
-        let values = seen.iter().map(|(name, value)| format!("{name} = {}", shown(value))).collect::<Vec<_>>();
-        (holds, format!("{} [{}]", self.source, values.join("; ")))
+        let values = seen.iter().map(|(name, value)| format!("{name} = {}", shown(value)));
+        (holds, format!("{} [{}]", self.source, joined(values, "; ")))
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::argument::{self, Argument};
 use crate::condition::Condition;
 use mailmill_sdk::settings::{Table, nearest};
+use mailmill_sdk::text::joined;
 use mailmill_sdk::{Action, Config, Decision, Entry, Host, Outcome, Verb};
 
 /// The most statements of all files together.
@@ -161,7 +162,7 @@ fn unknown_verb(name: &str, verbs: &[Verb]) -> String {
     match nearest(name, verbs.iter().map(|verb| verb.name.as_str())) {
         Some(near) => format!("unknown verb \"{name}\": did you mean \"{near}\"?"),
         None => {
-            let known = verbs.iter().map(|verb| verb.name.as_str()).collect::<Vec<_>>().join(", ");
+            let known = joined(verbs.iter().map(|verb| verb.name.as_str()), ", ");
             format!("unknown verb \"{name}\": there are {known}")
         }
     }

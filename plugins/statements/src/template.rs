@@ -2,6 +2,7 @@
 
 use crate::name::Name;
 use crate::token::{Fault, Kind, Token, fault, tokens};
+use mailmill_sdk::text::{lower, spaced, split_around};
 use mailmill_sdk::{Declaration, Host, Value};
 
 /// A text with macros, checked.
@@ -30,7 +31,7 @@ impl Template {
     pub(crate) fn parse(source: &str, fields: &[Declaration]) -> Result<Self, Fault> {
         let mut pieces = Vec::new();
         let mut at = 0;
-        while let Some((text, rest)) = source.get(at..).and_then(|rest| rest.split_once("{{")) {
+        while let Some((text, rest)) = source.get(at..).and_then(|rest| split_around(rest, "{{")) {
             push_text(&mut pieces, text);
             let start = at + text.len() + 2;
             let Some(length) = macro_length(rest) else {
@@ -72,9 +73,9 @@ impl Filter {
     fn apply(&self, text: String) -> String {
         match self {
             Self::First(count) => text.chars().take(*count).collect(),
-            Self::Upper => text.to_uppercase(),
-            Self::Lower => text.to_lowercase(),
-            Self::OneLine => text.split_whitespace().collect::<Vec<_>>().join(" "),
+            Self::Upper => text.chars().flat_map(char::to_uppercase).collect(),
+            Self::Lower => lower(&text),
+            Self::OneLine => spaced(text.split_whitespace()),
             Self::Default(other) if text.trim().is_empty() => other.clone(),
             Self::Default(_) => text,
         }

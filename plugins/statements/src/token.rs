@@ -78,7 +78,7 @@ fn token(first: char, rest: &str, at: usize) -> Result<(Kind, usize), Fault> {
 }
 
 fn leading(text: &str, belongs: impl Fn(char) -> bool) -> &str {
-    text.split_at(text.find(|c| !belongs(c)).unwrap_or(text.len())).0
+    text.find(|c| !belongs(c)).and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
 /// A text in quotes. In double quotes, `\"`, `\\`, `\n` and `\t` have their meaning; in single quotes nothing has.

@@ -5,9 +5,10 @@
 //! with the templates. That takes linear time, and tells an attribution from prose in which the same words occur.
 
 use super::evidence::Evidence;
-use super::lines::{Lines, is_space, lower, offset, spaced};
+use super::lines::{Lines, is_space, offset};
 use super::pattern;
 use crate::settings::Table;
+use crate::text::{lower, spaced, split_around};
 use crate::{Field, Host};
 use std::ops::Range;
 
@@ -235,8 +236,8 @@ impl Template {
             return false;
         };
         for (index, piece) in others.iter().enumerate() {
-            let after = if index == 0 { rest.strip_prefix(piece.as_str()) } else { behind(rest, piece) };
-            let Some(after) = after else { return false };
+            let parts = split_around(rest, piece).filter(|(before, _)| index > 0 || before.is_empty());
+            let Some((_, after)) = parts else { return false };
             if !is_parted(after.chars().next(), piece) {
                 return false;
             }
@@ -261,11 +262,6 @@ impl Template {
             (false, true) => evidence.score() > 1 || evidence.score() == 1 && alone,
         }
     }
-}
-
-/// What stands behind the first `piece` in a text. `str::find` is faster in long texts, but large, and this one is short.
-fn behind<'a>(text: &'a str, piece: &str) -> Option<&'a str> {
-    (0..=text.len()).find_map(|at| text.get(at..)?.strip_prefix(piece))
 }
 
 /// Whether no word goes on beyond `piece`, given the character beside it. Scripts without spaces have no such limit.

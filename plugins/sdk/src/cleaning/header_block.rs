@@ -4,9 +4,10 @@
 //! language (or of English: some clients translate only a part) in lines that follow each other make a block.
 
 use super::evidence::Evidence;
-use super::lines::{Lines, is_space, offset, spaced};
+use super::lines::{Lines, is_space, offset};
 use super::pattern;
 use crate::settings::Table;
+use crate::text::spaced;
 use crate::{Field, Host};
 
 /// How many labelled lines are looked at.

@@ -32,23 +32,6 @@ pub(super) fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{feff}' | '\u{2060}')
 }
 
-/// The words with one space between them.
-pub(super) fn spaced<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    let mut text = String::new();
-    for word in words.filter(|word| !word.is_empty()) {
-        if !text.is_empty() {
-            text.push(' ');
-        }
-        text.push_str(word);
-    }
-    text
-}
-
-/// The text in lower case, letter by letter: a sigma at the end of a word is like any other.
-pub(super) fn lower(text: &str) -> String {
-    text.chars().flat_map(char::to_lowercase).map(|letter| if letter == 'ς' { 'σ' } else { letter }).collect()
-}
-
 /// The lines of a text, by index.
 pub(super) struct Lines<'a> {
     pub text: &'a str,

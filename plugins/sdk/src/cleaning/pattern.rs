@@ -1,11 +1,11 @@
 //! Patterns made of words.
 
+use crate::text::joined;
 use std::cmp::Reverse;
 
 /// A pattern for exactly these words: white space of any kind and length between them, and either apostrophe.
 pub(super) fn phrase(words: &str) -> String {
-    let escaped = words.split_whitespace().map(escaped).collect::<Vec<_>>();
-    escaped.join(r"[\s\x{a0}]+")
+    joined(words.split_whitespace().map(escaped), r"[\s\x{a0}]+")
 }
 
 /// The phrases as alternatives, longest first, so that the longest wins.
@@ -16,7 +16,7 @@ pub(super) fn any(phrases: &[&str]) -> String {
             ranked.insert(at, phrase);
         }
     }
-    ranked.into_iter().map(phrase).collect::<Vec<_>>().join("|")
+    joined(ranked.into_iter().map(phrase), "|")
 }
 
 /// Longer phrases first, those of one length in alphabetical order.

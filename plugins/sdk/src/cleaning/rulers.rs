@@ -3,6 +3,7 @@
 use super::lines::{Lines, offset};
 use super::pattern;
 use crate::settings::Table;
+use crate::text::joined;
 use crate::{Field, Host};
 
 /// How many rulers are looked at.
@@ -30,7 +31,7 @@ impl<H: Host> Rulers<H> {
         if !bare.is_empty() {
             alternatives.push(format!("(?:{}){blank}:{blank}$", pattern::any(&bare)));
         }
-        match host.pattern(&format!(r"(?im)^[ \t\x{{a0}}>*]*(?:{})", alternatives.join("|"))) {
+        match host.pattern(&format!(r"(?im)^[ \t\x{{a0}}>*]*(?:{})", joined(alternatives, "|"))) {
             Ok(pattern) => Some(Self { pattern }),
             Err(error) => {
                 root.complain(key, error.reason, None);
