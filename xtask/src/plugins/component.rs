@@ -5,7 +5,7 @@ use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
 /// The largest a plugin's component may be: what is larger has brought a library along that the host offers.
-const COMPONENT_BYTES_MAX: usize = 250 * 1024;
+const COMPONENT_BYTES_MAX: usize = 150 * 1024;
 /// What every import's name starts with.
 const PACKAGE: &str = "mailmill:rules/";
 
