@@ -20,11 +20,8 @@ pub fn start(json: bool, level: LogLevel, colour: bool) -> Result<(), String> {
     let filter = held_down.fold(filter, EnvFilter::add_directive);
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     // A second start keeps the settings of the first.
-    let _ = if json {
-        lines.json().flatten_event(true).try_init()
-    } else {
-        lines.with_ansi(colour).compact().try_init()
-    };
+    let _ =
+        if json { lines.json().flatten_event(true).try_init() } else { lines.with_ansi(colour).compact().try_init() };
     Ok(())
 }
 

@@ -52,7 +52,8 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
 }
 
 async fn show_message(store: &Store, id: i64, json: bool) -> Done {
-    let row = store.receipt(id).await?.with_context(|| format!("there is no receipt {id}; see: mailmill log SESSION"))?;
+    let row =
+        store.receipt(id).await?.with_context(|| format!("there is no receipt {id}; see: mailmill log SESSION"))?;
     let report = store.report(id).await?;
     let raw = store.raw(&row.sha256).await?;
     let report: Report = serde_json::from_value(report).context("the report was written by another version")?;
@@ -129,7 +130,17 @@ fn sessions_table(sessions: &[SessionRow]) -> String {
         })
         .collect();
     let head = [
-        "SESSION", "STARTED", "JOB", "DURATION", "CREATED", "UPDATED", "RECEIVED", "WAITING", "QUARANTINED", "ERRORS", "COMMENT",
+        "SESSION",
+        "STARTED",
+        "JOB",
+        "DURATION",
+        "CREATED",
+        "UPDATED",
+        "RECEIVED",
+        "WAITING",
+        "QUARANTINED",
+        "ERRORS",
+        "COMMENT",
     ];
     table(&head, &rows)
 }

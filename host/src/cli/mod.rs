@@ -170,7 +170,11 @@ fn run_daemon(global: &Global, options: &RunOptions) -> Done {
 }
 
 fn block_on(work: impl Future<Output = Done>) -> Done {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot be started")?.block_on(work)
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")?
+        .block_on(work)
 }
 
 /// Writes to standard output. A reader that has gone away (`| head`) is no error.
