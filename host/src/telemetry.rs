@@ -3,8 +3,8 @@
 use crate::config::LogLevel;
 use tracing_subscriber::EnvFilter;
 
-/// The libraries below us that see secrets or mail: the IMAP client logs passwords at `trace`.
-const HELD_DOWN: [&str; 4] = ["async_imap=warn", "imap_proto=warn", "rustls=warn", "sqlx=warn"];
+/// The libraries below us that see mail or secrets: the IMAP client logs whatever is received at `trace`.
+const HELD_DOWN: [&str; 4] = ["async_imap=off", "imap_proto=off", "rustls=warn", "sqlx=warn"];
 
 /// Starts logging to standard error. The environment variable `MAILMILL_LOG` wins over `level`: a level, or a filter such
 /// as `mailmill::mailbox=debug`. Only the first call has an effect.

@@ -24,9 +24,9 @@ pub(super) struct Options {
     /// Only sessions of so many days back
     #[arg(long)]
     days: Option<u16>,
-    /// At most so many
-    #[arg(long, default_value_t = 50)]
-    limit: u32,
+    /// At most so many sessions [default: 50; with --json, all]
+    #[arg(long)]
+    limit: Option<u32>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -44,7 +44,7 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
         }
         None => {
             let since = options.days.map(|days| Timestamp::now() - (i64::from(days) * 24).hours());
-            let filter = SessionFilter { job: options.job, since, limit: Some(options.limit) };
+            let filter = SessionFilter { job: options.job, since, limit: super::rows(options.limit, options.json) };
             let sessions = store.sessions(&filter).await?;
             if options.json { print_json(&sessions) } else { print(&sessions_table(&sessions)) }
         }

@@ -23,9 +23,9 @@ pub(super) enum Command {
         /// Only tickets that this job brought
         #[arg(long)]
         job: Option<String>,
-        /// At most so many
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
+        /// At most so many [default: 50; with --json, all]
+        #[arg(long)]
+        limit: Option<u32>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -62,7 +62,7 @@ pub(super) async fn run(global: &Global, command: Command) -> Done {
     let store = global.store().await?;
     match command {
         Command::List { status, class, job, limit, json } => {
-            let filter = TicketFilter { status, class, job, before: None, limit: Some(limit) };
+            let filter = TicketFilter { status, class, job, before: None, limit: super::rows(limit, json) };
             let tickets = store.tickets(&filter).await?;
             if json {
                 return print_json(&tickets);
