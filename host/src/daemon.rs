@@ -102,6 +102,9 @@ pub fn tags(config: &Config) -> Result<Tags, Error> {
 /// # Errors
 /// If it cannot start; with `once`, also if a job failed.
 pub async fn run(file: &Path, config: Config, once: bool) -> Result<(), Error> {
+    // Watching begins before anything is read: what changes from here on is noticed.
+    let debounce = Duration::from_millis(config.reload.debounce_ms);
+    let (_watch, changes) = Watch::start(Places::new(Some(file.to_owned()), &config), debounce)?;
     let engine = engine(&config)?;
     let tags = Arc::new(tags(&config)?);
     let jobs = Job::load_all(&config.jobs)?;
@@ -119,7 +122,7 @@ pub async fn run(file: &Path, config: Config, once: bool) -> Result<(), Error> {
     } else {
         let mut running = Running { ctx, jobs: BTreeMap::new(), reloader, folder: config.jobs.clone() };
         jobs.into_iter().for_each(|job| running.start(job));
-        let outcome = running.watch(file, &config).await;
+        let outcome = running.watch(changes).await;
         tracing::info!("stopping: messages in hand are finished first");
         let _ = stop.send(true);
         running.finish().await;
@@ -196,16 +199,11 @@ impl Running {
     }
 
     /// Takes changed files into force, until a signal to stop.
-    async fn watch(&mut self, file: &Path, config: &Config) -> Result<(), Error> {
+    async fn watch(&mut self, mut changes: mpsc::Receiver<Changed>) -> Result<(), Error> {
         use tokio::signal::unix::{SignalKind, signal};
         let refused = |error| Error::System { what: "signals cannot be received", error };
         let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
-        let places = Places::new(Some(file.to_owned()), config);
-        let debounce = Duration::from_millis(config.reload.debounce_ms);
-        let (_watch, mut changes): (Watch, mpsc::Receiver<Changed>) = Watch::start(places, debounce)?;
-        // What changed between loading and watching is found here.
-        self.reload_rules().await;
         loop {
             tokio::select! {
                 _ = terminate.recv() => return Ok(()),

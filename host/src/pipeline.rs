@@ -95,7 +95,9 @@ fn hops(
         }
     }
     let cuts = &report.body.cuts;
-    let extracted = instances.extract(message, conversation, cuts, applied).map_err(|fault| give_up("extract", fault, &mut report.steps))?;
+    let extracted = instances
+        .extract(message, conversation, cuts, applied)
+        .map_err(|fault| give_up("extract", fault, &mut report.steps))?;
     report.steps.extend(extracted.steps);
     report.fields = extracted.fields;
 
@@ -107,12 +109,8 @@ fn hops(
     report.actions = processed.actions;
 
     let view = message.document.view(&report.body.cuts, applied);
-    let facts = action::Facts {
-        sender: message.sender.as_ref(),
-        subject: &message.subject,
-        body: view.text(),
-        conversation,
-    };
+    let facts =
+        action::Facts { sender: message.sender.as_ref(), subject: &message.subject, body: view.text(), conversation };
     action::plan(&report.actions, &facts).map_err(|error| Cause {
         hop: "plan".to_owned(),
         step: None,

@@ -3,8 +3,8 @@
 use crate::config::LogLevel;
 use tracing_subscriber::EnvFilter;
 
-/// The libraries below us that see secrets or mail: the IMAP client logs passwords at `trace`.
-const HELD_DOWN: [&str; 4] = ["async_imap=warn", "imap_proto=warn", "rustls=warn", "sqlx=warn"];
+/// The libraries below us that see mail or secrets: the IMAP client logs whatever is received at `trace`.
+const HELD_DOWN: [&str; 4] = ["async_imap=off", "imap_proto=off", "rustls=warn", "sqlx=warn"];
 
 /// Starts logging to standard error. The environment variable `MAILMILL_LOG` wins over `level`: a level, or a filter such
 /// as `mailmill::mailbox=debug`. Only the first call has an effect.
@@ -20,11 +20,8 @@ pub fn start(json: bool, level: LogLevel, colour: bool) -> Result<(), String> {
     let filter = held_down.fold(filter, EnvFilter::add_directive);
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     // A second start keeps the settings of the first.
-    let _ = if json {
-        lines.json().flatten_event(true).try_init()
-    } else {
-        lines.with_ansi(colour).compact().try_init()
-    };
+    let _ =
+        if json { lines.json().flatten_event(true).try_init() } else { lines.with_ansi(colour).compact().try_init() };
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! The preprocess steps that are shipped, on the tests in their own rule files: natively, in the pipeline's order.
 
+#![expect(clippy::expect_used, reason = "a test fails loudly")]
+
 mod native;
 
 use mailmill::message::Document;
@@ -124,7 +126,7 @@ fn the_worst_bodies_take_linear_time() {
     const BODY_BYTES: usize = 1 << 20;
     let host = Native::new(PatternCache::default());
     let steps: Vec<Step> = shipped(&host).into_iter().map(|(step, _)| step).collect();
-    let mut took = |line: &str, bytes: usize| {
+    let took = |line: &str, bytes: usize| {
         let document = Document::from_plain(&line.repeat(bytes / line.len()));
         let start = Instant::now();
         preprocess(&host, &steps, document).expect("no plugin gives up");

@@ -5,7 +5,7 @@ const CHANGING: [&str; 3] = ["revision=", "before=", "retry_in_s="];
 /// A time in a log line is as long as this, or longer: `2026-01-12T09:00:00Z`.
 const TIME_LENGTH_MIN: usize = 20;
 
-/// Replaces times, revisions and the given ports.
+/// Replaces times, durations, revisions and the given ports.
 #[must_use]
 pub fn steady(text: &str, ports: &[u16]) -> String {
     let mut lines: Vec<String> = text.lines().map(steady_line).collect();
@@ -15,7 +15,18 @@ pub fn steady(text: &str, ports: &[u16]) -> String {
 
 /// Keeps the line's own spacing: carets of diagnostics stand where they stood.
 fn steady_line(line: &str) -> String {
-    line.split(' ').map(steady_word).collect::<Vec<_>>().join(" ").trim_end().to_owned()
+    let line = line.split(' ').map(steady_word).collect::<Vec<_>>().join(" ");
+    without_duration(line.trim_end())
+}
+
+/// A duration is aligned to the right: the spaces before it change with it.
+fn without_duration(line: &str) -> String {
+    let Some((before, after)) = line.split_once(" ms ") else { return line.to_owned() };
+    let Some((name, number)) = before.rsplit_once(' ') else { return line.to_owned() };
+    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return line.to_owned();
+    }
+    format!("{} [N] ms {after}", name.trim_end())
 }
 
 fn steady_word(word: &str) -> String {
@@ -39,6 +50,7 @@ mod tests {
             "[TIME]  INFO ready revision=[…] jobs=1\n",
         );
         check("cannot reach localhost:41234", "cannot reach localhost:[PORT]\n");
+        check("ok  connect        12 ms  connected", "ok  connect [N] ms  connected\n");
         check("  |     ^^^ here  ", "  |     ^^^ here\n");
     }
 }

@@ -92,7 +92,7 @@ impl Installation {
         self.write(
             &format!("jobs/{name}.toml"),
             &format!(
-                "[source]\ntype = \"imap\"\nhost = \"localhost\"\nport = {port}\nsecurity = \"tls\"\nca_file = '{authority}'\n\
+                "[source]\ntype = \"imap\"\nhost = \"127.0.0.1\"\nport = {port}\nsecurity = \"tls\"\nca_file = '{authority}'\n\
                  user = \"{user}\"\npassword = {{ file = '{}' }}\nmailbox = \"INBOX\"\n\n\
                  [schedule]\nevery = \"1s\"\n\n[preprocess]\nsteps = \"recommended\"\napply_to = \"all\"\n\n\
                  [handling]\non_success = {{ seen = true }}\non_rejection = {{ seen = true }}\n",

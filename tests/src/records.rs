@@ -4,8 +4,8 @@ use crate::installation::Installation;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// More sessions than any test has.
-const SESSIONS_MAX: &str = "1000";
+/// More rows than any test has.
+const ROWS_MAX: &str = "1000";
 
 /// A ticket of `ticket list --json`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,8 +62,10 @@ pub struct Plugin {
 /// # Errors
 /// When the program fails or a field is missing.
 pub fn tickets(installation: &Installation) -> Result<Vec<Ticket>> {
-    let mut tickets =
-        list(installation, &["ticket", "list", "--json"])?.iter().map(ticket).collect::<Result<Vec<_>>>()?;
+    let mut tickets = list(installation, &["ticket", "list", "--json", "--limit", ROWS_MAX])?
+        .iter()
+        .map(ticket)
+        .collect::<Result<Vec<_>>>()?;
     tickets.sort();
     Ok(tickets)
 }
@@ -84,7 +86,7 @@ pub fn comments(installation: &Installation, number: &str) -> Result<Vec<String>
 /// When the program fails or a field is missing.
 pub fn receipts(installation: &Installation) -> Result<Vec<Receipt>> {
     let mut ids = Vec::new();
-    for session in list(installation, &["log", "--json", "--limit", SESSIONS_MAX])? {
+    for session in list(installation, &["log", "--json", "--limit", ROWS_MAX])? {
         ids.push(session.get("id").and_then(Value::as_u64).context("a session without id")?);
     }
     ids.sort_unstable();

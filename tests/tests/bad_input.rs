@@ -86,9 +86,9 @@ fn wrong_password() -> Result<()> {
     for arguments in [&["run", "--once"][..], &["test-connection", "desk"]] {
         let run = installation.mailmill(arguments)?;
         assert_eq!(run.code, Some(1), "{}", run.stderr);
-        let shown = format!("{}{}", run.stdout, steady(&run.stderr, &[server.imaps]));
+        let shown = steady(&format!("{}{}", run.stdout, run.stderr), &[server.imaps]);
         assert!(!shown.contains("not the password"), "the password is shown:\n{shown}");
-        insta::assert_snapshot!(format!("wrong password: {}", arguments.join(" ")), shown);
+        insta::assert_snapshot!(format!("wrong-password-{}", arguments.join("-")), shown);
     }
     assert_eq!(mailbox.seen()?, 0);
 
@@ -110,7 +110,7 @@ fn unreachable_host() -> Result<()> {
         let run = installation.mailmill(arguments)?;
         assert_eq!(run.code, Some(1), "{}", run.stderr);
         let shown = format!("{}{}", run.stdout, run.stderr);
-        insta::assert_snapshot!(format!("unreachable: {}", arguments.join(" ")), steady(&shown, &[server.imaps]));
+        insta::assert_snapshot!(format!("unreachable-host-{}", arguments.join("-")), steady(&shown, &[server.imaps]));
     }
 
     server.start_again()?;

@@ -25,7 +25,7 @@ fn help_of_each_command() -> Result<()> {
     let installation = Installation::new()?;
     for command in commands {
         let run = installation.mailmill(&[command, &["--help"]].concat())?.success()?;
-        insta::assert_snapshot!(format!("help {}", command.join(" ")), run.stdout);
+        insta::assert_snapshot!(["help"].iter().chain(command).copied().collect::<Vec<_>>().join("-"), run.stdout);
     }
     Ok(())
 }
@@ -48,7 +48,8 @@ fn exit_codes() -> Result<()> {
     check(&["test-connection", "no-such-job"], 1)?;
     check(&["plugin", "inspect", "no-such-plugin"], 1)?;
     check(&["ticket", "list"], 1)?;
-    check(&["--config", "no-such-file.toml", "check"], 3)
+    std::fs::remove_file(installation.path("mailmill.toml"))?;
+    check(&["check"], 3)
 }
 
 #[test]
@@ -77,7 +78,8 @@ fn clean_is_a_filter() -> Result<()> {
         let line = serde_json::json!({ "id": 7, "format": format, "input": input, "drop": ["quote"] });
         let run = Installation::new()?.mailmill_fed(&["clean"], &format!("{line}\n"))?.success()?;
         let answer: serde_json::Value = serde_json::from_str(&run.stdout)?;
-        assert_eq!(answer, serde_json::json!({ "id": 7, "output": expect }), "{input}");
+        assert_eq!(answer["id"], 7, "{input}");
+        assert_eq!(answer["output"].as_str().map(str::trim_end), Some(expect), "{input}");
         Ok(())
     };
     check("text", "Nothing to cut.\n", "Nothing to cut.")?;

@@ -128,7 +128,7 @@ fn a_plugin_dropped_in_and_then_a_broken_one() -> Result<()> {
 fn a_job_added_under_the_running_daemon_starts() -> Result<()> {
     let installation = Installation::new()?;
     let mut scene = Scene::start(installation)?;
-    scene.change("a new job", |files| {
+    scene.change("the job starts with new settings", |files| {
         files.write("other/1.eml", &messages::request(1, "bob@client.example"))?;
         files.write("jobs/other.toml", "[source]\ntype = \"folder\"\npath = \"../other\"\n")
     })?;

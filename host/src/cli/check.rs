@@ -38,7 +38,13 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
             let _ = writeln!(text, "jobs      {} sound", jobs.len());
             for step in rules.steps() {
                 let component = &step.component;
-                let _ = writeln!(text, "step      {:<14} {} {}", step.name, component.about().name, component.about().version);
+                let _ = writeln!(
+                    text,
+                    "step      {:<14} {} {}",
+                    step.name,
+                    component.about().name,
+                    component.about().version
+                );
             }
             let _ = writeln!(text, "tests     {} passed", rules.tests());
             let _ = writeln!(text, "revision  {}", rules.revision());
@@ -53,10 +59,10 @@ fn check(global: &Global) -> Result<(Arc<RuleSet>, Vec<Job>), Failure> {
     let mut faults = crate::diagnostic::Diagnostics::default();
     let jobs = Job::load_all(&config.jobs).map_err(|found| faults.extend(found)).ok();
     let rules = RuleSet::load(&config.rules, &config.plugins, &engine).map_err(|found| faults.extend(found)).ok();
-    if let (Some(jobs), Some(rules)) = (&jobs, &rules) {
-        if let Err(found) = crate::job::check_steps(jobs, &config.jobs, rules) {
-            faults.extend(found);
-        }
+    if let (Some(jobs), Some(rules)) = (&jobs, &rules)
+        && let Err(found) = crate::job::check_steps(jobs, &config.jobs, rules)
+    {
+        faults.extend(found);
     }
     match (rules, jobs) {
         (Some(rules), Some(jobs)) if faults.is_empty() => Ok((rules, jobs)),
@@ -80,7 +86,8 @@ pub(super) async fn connection(global: &Global, options: Connection) -> Done {
     let names: Vec<String> = jobs.iter().map(|job| job.name.clone()).collect();
     let job = jobs.into_iter().find(|job| job.name == options.job);
     let job = job.with_context(|| format!("there is no job \"{}\"; there are: {}", options.job, names.join(", ")))?;
-    let account = crate::job::account(&job).context("the job's password cannot be read")?;
+    let account = crate::job::account(&job, config.limits.message_bytes_max.get())
+        .context("the job's password cannot be read")?;
     let paint = Paint::new(stdout_has_colour());
     let mut steps = Vec::new();
     let outcome = account

@@ -24,9 +24,9 @@ pub(super) struct Options {
     /// Only sessions of so many days back
     #[arg(long)]
     days: Option<u16>,
-    /// At most so many
-    #[arg(long, default_value_t = 50)]
-    limit: u32,
+    /// At most so many sessions [default: 50; with --json, all]
+    #[arg(long)]
+    limit: Option<u32>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -44,7 +44,7 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
         }
         None => {
             let since = options.days.map(|days| Timestamp::now() - (i64::from(days) * 24).hours());
-            let filter = SessionFilter { job: options.job, since, limit: Some(options.limit) };
+            let filter = SessionFilter { job: options.job, since, limit: super::rows(options.limit, options.json) };
             let sessions = store.sessions(&filter).await?;
             if options.json { print_json(&sessions) } else { print(&sessions_table(&sessions)) }
         }
@@ -52,7 +52,8 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
 }
 
 async fn show_message(store: &Store, id: i64, json: bool) -> Done {
-    let row = store.receipt(id).await?.with_context(|| format!("there is no receipt {id}; see: mailmill log SESSION"))?;
+    let row =
+        store.receipt(id).await?.with_context(|| format!("there is no receipt {id}; see: mailmill log SESSION"))?;
     let report = store.report(id).await?;
     let raw = store.raw(&row.sha256).await?;
     let report: Report = serde_json::from_value(report).context("the report was written by another version")?;
@@ -129,7 +130,17 @@ fn sessions_table(sessions: &[SessionRow]) -> String {
         })
         .collect();
     let head = [
-        "SESSION", "STARTED", "JOB", "DURATION", "CREATED", "UPDATED", "RECEIVED", "WAITING", "QUARANTINED", "ERRORS", "COMMENT",
+        "SESSION",
+        "STARTED",
+        "JOB",
+        "DURATION",
+        "CREATED",
+        "UPDATED",
+        "RECEIVED",
+        "WAITING",
+        "QUARANTINED",
+        "ERRORS",
+        "COMMENT",
     ];
     table(&head, &rows)
 }

@@ -47,7 +47,7 @@ pub struct Cli {
 #[derive(Debug, Args)]
 struct Global {
     /// The settings file [default: mailmill.toml here, else /etc/mailmill/mailmill.toml]
-    #[arg(long, short, global = true, env = "MAILMILL_CONFIG", value_name = "FILE")]
+    #[arg(long, short, global = true, env = "MAILMILL_CONFIG", value_name = "FILE", overrides_with = "config")]
     config: Option<PathBuf>,
     /// Use the rules in this folder instead of those the settings name
     #[arg(long, global = true, value_name = "DIR")]
@@ -170,7 +170,11 @@ fn run_daemon(global: &Global, options: &RunOptions) -> Done {
 }
 
 fn block_on(work: impl Future<Output = Done>) -> Done {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot be started")?.block_on(work)
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")?
+        .block_on(work)
 }
 
 /// Writes to standard output. A reader that has gone away (`| head`) is no error.
@@ -185,6 +189,11 @@ fn print_bytes(bytes: &[u8]) -> Done {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// How many rows a list has: scripts want all of them, people the latest.
+fn rows(limit: Option<u32>, json: bool) -> Option<u32> {
+    limit.or_else(|| (!json).then_some(50))
 }
 
 /// Writes a value as JSON to standard output.

@@ -72,7 +72,8 @@ pub(super) fn run(global: &Global, command: &Command) -> Done {
 
 /// The component files of a folder, by name.
 fn components(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).with_context(|| format!("the plugin folder {} cannot be read", folder.display()))?;
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("the plugin folder {} cannot be read", folder.display()))?;
     let mut paths: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "wasm"))

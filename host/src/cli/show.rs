@@ -92,7 +92,9 @@ fn preprocess(report: &Report, paint: Paint) -> String {
     let looked: Vec<&str> =
         report.steps.iter().filter(|step| step.hop == Hop::Preprocess).map(|step| step.step.as_str()).collect();
     lines.push(match (looked.is_empty(), body.cuts.is_empty()) {
-        (true, _) => "no rule looked: the job has none enabled, or they are for follow-ups of active tickets only".to_owned(),
+        (true, _) => {
+            "no rule looked: the job has none enabled, or they are for follow-ups of active tickets only".to_owned()
+        }
         (false, true) => format!("nothing to cut; looked: {}", looked.join(", ")),
         (false, false) => format!("{} proposed; looked: {}", cuts(body.cuts.len()), looked.join(", ")),
     });

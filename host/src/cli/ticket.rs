@@ -23,9 +23,9 @@ pub(super) enum Command {
         /// Only tickets that this job brought
         #[arg(long)]
         job: Option<String>,
-        /// At most so many
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
+        /// At most so many [default: 50; with --json, all]
+        #[arg(long)]
+        limit: Option<u32>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -62,7 +62,7 @@ pub(super) async fn run(global: &Global, command: Command) -> Done {
     let store = global.store().await?;
     match command {
         Command::List { status, class, job, limit, json } => {
-            let filter = TicketFilter { status, class, job, before: None, limit: Some(limit) };
+            let filter = TicketFilter { status, class, job, before: None, limit: super::rows(limit, json) };
             let tickets = store.tickets(&filter).await?;
             if json {
                 return print_json(&tickets);
@@ -102,8 +102,10 @@ async fn save_all(store: &crate::store::Store, attachments: &[AttachmentRow], fo
         };
         let name: String = attachment.name.chars().map(safe).take(120).collect();
         let path = folder.join(format!("{}-{name}", index + 1));
-        let mut file = std::fs::File::create_new(&path).with_context(|| format!("{} cannot be written", path.display()))?;
-        std::io::Write::write_all(&mut file, &content).with_context(|| format!("{} cannot be written", path.display()))?;
+        let mut file =
+            std::fs::File::create_new(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+        std::io::Write::write_all(&mut file, &content)
+            .with_context(|| format!("{} cannot be written", path.display()))?;
     }
     Ok(())
 }
@@ -123,7 +125,12 @@ fn show(detail: &TicketDetail, paint: Paint) -> String {
     let _ = writeln!(text, "\n{}", tame(detail.description.trim_end()));
     attached(&mut text, detail, None);
     for comment in &detail.comments {
-        let head = format!("\n{} comment by {}, {}", comment.visibility.name(), tame(&comment.author.to_string()), comment.created_at);
+        let head = format!(
+            "\n{} comment by {}, {}",
+            comment.visibility.name(),
+            tame(&comment.author.to_string()),
+            comment.created_at
+        );
         let _ = writeln!(text, "{}", paint.paint(Style::Heading, head));
         let _ = writeln!(text, "{}", tame(comment.text.trim_end()));
         attached(&mut text, detail, Some(comment));

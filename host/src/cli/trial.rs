@@ -39,7 +39,9 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
     let engine = crate::daemon::engine(&config)?;
     let rules = RuleSet::load(&config.rules, &config.plugins, &engine).map_err(Failure::Diagnostics)?;
     let (name, handling, wanted) = match &options.job {
-        Some(name) => find_job(&config.jobs, name).map(|job| (job.name.clone(), job.handling.clone(), cleaning(&job, &rules)))?,
+        Some(name) => {
+            find_job(&config.jobs, name).map(|job| (job.name.clone(), job.handling.clone(), cleaning(&job, &rules)))?
+        }
         None => ("try".to_owned(), as_usual(), everything(&rules)),
     };
 
@@ -107,5 +109,9 @@ fn marked(receipt: &Receipt) -> String {
         .into_iter()
         .filter_map(|(wanted, mark)| wanted.then_some(mark))
         .collect();
-    if marks.is_empty() { "would be left as it is".to_owned() } else { format!("would be marked as {}", marks.join(" and ")) }
+    if marks.is_empty() {
+        "would be left as it is".to_owned()
+    } else {
+        format!("would be marked as {}", marks.join(" and "))
+    }
 }

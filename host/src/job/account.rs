@@ -14,11 +14,11 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a file must have been left alone before it counts as written.
 const SETTLE: Duration = Duration::from_millis(300);
 
-/// The account that a job watches. Reads the password.
+/// The account that a job watches, and of which it fetches messages of at most so many bytes. Reads the password.
 ///
 /// # Errors
 /// If the password cannot be read.
-pub fn account(job: &Job) -> Result<Account, secret::Error> {
+pub fn account(job: &Job, message_bytes_max: u64) -> Result<Account, secret::Error> {
     Ok(match &job.source {
         JobSource::Imap(imap) => {
             let password = imap.password.resolve()?;
@@ -38,7 +38,7 @@ pub fn account(job: &Job) -> Result<Account, secret::Error> {
                 mailbox: imap.mailbox.clone(),
                 ca_file: imap.ca_file.clone(),
                 timeout: COMMAND_TIMEOUT,
-                limits: mailbox::Limits::default(),
+                limits: mailbox::Limits { literal_bytes_max: message_bytes_max, ..mailbox::Limits::default() },
             })
         }
         JobSource::Maildir(maildir) => folder(&maildir.path, FolderKind::Maildir),

@@ -19,6 +19,7 @@ use crate::rules::RuleSet;
 use crate::secret;
 use crate::store::{self, SessionTally, Store};
 use crate::thread::Tags;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -82,6 +83,18 @@ pub enum Error {
     Secret(#[from] secret::Error),
 }
 
+impl Limits {
+    /// The largest message that this job fetches.
+    fn message_bytes_max(&self, job: &Job) -> u64 {
+        job.limits.message_bytes_max.map_or(self.message_bytes_max, NonZeroU64::get)
+    }
+
+    /// The most bytes that this job has in hand.
+    fn fetch_ahead_bytes(&self, job: &Job) -> u64 {
+        job.limits.fetch_ahead_bytes.map_or(self.fetch_ahead_bytes, NonZeroU64::get)
+    }
+}
+
 impl Context {
     fn stopping(&self) -> bool {
         *self.stop.borrow()
@@ -122,7 +135,7 @@ pub async fn run_once(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<SessionTally
 
 /// Opens the account; a failure is a row of the log.
 async fn open(ctx: &Context, job: &Job) -> Result<Session, Error> {
-    let opened = match account(job) {
+    let opened = match account(job, ctx.limits.message_bytes_max(job)) {
         Ok(account) => account.open().await.map_err(Error::from),
         Err(error) => Err(error.into()),
     };

@@ -63,8 +63,9 @@ async fn drain(
         return Ok(());
     }
     tracing::info!(job = job.name, messages = unknown.len(), "fetching");
+    let bytes_max = ctx.limits.message_bytes_max(job);
     let (too_large, wanted): (Vec<Listed>, Vec<Listed>) =
-        unknown.into_iter().partition(|listed| listed.size.is_some_and(|size| size > ctx.limits.message_bytes_max));
+        unknown.into_iter().partition(|listed| listed.size.is_some_and(|size| size > bytes_max));
     for listed in too_large {
         let receipt = refuse_oversize(ctx, job, id, &listed).await?;
         count(tally, &receipt);
@@ -147,7 +148,9 @@ async fn mark(
 }
 
 async fn mark_left_over(ctx: &Context, job: &Job, mailbox: &mut Session) -> Result<(), Error> {
-    let left_over = ctx.store.unmarked(&job.name).await?;
+    let mut left_over = ctx.store.unmarked(&job.name).await?;
+    // After the server has renumbered a mailbox, what the old numbers meant can no longer be said.
+    left_over.retain(|(key, _)| mailbox.is_current(key));
     set_marks(ctx, job, mailbox, &left_over).await
 }
 
@@ -185,7 +188,7 @@ async fn pump(
     fetched: mpsc::Receiver<RawMessage>,
     done: mpsc::UnboundedSender<Done>,
 ) {
-    let units = u32::try_from(ctx.limits.fetch_ahead_bytes / BUDGET_UNIT).unwrap_or(u32::MAX).max(1);
+    let units = u32::try_from(ctx.limits.fetch_ahead_bytes(&job) / BUDGET_UNIT).unwrap_or(u32::MAX).max(1);
     let budget = Arc::new(Semaphore::new(units as usize));
     let places = Arc::new(Semaphore::new(IN_HAND_MAX));
     // The budget is taken before the next message is looked at, in order: a large message cannot be overtaken for ever.
@@ -277,7 +280,7 @@ async fn refuse_oversize(ctx: &Context, job: &Job, id: SessionId, listed: &Liste
         step: None,
         reason: format!(
             "the message is {size} bytes long and the limit message_bytes_max is {}; it was not fetched and is still in the mailbox",
-            ctx.limits.message_bytes_max
+            ctx.limits.message_bytes_max(job)
         ),
         class: Class::Permanent,
     };

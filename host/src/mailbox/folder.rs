@@ -189,13 +189,15 @@ impl Session {
     }
 
     pub(super) async fn mark(&mut self, marks: &[(MessageKey, Disposition)]) -> Result<(), Error> {
-        let mut marks = marks.iter().filter(|(_, disposition)| !disposition.is_nothing()).peekable();
-        if marks.peek().is_none() {
+        if marks.iter().all(|(_, disposition)| disposition.is_nothing()) {
             return Ok(());
         }
         // Names may have changed since the listing.
         self.look().await?;
         for (key, disposition) in marks {
+            if disposition.is_nothing() {
+                continue;
+            }
             let Some(file) = self.find(key).await? else { continue };
             let (kind, disposition, root) = (self.account.kind, disposition.clone(), self.account.path.clone());
             blocking(move || match kind {

@@ -2,9 +2,9 @@
 
 use super::change::{Changing, Effects, Failure};
 use super::rows::{self, column, now, to_json};
-use crate::class::Class;
 use super::{Entry, Outcome, Receipt, ReceiptRow, SessionId, Sha256, Verdict};
 use crate::action;
+use crate::class::Class;
 use crate::mailbox::{Disposition, MessageKey};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};

@@ -2,8 +2,8 @@
 
 use super::ledger::{self, Slot};
 use super::rows::{self, now};
-use crate::class::Class;
 use super::{Entry, Outcome, QuarantineDetail, QuarantineRow, ROWS_MAX, Receipt};
+use crate::class::Class;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 

@@ -1,7 +1,7 @@
 //! What goes into the store and what comes out of it.
 
-use crate::class::Class;
 use crate::action::Plan;
+use crate::class::Class;
 use crate::field::{self, DateTime};
 use crate::mailbox::{Disposition, MessageKey};
 use crate::message::{Address, Attachment, MessageId};

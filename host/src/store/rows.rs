@@ -1,7 +1,7 @@
 //! From values to columns and back.
 
-use crate::class::Class;
 use super::{Outcome, Sha256};
+use crate::class::Class;
 use crate::field::DateTime;
 use crate::mailbox::MessageKey;
 use crate::message::MessageId;

@@ -44,10 +44,13 @@ impl Native {
     }
 }
 
+/// A configured plugin.
+type Run = Box<dyn Fn(&Native) -> Result<Verdict, Failure>>;
+
 /// A step of a pipeline of preprocessors.
 pub(crate) struct Step {
     name: String,
-    plugin: Box<dyn Fn(&Native) -> Result<Verdict, Failure>>,
+    plugin: Run,
 }
 
 impl Step {
