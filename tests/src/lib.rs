@@ -6,6 +6,7 @@
 
 mod certificates;
 mod daemon;
+mod disk;
 mod dovecot;
 mod golden;
 mod imap;
@@ -16,6 +17,7 @@ mod wait;
 
 pub use certificates::Certificates;
 pub use daemon::Daemon;
+pub use disk::SmallDisk;
 pub use dovecot::Dovecot;
 pub use golden::steady;
 pub use imap::Mailbox;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use mailmill_tests::records::{Ticket, comments, receipts, tickets};
-use mailmill_tests::{Daemon, Dovecot, Installation, Mailbox, messages};
+use mailmill_tests::{Daemon, Dovecot, Installation, Mailbox, SmallDisk, messages};
 use std::collections::{BTreeMap, BTreeSet};
 
 const SENDER: &str = "ann@client.example";
@@ -132,19 +132,40 @@ fn a_message_marked_as_unread_by_a_person_is_not_handled_again() -> Result<()> {
 #[test]
 fn on_a_full_disk_nothing_is_marked_that_is_not_recorded() -> Result<()> {
     let mut scene = Scene::new()?;
+    let disk = SmallDisk::mount(&scene.installation.path("disk"), "2m")?;
+    if disk.is_some() {
+        let settings = scene.installation.read("mailmill.toml")?;
+        scene.installation.write("mailmill.toml", &format!("{settings}\n[store]\npath = \"disk/mailmill.db\"\n"))?;
+    }
     scene.run_once()?;
     for number in 0..20 {
         let padding = "A long line that fills the disk.\n".repeat(8_000);
         scene.mailbox.deliver(&format!("{}{padding}", messages::request(number, SENDER)))?;
     }
-    let database = std::fs::metadata(scene.installation.path("mailmill.db"))?.len();
-    // The shell counts in blocks of 512 bytes: room for a few of the messages, not for all.
-    let limit = format!("ulimit -f {}", (database + 1_000_000) / 512);
-    let run = scene.installation.mailmill_limited(&limit, &["run", "--once"])?;
+    let (run, fault) = if disk.is_some() {
+        let fault = "cannot write [DIR]/disk/mailmill.db: the disk is full; free some space: nothing was lost, mailmill tries again";
+        (scene.installation.mailmill(&["run", "--once"])?, fault)
+    } else {
+        // Without the right to mount a small disk, files may not grow: the shell counts in blocks of 512 bytes.
+        let database = std::fs::metadata(scene.installation.path("mailmill.db"))?.len();
+        let limit = format!("ulimit -f {}", (database + 1_000_000) / 512);
+        let fault = "cannot use [DIR]/mailmill.db: disk I/O error; nothing was lost, mailmill tries again";
+        (scene.installation.mailmill_limited(&limit, &["run", "--once"])?, fault)
+    };
     assert_eq!(run.code, Some(1), "{}", run.stderr);
+    let line = format!("ERROR the session failed; nothing is lost: {fault} job=\"desk\"");
+    assert!(run.stderr.contains(&line), "{}", run.stderr);
+    assert!(
+        run.stderr.ends_with("error: 1 of 1 jobs failed: see above, or mailmill log; nothing is lost\n"),
+        "{}",
+        run.stderr
+    );
     assert!(scene.seen()?.len() < 20, "the disk was large enough");
     scene.assert_marked_only_after_commit()?;
 
+    if let Some(disk) = &disk {
+        disk.grow("64m")?;
+    }
     scene.run_once()?;
     scene.assert_each_exactly_once(20)?;
     assert_eq!(tickets(&scene.installation)?.len(), 20);

@@ -48,7 +48,22 @@ pub(super) fn of(message: &mail_parser::Message<'_>, defects: &mut Vec<Defect>) 
         body.plain = plain.iter().map(|(_, piece)| piece.source()).collect::<Vec<_>>().join("\n");
         body.parts = plain.iter().map(|(id, _)| *id).collect();
     }
+    if body.parts.is_empty() {
+        body = undivided(message, defects).unwrap_or(body);
+    }
     body
+}
+
+/// The text of a multipart message whose boundary never appears: nothing says what it is, but someone wrote it.
+fn undivided(message: &mail_parser::Message<'_>, defects: &mut Vec<Defect>) -> Option<Body> {
+    let root = message.part(0)?;
+    let is_multipart = root.content_type().is_some_and(|kind| kind.c_type.eq_ignore_ascii_case("multipart"));
+    if !is_multipart || matches!(root.body, PartType::Multipart(_)) {
+        return None;
+    }
+    defects.push(Defect("a multipart message without parts: all of it is taken as text".to_owned()));
+    let plain = String::from_utf8_lossy(root.contents()).into_owned();
+    Some(Body { plain, parts: vec![0], ..Body::default() })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

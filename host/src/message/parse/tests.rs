@@ -66,6 +66,7 @@ fn bodies_are_decoded() {
         "grün",
     );
     check_body(b"Content-Type: text/plain; format=flowed; delsp=yes\r\n\r\none \r\ntwo\r\n> q \r\n> r", "onetwo\n> qr");
+    check_body(b"Content-Type: multipart/mixed; boundary=never\r\n\r\n--other\r\nhelp", "--other\nhelp");
 }
 
 fn check_defect(raw: &[u8], expect: &[&str]) {

@@ -29,7 +29,8 @@ fn escaped(word: &str) -> String {
     for c in word.chars() {
         match c {
             '\'' | '’' => pattern.push_str("['’]"),
-            c if c.is_alphanumeric() || !c.is_ascii() => pattern.push(c),
+            // `\<` and `\>` would be the borders of words.
+            c if c.is_alphanumeric() || !c.is_ascii() || matches!(c, '<' | '>') => pattern.push(c),
             c => {
                 pattern.push('\\');
                 pattern.push(c);
@@ -47,6 +48,7 @@ mod tests {
     fn words_become_patterns() {
         let check = |words: &[&str], expect: &str| assert_eq!(any(words), expect);
         check(&["a.b"], r"a\.b");
+        check(&["<a>"], "<a>");
         check(&["x", "Message d'origine"], r"Message[\s\x{a0}]+d['’]origine|x");
     }
 }
