@@ -135,7 +135,7 @@ fn on_a_full_disk_nothing_is_marked_that_is_not_recorded() -> Result<()> {
     let disk = SmallDisk::mount(&scene.installation.path("disk"), "2m")?;
     if disk.is_some() {
         let settings = scene.installation.read("mailmill.toml")?;
-        scene.installation.write("mailmill.toml", &format!("{settings}\n[store]\npath = \"disk/mailmill.db\"\n"))?;
+        scene.installation.write("mailmill.toml", &settings.replace("mailmill.db", "disk/mailmill.db"))?;
     }
     scene.run_once()?;
     for number in 0..20 {
