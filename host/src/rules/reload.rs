@@ -5,6 +5,7 @@ use crate::diagnostic::{Diagnostics, Severity};
 use crate::plugin::Engine;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 
 /// Keeps the rule set that is in force. A set that does not pass its checks never takes its place.
@@ -14,6 +15,8 @@ pub struct Reloader {
     plugins_dir: PathBuf,
     engine: Engine,
     current: watch::Sender<Arc<RuleSet>>,
+    /// Whether the last look at the folders found a set that was not taken.
+    refused: AtomicBool,
 }
 
 impl Reloader {
@@ -23,7 +26,7 @@ impl Reloader {
     /// With everything that is wrong with it.
     pub fn start(rules_dir: PathBuf, plugins_dir: PathBuf, engine: Engine) -> Result<Self, Diagnostics> {
         let first = RuleSet::load(&rules_dir, &plugins_dir, &engine)?;
-        Ok(Self { rules_dir, plugins_dir, engine, current: watch::Sender::new(first) })
+        Ok(Self { rules_dir, plugins_dir, engine, current: watch::Sender::new(first), refused: AtomicBool::new(false) })
     }
 
     /// The set in force.
@@ -46,13 +49,20 @@ impl Reloader {
     pub fn reload(&self) -> Result<Arc<RuleSet>, Diagnostics> {
         let before = self.current();
         match RuleSet::load(&self.rules_dir, &self.plugins_dir, &self.engine) {
-            Ok(set) if set.revision() == before.revision() => Ok(before),
+            Ok(set) if set.revision() == before.revision() => {
+                if self.refused.swap(false, Ordering::Relaxed) {
+                    tracing::info!(revision = %before.revision(), "the rules are again what is in force");
+                }
+                Ok(before)
+            }
             Ok(set) => {
+                self.refused.store(false, Ordering::Relaxed);
                 self.current.send_replace(set.clone());
                 tracing::info!(revision = %set.revision(), before = %before.revision(), "new rules are in force");
                 Ok(set)
             }
             Err(diagnostics) => {
+                self.refused.store(true, Ordering::Relaxed);
                 log(&diagnostics);
                 tracing::error!(revision = %before.revision(), "the rules are not taken: those before stay in force");
                 Err(diagnostics)
