@@ -56,8 +56,9 @@ fn main() -> Result<ExitCode> {
     let args = Args::parse();
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the crate lies in a repository")?;
     let (rules, plugins) = (repository.join("rules"), plugins_dir());
-    let cache = tempfile::tempdir()?;
-    let engine = engine(cache.path().join("cache"))?;
+    let temporary = tempfile::tempdir()?;
+    let cache = temporary.path().join("cache");
+    let engine = start_engine(&cache)?;
     let set = RuleSet::load(&rules, &plugins, &engine)
         .map_err(|found| anyhow::anyhow!("{found}\n(plugins are built with `cargo xtask plugins`)"))?;
     let (mut sandboxed, mut native) = (Sandboxed::start(&set)?, Native::start(&set)?);
@@ -68,7 +69,7 @@ fn main() -> Result<ExitCode> {
         same(name, &mut sandboxed, &mut native, &message)?;
         figures.push(compare(name, target, &mut sandboxed, &mut native, &message));
     }
-    figures.push(swap::plugin(&set, &engine)?);
+    figures.push(swap::plugin(&set, &start_engine(&cache)?)?);
     figures.push(swap::rules(&rules, &plugins, &engine)?);
 
     figure::print(&figures, args.json)?;
@@ -81,9 +82,10 @@ fn plugins_dir() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("plugins")
 }
 
-fn engine(cache: PathBuf) -> Result<Engine> {
-    let limits = Limits { messages: u64::MAX, ..Limits::default() };
-    Ok(Engine::new(EngineSettings { cache_dir: Some(cache), compiler: Compiler::InProcess, limits })?)
+fn start_engine(cache: &Path) -> Result<Engine> {
+    // A busy machine must not end the measurement.
+    let limits = Limits { messages: u64::MAX, deadline_ms: 10_000, ..Limits::default() };
+    Ok(Engine::new(EngineSettings { cache_dir: Some(cache.to_owned()), compiler: Compiler::InProcess, limits })?)
 }
 
 /// Both sides come to the same; else there is nothing to compare.

@@ -19,7 +19,8 @@ const RULES_MAX: Duration = Duration::from_millis(50);
 const FILE: &str = "preprocess/gmail.toml";
 const LINE: &str = "en = ['On … wrote:']";
 
-/// From a compiled plugin in the cache to a configured instance: the slowest of the set's plugins.
+/// From a compiled plugin in the cache to a configured instance: the slowest of the set's plugins. The engine must have
+/// none of them in use.
 pub(crate) fn plugin(set: &RuleSet, engine: &Engine) -> Result<Figure> {
     let mut slowest: Option<Figure> = None;
     for step in set.steps() {
