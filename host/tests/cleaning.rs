@@ -1,4 +1,5 @@
 //! The preprocess steps that are shipped, on the tests in their own rule files: natively, in the pipeline's order.
+#![allow(clippy::expect_used, reason = "tests, with what they share")]
 
 mod native;
 
@@ -14,10 +15,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+type Plugin = Box<dyn Fn(&Native) -> Result<Verdict, Failure>>;
+
 /// A step of a pipeline of preprocessors.
 struct Step {
     name: String,
-    plugin: Box<dyn Fn(&Native) -> Result<Verdict, Failure>>,
+    plugin: Plugin,
 }
 
 impl Step {

@@ -165,13 +165,7 @@ impl Engine {
         self.shared.in_use.lock().unwrap_or_else(PoisonError::into_inner).get(path)?.upgrade()
     }
 
-    fn component(
-        &self,
-        name: &str,
-        path: Option<&Path>,
-        bytes: &[u8],
-        hash: String,
-    ) -> Result<Component, LoadError> {
+    fn component(&self, name: &str, path: Option<&Path>, bytes: &[u8], hash: String) -> Result<Component, LoadError> {
         let outline = check::outline(name, bytes)?;
         let settings = &self.shared.settings;
         let code =
