@@ -79,12 +79,13 @@ fn limits(limits: &PluginLimits) -> plugin::Limits {
     let bytes = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
     plugin::Limits {
         deadline_ms: limits.deadline_ms.get(),
+        configure_deadline_ms: limits.configure_deadline_ms.get(),
         memory_bytes: bytes(limits.memory_mb.get().saturating_mul(1024 * 1024)),
         host_calls: limits.host_calls_max.get(),
         output_bytes: bytes(limits.output_bytes_max.get()),
+        copied_bytes: bytes(limits.copied_bytes_max.get()),
         handles: bytes(limits.handles_max.get()),
         messages: limits.instance_messages_max.get(),
-        ..plugin::Limits::default()
     }
 }
 

@@ -171,7 +171,7 @@ impl Diagnostic {
         let mut group: Group<'_> = match (&self.text, &self.span) {
             (Some(text), Some(span)) => {
                 let mark = AnnotationKind::Primary.span(span.clone());
-                title.element(Snippet::source(&**text).path(path).annotation(mark))
+                title.element(Snippet::source(without_secrets(text)).path(path).annotation(mark))
             }
             _ => title.element(Origin::path(path)),
         };
@@ -182,6 +182,38 @@ impl Diagnostic {
         rendered.push('\n');
         rendered
     }
+}
+
+/// The text with the values of keys that look like passwords hidden: a misspelt `password = "…"` is shown to whoever
+/// reads the terminal or the log. Offsets stay what they were.
+fn without_secrets(text: &str) -> String {
+    text.split_inclusive('\n').map(|line| if is_secret(line) { hidden(line) } else { line.to_owned() }).collect()
+}
+
+fn is_secret(line: &str) -> bool {
+    let key = line.split_once('=').map(|(key, _)| key.to_ascii_lowercase()).unwrap_or_default();
+    ["pass", "pas", "pwd", "secret", "token"].iter().any(|part| key.contains(part)) && line.contains(['"', '\''])
+}
+
+/// The line with what stands in quotes replaced by as many stars as it has bytes.
+fn hidden(line: &str) -> String {
+    let mut quote = None;
+    let mut hidden = String::with_capacity(line.len());
+    for character in line.chars() {
+        match (quote, character) {
+            (None, '"' | '\'') => {
+                quote = Some(character);
+                hidden.push(character);
+            }
+            (Some(open), _) if open == character => {
+                quote = None;
+                hidden.push(character);
+            }
+            (Some(_), '\n') | (None, _) => hidden.push(character),
+            (Some(_), _) => hidden.push_str(&"*".repeat(character.len_utf8())),
+        }
+    }
+    hidden
 }
 
 /// `file:line:column: reason`, on one line: for logs.
@@ -334,6 +366,13 @@ error: unknown key `pfad`
 ";
         assert_eq!(example().render(false), expect);
         assert!(example().render(true).contains("\u{1b}["), "colours");
+    }
+
+    #[test]
+    fn a_misspelt_password_is_not_shown() {
+        let text = "[source]\npasword = \"grün\"\nuser = 'ann'\n";
+        let shown = Source::new(Path::new("desk.toml"), text).error(9..16, "unknown key `pasword`").render(false);
+        assert!(shown.contains("2 | pasword = \"*****\"\n"), "{shown}");
     }
 
     #[test]

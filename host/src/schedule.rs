@@ -1,6 +1,5 @@
-//! Schedules: when a job runs next.
+//! Schedules: how often a job runs.
 
-use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -73,17 +72,6 @@ impl TryFrom<String> for Interval {
     }
 }
 
-/// When the run after the one that started at `last` is due: at once if there was none, else one interval after it.
-/// Runs that were missed are not made up for, and a clock that was set back delays the next run by one interval at
-/// most.
-#[must_use]
-pub fn next_run(every: Interval, last: Option<Timestamp>, now: Timestamp) -> Timestamp {
-    let Some(last) = last else { return now };
-    let interval = SignedDuration::try_from(every.0).unwrap_or(SignedDuration::MAX);
-    let after = |start: Timestamp| start.checked_add(interval).unwrap_or(Timestamp::MAX);
-    after(last).clamp(now, after(now))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,18 +97,5 @@ mod tests {
         check("99999999999999999999h", None);
         check("9999999999999999999h", None);
         assert_eq!(Interval::DEFAULT.to_string(), "5m");
-    }
-
-    #[test]
-    fn the_next_run_is_one_interval_after_the_last() {
-        let at = |second| Timestamp::from_second(second).unwrap();
-        let check = |last: Option<i64>, now, expect| {
-            assert_eq!(next_run(Interval::DEFAULT, last.map(at), at(now)), at(expect), "{last:?} {now}");
-        };
-        check(None, 1000, 1000);
-        check(Some(1000), 1010, 1300);
-        check(Some(1000), 1300, 1300);
-        check(Some(1000), 9000, 9000);
-        check(Some(9000), 1000, 1300);
     }
 }

@@ -31,9 +31,13 @@ pub enum Conversation {
 pub struct ThreadKeys {
     /// The tickets that its tags name, in the order of the text. At most [`TICKETS_MAX`].
     pub tickets: Vec<TicketNumber>,
-    /// The messages that it answers: In-Reply-To, then References from the newest to the oldest (RFC 5322 section
-    /// 3.6.4). At most [`MESSAGE_IDS_MAX`].
-    pub message_ids: Vec<MessageId>,
+    /// The messages that it answers (In-Reply-To, RFC 5322 section 3.6.4). At most [`MESSAGE_IDS_MAX`].
+    pub answered: Vec<MessageId>,
+    /// The messages before them, from the newest to the oldest (References). They count only if the ticket has the same
+    /// base subject: people start something new by answering something old. At most [`MESSAGE_IDS_MAX`].
+    pub references: Vec<MessageId>,
+    /// Its subject, for that comparison.
+    pub subject: BaseSubject,
 }
 
 /// Where tags are looked for.
@@ -67,10 +71,11 @@ pub fn keys(message: &Message, Tags { tags, place }: &Tags) -> ThreadKeys {
     for text in texts {
         tags.iter().flat_map(|tag| tag.tickets(text)).for_each(|ticket| push_new(&mut tickets, ticket, TICKETS_MAX));
     }
-    let mut message_ids = Vec::new();
-    let answered = message.in_reply_to.iter().chain(message.references.iter().rev());
-    answered.for_each(|id| push_new(&mut message_ids, id.clone(), MESSAGE_IDS_MAX));
-    ThreadKeys { tickets, message_ids }
+    let (mut answered, mut references) = (Vec::new(), Vec::new());
+    message.in_reply_to.iter().for_each(|id| push_new(&mut answered, id.clone(), MESSAGE_IDS_MAX));
+    let earlier = message.references.iter().rev().filter(|id| !answered.contains(id));
+    earlier.for_each(|id| push_new(&mut references, id.clone(), MESSAGE_IDS_MAX));
+    ThreadKeys { tickets, answered, references, subject: BaseSubject::of(&message.subject) }
 }
 
 fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T, max: usize) {
@@ -160,7 +165,7 @@ impl ThreadTag {
 
 /// A subject without what replies, forwards and mailing lists put around it (RFC 5256 section 2.1): two messages of
 /// a conversation have the same one. The prefixes of other languages are taken off too.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct BaseSubject(String);
 
 /// What clients write before the colon when they reply or forward, in lower case. RFC 5256 knows the first three;
@@ -183,12 +188,6 @@ impl BaseSubject {
                 None => return Self(rest.to_owned()),
             }
         }
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 
@@ -316,9 +315,13 @@ mod tests {
         message.in_reply_to = ids(&["c@x"]);
         message.references = ids(&["a@x", "b@x", "c@x"]);
         let tickets = |numbers: &[u64]| numbers.iter().map(|number| TicketNumber::new(*number)).collect::<Vec<_>>();
-        let message_ids = ids(&["c@x", "b@x", "a@x"]);
         let check = |place, expect: &[u64]| {
-            let expect = ThreadKeys { tickets: tickets(expect), message_ids: message_ids.clone() };
+            let expect = ThreadKeys {
+                tickets: tickets(expect),
+                answered: ids(&["c@x"]),
+                references: ids(&["b@x", "a@x"]),
+                subject: BaseSubject::of("New:T00003"),
+            };
             assert_eq!(keys(&message, &Tags { tags: tags.to_vec(), place }), expect);
         };
         check(TagPlace::Subject, &[3]);
@@ -333,13 +336,13 @@ mod tests {
         let tag = ThreadTag::new(ThreadTag::PREFIX, ThreadTag::SUFFIX).expect("is a tag");
         let keys = keys(&message, &Tags { tags: vec![tag], place: TagPlace::Subject });
         assert_eq!(keys.tickets.len(), TICKETS_MAX);
-        assert_eq!(keys.message_ids.len(), MESSAGE_IDS_MAX);
-        assert_eq!(keys.message_ids.first(), Some(&MessageId("101@x".to_owned())));
+        assert_eq!(keys.references.len(), MESSAGE_IDS_MAX);
+        assert_eq!(keys.references.first(), Some(&MessageId("101@x".to_owned())));
     }
 
     #[test]
     fn a_base_subject_is_what_the_conversation_has_in_common() {
-        let check = |subject: &str, expect: &str| assert_eq!(BaseSubject::of(subject).as_str(), expect, "{subject:?}");
+        let check = |subject: &str, expect: &str| assert_eq!(BaseSubject::of(subject).0, expect, "{subject:?}");
         check("printer", "printer");
         check("Re: printer", "printer");
         check("RE:  FW :\tprinter (fwd) (FWD)", "printer");

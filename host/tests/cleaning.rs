@@ -1,17 +1,53 @@
 //! The preprocess steps that are shipped, on the tests in their own rule files: natively, in the pipeline's order.
-
-#![expect(clippy::expect_used, reason = "a test fails loudly")]
+#![allow(clippy::expect_used, reason = "tests, with what they share")]
 
 mod native;
 
-use mailmill::message::Document;
-use mailmill::message::document::{CutKind, CutKinds};
+use mailmill::message::document::{Cut, CutKind, CutKinds};
+use mailmill::message::{Document, Message};
+use mailmill::plugin::capabilities::Call;
 use mailmill::plugin::patterns::PatternCache;
-use mailmill_sdk::Diagnostic;
-use native::{Native, Step, preprocess};
+use mailmill::thread::Conversation;
+use mailmill_sdk::{Config, Diagnostic, Failure, Preprocessor, Verdict};
+use native::Native;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+type Plugin = Box<dyn Fn(&Native) -> Result<Verdict, Failure>>;
+
+/// A step of a pipeline of preprocessors.
+struct Step {
+    name: String,
+    plugin: Plugin,
+}
+
+impl Step {
+    /// Configures a plugin.
+    fn new<P: Preprocessor<Native> + 'static>(host: &Native, name: &str, rules: &str) -> Result<Self, Vec<Diagnostic>> {
+        let config = Config { rules: rules.to_owned(), ..Config::default() };
+        let plugin = P::configure(host, &config)?;
+        Ok(Self { name: name.to_owned(), plugin: Box::new(move |host| plugin.preprocess(host)) })
+    }
+}
+
+/// Runs preprocessors over a body, in order; the cuts that they make.
+fn preprocess(host: &Native, steps: &[Step], body: Document) -> Result<Vec<Cut>, Failure> {
+    let mut message: Message = mailmill::message::parse(b"\r\n", None);
+    message.document = body;
+    let message = Arc::new(message);
+    let mut cuts = Vec::new();
+    for step in steps {
+        let call = Call::new(message.clone(), Conversation::New, Arc::default(), &cuts, CutKinds::ALL, &step.name);
+        let (effects, verdict) = host.run(call, &step.plugin)?;
+        cuts.extend(effects.cuts);
+        if verdict == Verdict::Stop {
+            break;
+        }
+    }
+    Ok(cuts)
+}
 
 #[derive(Deserialize)]
 struct Pipeline {

@@ -1,13 +1,13 @@
 //! `mailmill clean`: the preprocessing rules alone, as a filter.
 
-use super::{Done, Global, paint};
+use super::{Done, Global};
 use crate::message::document::{CutKind, CutKinds, Document};
 use crate::message::{Message, parse};
 use crate::rules::{Instances, RuleSet};
 use crate::thread::Conversation;
 use anyhow::Context as _;
 use clap::Args;
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, BufWriter, IsTerminal, Write};
 use std::sync::Arc;
@@ -81,12 +81,13 @@ pub(super) fn run(global: &Global, options: &Options) -> Done {
     Ok(())
 }
 
-/// A count on the terminal, unless the output goes there too.
+/// A count on the terminal (indicatif hides it where standard error is none), unless the output goes there too.
 fn progress() -> ProgressBar {
-    if std::io::stdout().is_terminal() || !paint::stderr_has_colour() {
+    if std::io::stdout().is_terminal() {
         return ProgressBar::hidden();
     }
-    ProgressBar::new_spinner().with_message("messages cleaned")
+    let style = ProgressStyle::with_template("{spinner} {pos} messages cleaned, {per_sec}");
+    ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
 fn clean(instances: &mut Instances, request: &Request, steps: &[String]) -> String {

@@ -91,7 +91,11 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
     /// Print a complete settings file with a comment on every setting
-    Example,
+    Example {
+        /// Print a job's file instead: what goes into jobs/NAME.toml
+        #[arg(long)]
+        job: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -149,7 +153,8 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command, global: &Global) -> Done {
     match command {
-        Command::Config(ConfigCommand::Example) => print(&crate::config::example()),
+        Command::Config(ConfigCommand::Example { job: true }) => print(&crate::config::job_example()),
+        Command::Config(ConfigCommand::Example { job: false }) => print(&crate::config::example()),
         Command::Clean(options) => clean::run(global, &options),
         Command::Plugin(command) => plugin::run(global, &command),
         Command::Run(options) => run_daemon(global, &options),

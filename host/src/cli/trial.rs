@@ -32,6 +32,9 @@ pub(super) struct Options {
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
+    /// Print the body's HTML rendering instead, sanitised, with the same cuts
+    #[arg(long, conflicts_with = "json")]
+    html: bool,
 }
 
 pub(super) async fn run(global: &Global, options: Options) -> Done {
@@ -51,6 +54,9 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
     let conversation = store.conversation(&parsed.keys).await?;
     let verdict = pipeline::run(&mut rules.instances()?, &parsed, &conversation, &wanted);
     let report = verdict.report.clone().with_texts(&parsed.message);
+    if options.html {
+        return print(&parsed.message.document.html_view(&report.body.cuts, report.body.applied));
+    }
     let receipt = store.rehearse(&entry(&name, &handling, None, &parsed, verdict)).await?;
     if options.json {
         return print_json(&Trial { report: &report, receipt: &receipt });

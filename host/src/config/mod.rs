@@ -107,12 +107,16 @@ settings! {
     pub struct PluginLimits {
         /// Time, in milliseconds. What the host does for the plugin counts.
         deadline_ms: NonZeroU64 => default(above_zero(1000)),
+        /// Time for taking its rules, when they are loaded, in milliseconds. Patterns are compiled there.
+        configure_deadline_ms: NonZeroU64 => default(above_zero(5000)),
         /// Memory, in MiB.
         memory_mb: NonZeroU64 => default(above_zero(64)),
         /// Calls of the host.
         host_calls_max: NonZeroU64 => default(above_zero(100_000)),
         /// Bytes that the plugin returns.
         output_bytes_max: NonZeroU64 => default(above_zero(8 * MIB)),
+        /// Bytes that one call of the host may hand over.
+        copied_bytes_max: NonZeroU64 => default(above_zero(8 * MIB)),
         /// Patterns, pattern sets and selectors held at the same time.
         handles_max: NonZeroU64 => default(above_zero(1024)),
         /// Messages after which an instance of a plugin is renewed.

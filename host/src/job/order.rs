@@ -73,7 +73,7 @@ impl Drop for Turn {
 #[must_use]
 pub(super) fn names(parsed: &Parsed) -> Vec<String> {
     let own = parsed.message.message_id.iter();
-    let ids = own.chain(&parsed.keys.message_ids).map(|id| format!("<{id}>"));
+    let ids = own.chain(&parsed.keys.answered).chain(&parsed.keys.references).map(|id| format!("<{id}>"));
     let mut names: Vec<String> = ids.chain(parsed.keys.tickets.iter().map(ToString::to_string)).collect();
     names.sort_unstable();
     names.dedup();

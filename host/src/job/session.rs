@@ -57,7 +57,7 @@ async fn drain(
 ) -> Result<(), Error> {
     mark_left_over(ctx, job, mailbox).await?;
     let listed = mailbox.list().await?;
-    tally.waiting = listed.len() as u64;
+    tally.waiting = mailbox.waiting();
     let unknown = unknown(ctx, job, listed).await?;
     if unknown.is_empty() {
         return Ok(());

@@ -8,7 +8,7 @@ use super::instance::{Bound, Instance};
 use super::state::State;
 use super::{About, ConfigureError, Fault, PluginConfig, World};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use wasmtime::Store;
 
@@ -16,6 +16,12 @@ use wasmtime::Store;
 #[derive(Clone)]
 pub struct Component {
     shared: Arc<Shared>,
+}
+
+/// A component that may be out of use.
+#[derive(Debug)]
+pub(super) struct WeakComponent {
+    shared: Weak<Shared>,
 }
 
 struct Shared {
@@ -58,6 +64,10 @@ impl Component {
         let about = About { name, version, summary, schema };
         let path = path.map(Path::to_owned);
         Ok(Self { shared: Arc::new(Shared { engine, outline, linked, about, path, hash }) })
+    }
+
+    pub(super) fn downgrade(&self) -> WeakComponent {
+        WeakComponent { shared: Arc::downgrade(&self.shared) }
     }
 
     /// Its world.
@@ -103,6 +113,13 @@ impl Component {
     pub fn instantiate(&self, step: &str, config: &PluginConfig) -> Result<Instance, ConfigureError> {
         let (store, bound) = bind(&self.shared.engine, &self.shared.linked).map_err(ConfigureError::Fault)?;
         Instance::configure(self.shared.engine.clone(), store, bound, step, config)
+    }
+}
+
+impl WeakComponent {
+    /// The component, if it is still in use.
+    pub(super) fn upgrade(&self) -> Option<Component> {
+        self.shared.upgrade().map(|shared| Component { shared })
     }
 }
 

@@ -5,13 +5,14 @@ use super::bindings::{extractor, preprocessor, processor, rules};
 use super::check::{self, LoadError, Outline};
 use super::clock::Ticker;
 use super::compile::{self, Compiler};
-use super::component::{Component, Linked};
+use super::component::{Component, Linked, WeakComponent};
 use super::limits::Limits;
 use super::patterns::PatternCache;
 use super::state::State;
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
@@ -62,6 +63,8 @@ pub(super) struct Shared {
     pub(super) patterns: PatternCache,
     pub(super) limits: Limits,
     settings: EngineSettings,
+    /// The plugins in use, by their files: changed rules must not take as long as changed plugins.
+    in_use: Mutex<HashMap<PathBuf, WeakComponent>>,
     /// What preprocessors are linked with.
     editing: Linker<State>,
     /// What the others are linked with: the same without `edit`.
@@ -120,19 +123,28 @@ impl Engine {
                 patterns: PatternCache::default(),
                 limits: settings.limits.clone(),
                 settings,
+                in_use: Mutex::default(),
                 editing: linkers.0,
                 reading: linkers.1,
             }),
         })
     }
 
-    /// Checks, compiles and links the plugin of this file, and asks it what it is.
+    /// Checks, compiles and links the plugin of this file, and asks it what it is. As long as the component is in use,
+    /// a file that has not changed is the same component.
     ///
     /// # Errors
     /// If the file is no plugin, or asks for more than its world is granted.
     pub fn load(&self, path: &Path) -> Result<Component, LoadError> {
         let bytes = fs::read(path).map_err(|error| LoadError::Read { path: path.to_owned(), error })?;
-        self.component(&path.display().to_string(), Some(path), &bytes)
+        let hash = compile::digest(&bytes);
+        if let Some(component) = self.in_use(path).filter(|component| component.hash() == hash) {
+            return Ok(component);
+        }
+        let component = self.component(&path.display().to_string(), Some(path), &bytes, hash)?;
+        let mut in_use = self.shared.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        in_use.insert(path.to_owned(), component.downgrade());
+        Ok(component)
     }
 
     /// The same for bytes; `name` is for errors.
@@ -140,7 +152,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::load`].
     pub fn load_bytes(&self, name: &str, bytes: &[u8]) -> Result<Component, LoadError> {
-        self.component(name, None, bytes)
+        self.component(name, None, bytes, compile::digest(bytes))
     }
 
     /// The patterns of all plugins.
@@ -149,7 +161,11 @@ impl Engine {
         &self.shared.patterns
     }
 
-    fn component(&self, name: &str, path: Option<&Path>, bytes: &[u8]) -> Result<Component, LoadError> {
+    fn in_use(&self, path: &Path) -> Option<Component> {
+        self.shared.in_use.lock().unwrap_or_else(PoisonError::into_inner).get(path)?.upgrade()
+    }
+
+    fn component(&self, name: &str, path: Option<&Path>, bytes: &[u8], hash: String) -> Result<Component, LoadError> {
         let outline = check::outline(name, bytes)?;
         let settings = &self.shared.settings;
         let code =
@@ -157,7 +173,7 @@ impl Engine {
                 .map_err(|reason| LoadError::Compile { name: name.to_owned(), reason })?;
         let link = |error: wasmtime::Error| LoadError::Link { name: name.to_owned(), reason: format!("{error:#}") };
         let linked = self.link(&outline, &code).map_err(link)?;
-        Component::new(self.clone(), outline, linked, path, compile::digest(bytes))
+        Component::new(self.clone(), outline, linked, path, hash)
             .map_err(|fault| LoadError::Describe { name: name.to_owned(), fault })
     }
 

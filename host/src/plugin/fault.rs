@@ -8,13 +8,13 @@ use wasmtime::{Trap, WasmBacktrace};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// It took too long.
-    #[error("it took longer than {} ms and was stopped (limit \"deadline-ms\")", limit.as_millis())]
+    #[error("it took longer than {} ms and was stopped (limit `deadline_ms`)", limit.as_millis())]
     Deadline {
         /// What was allowed.
         limit: Duration,
     },
     /// It wanted too much memory.
-    #[error("it asked for more than {} KiB of memory (limit \"memory-bytes\")", limit / 1024)]
+    #[error("it asked for more than {} KiB of memory (limit `memory_mb`)", limit / 1024)]
     Memory {
         /// What was allowed, in bytes.
         limit: usize,
@@ -29,25 +29,25 @@ pub enum Fault {
     #[error("it crashed: {0}")]
     Trap(String),
     /// It called the host too often.
-    #[error("it called the host's functions more than {limit} times for one message (limit \"host-calls\")")]
+    #[error("it called the host's functions more than {limit} times for one message (limit `host_calls_max`)")]
     HostCalls {
         /// What was allowed.
         limit: u64,
     },
     /// It handed over too much at once.
-    #[error("it handed over more than {} KiB at once (limit \"copied-bytes\")", limit / 1024)]
+    #[error("it handed over more than {} KiB at once (limit `copied_bytes_max`)", limit / 1024)]
     Copied {
         /// What was allowed, in bytes.
         limit: usize,
     },
     /// Its cuts and replacements carry too much text.
-    #[error("its rule names and replacements are more than {} KiB long (limit \"output-bytes\")", limit / 1024)]
+    #[error("its rule names and replacements are more than {} KiB long (limit `output_bytes_max`)", limit / 1024)]
     Output {
         /// What was allowed, in bytes.
         limit: usize,
     },
     /// It holds too many patterns.
-    #[error("it holds more than {limit} patterns and selectors at the same time (limit \"handles\")")]
+    #[error("it holds more than {limit} patterns and selectors at the same time (limit `handles_max`)")]
     Handles {
         /// What was allowed.
         limit: usize,

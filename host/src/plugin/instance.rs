@@ -162,12 +162,6 @@ impl Instance {
         &self.store.data().remarks
     }
 
-    /// The step of the pipeline that it works for.
-    #[must_use]
-    pub fn step(&self) -> &str {
-        &self.step
-    }
-
     /// Whether a fresh instance must take its place: after a fault, and after many messages.
     #[must_use]
     pub fn is_spent(&self) -> bool {

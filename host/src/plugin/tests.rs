@@ -60,16 +60,16 @@ fn check_fault(does: &str, expect: &str) {
 
 #[test]
 fn each_misdeed_is_named() {
-    check_fault("loop", "it took longer than 1000 ms and was stopped (limit \"deadline-ms\")");
-    check_fault("allocate", "it asked for more than 65536 KiB of memory (limit \"memory-bytes\")");
+    check_fault("loop", "it took longer than 1000 ms and was stopped (limit `deadline_ms`)");
+    check_fault("allocate", "it asked for more than 65536 KiB of memory (limit `memory_mb`)");
     check_fault("recurse", "it used up its stack: endless recursion, or far too much data in local variables");
     check_fault(
         "call the host",
-        "it called the host's functions more than 100000 times for one message (limit \"host-calls\")",
+        "it called the host's functions more than 100000 times for one message (limit `host_calls_max`)",
     );
-    check_fault("argument", "it handed over more than 8192 KiB at once (limit \"copied-bytes\")");
-    check_fault("output", "its rule names and replacements are more than 8192 KiB long (limit \"output-bytes\")");
-    check_fault("handles", "it holds more than 1024 patterns and selectors at the same time (limit \"handles\")");
+    check_fault("argument", "it handed over more than 8192 KiB at once (limit `copied_bytes_max`)");
+    check_fault("output", "its rule names and replacements are more than 8192 KiB long (limit `output_bytes_max`)");
+    check_fault("handles", "it holds more than 1024 patterns and selectors at the same time (limit `handles_max`)");
     check_fault(
         "span",
         "it called the host in a way that is not allowed: \
@@ -94,7 +94,7 @@ fn the_time_of_patterns_is_charged_to_the_plugin() {
     let (called, _) =
         run(json!({ "does": "slow pattern", "pattern": "[a-q][^u-z]{13}[u-z]" }), &"abcdefgh".repeat(100_000));
     let fault = called.result.expect_err("too slow").to_string();
-    assert_eq!(fault, "it took longer than 1000 ms and was stopped (limit \"deadline-ms\")");
+    assert_eq!(fault, "it took longer than 1000 ms and was stopped (limit `deadline_ms`)");
 }
 
 #[test]

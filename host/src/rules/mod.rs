@@ -220,7 +220,12 @@ impl Loader<'_> {
 /// Gives the plugin its rules, to see whether it takes them; answers with the fields that it makes.
 fn configure(pipeline: &Source, listed: &pipeline::Step, step: &Step, out: &mut Diagnostics) -> Vec<Declaration> {
     match step.instance() {
-        Ok(instance) => return instance.declares().to_vec(),
+        Ok(instance) => {
+            for remark in instance.remarks() {
+                tracing::info!(step = step.name, level = ?remark.level, "the plugin says of its rules: {}", remark.text);
+            }
+            return instance.declares().to_vec();
+        }
         Err(ConfigureError::Rules(diagnostics)) => out.extend(diagnostics.iter().map(|diagnostic| {
             let found = step.files.diagnostic(&diagnostic.path, diagnostic.offset, &diagnostic.reason);
             found.unwrap_or_else(|| pipeline.error(listed.name.span(), diagnostic.to_string()))

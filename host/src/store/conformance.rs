@@ -5,6 +5,7 @@ use crate::action::{Change, Outcome as Planned, Plan};
 use crate::class::Class;
 use crate::field::{self, DateTime, Value};
 use crate::message::{Address, Attachment, MessageId};
+use crate::thread::BaseSubject;
 use crate::ticket::{Status, TicketClass, Visibility};
 
 pub(super) fn key(uid: &str) -> MessageKey {
@@ -171,8 +172,8 @@ async fn quarantine_is_released_once(store: &Store) {
 async fn conversations_are_found(store: &Store) {
     let find = async |tickets: &[u64], ids: &[&str]| {
         let tickets = tickets.iter().copied().map(TicketNumber::new).collect();
-        let message_ids = ids.iter().map(|id| MessageId((*id).to_owned())).collect();
-        match store.conversation(&ThreadKeys { tickets, message_ids }).await.unwrap() {
+        let ids = ids.iter().map(|id| MessageId((*id).to_owned())).collect();
+        match store.conversation(&ThreadKeys { tickets, answered: ids, ..ThreadKeys::default() }).await.unwrap() {
             Conversation::New => "new".to_owned(),
             Conversation::Active(ticket) => format!("active {}", ticket.number),
             Conversation::Inactive(ticket) => format!("inactive {}", ticket.number),
@@ -184,6 +185,14 @@ async fn conversations_are_found(store: &Store) {
     assert_eq!(find(&[], &["3@mail"]).await, "new");
     commit_one(store, entry("10", accepted(vec![set_status(2, Status::Closed)]))).await;
     assert_eq!(find(&[2], &[]).await, "inactive T00002");
+    // An earlier message of the thread counts only as long as people write about the same thing.
+    let subject = store.ticket(&TicketNumber::new(1)).await.unwrap().unwrap().ticket.subject;
+    for (subject, expect) in [(format!("Re: {subject}"), "active"), ("something else".to_owned(), "new")] {
+        let references = vec![MessageId("1@mail".to_owned())];
+        let keys = ThreadKeys { references, subject: BaseSubject::of(&subject), ..ThreadKeys::default() };
+        let found = store.conversation(&keys).await.unwrap();
+        assert_eq!(matches!(found, Conversation::Active(_)), expect == "active", "{subject}");
+    }
     // A later message with the same Message-ID does not take the conversation over.
     let mut copy = entry("11", accepted(vec![create("copy")]));
     copy.message_id = Some(MessageId("1@mail".to_owned()));

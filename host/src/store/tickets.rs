@@ -4,8 +4,8 @@ use super::change::number;
 use super::rows;
 use super::{AttachmentRow, CommentRow, ROWS_MAX, TicketDetail, TicketFilter, TicketRow};
 use crate::field;
-use crate::message::Address;
-use crate::thread::{Conversation, ThreadKeys};
+use crate::message::{Address, MessageId};
+use crate::thread::{BaseSubject, Conversation, ThreadKeys};
 use crate::ticket::{Status, TicketClass, TicketNumber, TicketSummary, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -21,14 +21,26 @@ pub(super) async fn conversation(connection: &mut AnyConnection, keys: &ThreadKe
             return follow_up(&row);
         }
     }
-    let by_message_id = "SELECT number, class, status FROM tickets JOIN thread_index ON ticket = number \
-                         WHERE message_id = $1";
-    for id in keys.message_ids.iter().take(THREAD_KEYS_MAX) {
-        if let Some(row) = sqlx::query(by_message_id).bind(id.0.as_str()).fetch_optional(&mut *connection).await? {
+    for id in keys.answered.iter().take(THREAD_KEYS_MAX) {
+        if let Some(row) = by_message_id(connection, id).await? {
+            return follow_up(&row);
+        }
+    }
+    for id in keys.references.iter().take(THREAD_KEYS_MAX) {
+        if let Some(row) = by_message_id(connection, id).await?
+            && BaseSubject::of(&row.try_get::<String, _>("subject")?) == keys.subject
+        {
             return follow_up(&row);
         }
     }
     Ok(Conversation::New)
+}
+
+/// The ticket that a message belongs to.
+async fn by_message_id(connection: &mut AnyConnection, id: &MessageId) -> sqlx::Result<Option<AnyRow>> {
+    let select = "SELECT number, class, status, subject FROM tickets JOIN thread_index ON ticket = number \
+                  WHERE message_id = $1";
+    sqlx::query(select).bind(id.0.as_str()).fetch_optional(connection).await
 }
 
 fn follow_up(row: &AnyRow) -> sqlx::Result<Conversation> {

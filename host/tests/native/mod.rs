@@ -1,16 +1,12 @@
 //! Plugins run natively: the same logic as in the components, on the host's own capabilities.
 
 use mailmill::field::Value as HostValue;
-use mailmill::message::document::{
-    BodyKind as HostBodyKind, Cut, CutKind as HostCutKind, CutKinds, Selector, Span as HostSpan,
-};
-use mailmill::message::{Document, Message};
+use mailmill::message::document::{BodyKind as HostBodyKind, CutKind as HostCutKind, Selector, Span as HostSpan};
 use mailmill::plugin::capabilities::{Call, Effects, Level as HostLevel, Source};
 use mailmill::plugin::patterns::{PatternCache, PatternError as HostPatternError};
 use mailmill::thread::Conversation as HostConversation;
 use mailmill_sdk::{
-    Attachment, BodyKind, Config, Conversation, CutKind, Diagnostic, Failure, Field, Host, Level, PatternError,
-    Preprocessor, Span, Ticket, Value, Verdict,
+    Attachment, BodyKind, Conversation, CutKind, Failure, Field, Host, Level, PatternError, Span, Ticket, Value,
 };
 use regex::{Regex, RegexSet};
 use std::cell::RefCell;
@@ -29,58 +25,19 @@ impl Native {
     }
 
     /// Lets `plugin` look at the message of `call`.
-    pub(crate) fn run(
+    pub(crate) fn run<T>(
         &self,
         call: Call,
-        plugin: impl FnOnce(&Self) -> Result<Verdict, Failure>,
-    ) -> Result<(Effects, Verdict), Failure> {
+        plugin: impl FnOnce(&Self) -> Result<T, Failure>,
+    ) -> Result<(Effects, T), Failure> {
         self.call.replace(Some(call));
-        let verdict = plugin(self)?;
-        Ok((self.call.take().expect("a call is running").finish(), verdict))
+        let answer = plugin(self)?;
+        Ok((self.call.take().expect("a call is running").finish(), answer))
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Call) -> T) -> T {
         look(self.call.borrow_mut().as_mut().expect("only called while a message is being handled"))
     }
-}
-
-/// A configured plugin.
-type Run = Box<dyn Fn(&Native) -> Result<Verdict, Failure>>;
-
-/// A step of a pipeline of preprocessors.
-pub(crate) struct Step {
-    name: String,
-    plugin: Run,
-}
-
-impl Step {
-    /// Configures a plugin.
-    pub(crate) fn new<P: Preprocessor<Native> + 'static>(
-        host: &Native,
-        name: &str,
-        rules: &str,
-    ) -> Result<Self, Vec<Diagnostic>> {
-        let config = Config { rules: rules.to_owned(), ..Config::default() };
-        let plugin = P::configure(host, &config)?;
-        Ok(Self { name: name.to_owned(), plugin: Box::new(move |host| plugin.preprocess(host)) })
-    }
-}
-
-/// Runs preprocessors over a body, in order; the cuts that they make.
-pub(crate) fn preprocess(host: &Native, steps: &[Step], body: Document) -> Result<Vec<Cut>, Failure> {
-    let mut message: Message = mailmill::message::parse(b"\r\n", None);
-    message.document = body;
-    let message = Arc::new(message);
-    let mut cuts = Vec::new();
-    for step in steps {
-        let call = Call::new(message.clone(), HostConversation::New, Arc::default(), &cuts, CutKinds::ALL, &step.name);
-        let (effects, verdict) = host.run(call, &step.plugin)?;
-        cuts.extend(effects.cuts);
-        if verdict == Verdict::Stop {
-            break;
-        }
-    }
-    Ok(cuts)
 }
 
 impl Host for Native {

@@ -54,12 +54,6 @@ impl View {
         &self.text
     }
 
-    /// The text that is left, shared.
-    #[must_use]
-    pub fn shared_text(&self) -> Arc<str> {
-        self.text.clone()
-    }
-
     /// Whether the cuts were dropped because nothing visible would have been left.
     #[must_use]
     pub fn kept_all(&self) -> bool {
