@@ -97,6 +97,12 @@ impl TicketClass {
         }
     }
 
+    /// The names of all classes, in the same order.
+    #[must_use]
+    pub fn names() -> Vec<&'static str> {
+        Self::ALL.into_iter().map(Self::name).collect()
+    }
+
     /// The class of that name; none if there is none.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
@@ -136,6 +142,12 @@ impl Status {
         }
     }
 
+    /// The names of all states, in the same order.
+    #[must_use]
+    pub fn names() -> Vec<&'static str> {
+        Self::ALL.into_iter().map(Self::name).collect()
+    }
+
     /// The status of that name; none if there is none.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
@@ -160,6 +172,9 @@ pub enum Visibility {
 }
 
 impl Visibility {
+    /// Both, the one for more readers first.
+    pub const ALL: [Self; 2] = [Self::Public, Self::Internal];
+
     /// The name used in rule files.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -169,10 +184,16 @@ impl Visibility {
         }
     }
 
+    /// The names of both, in the same order.
+    #[must_use]
+    pub fn names() -> Vec<&'static str> {
+        Self::ALL.into_iter().map(Self::name).collect()
+    }
+
     /// The visibility of that name; none if there is none.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Public, Self::Internal].into_iter().find(|visibility| visibility.name() == name)
+        Self::ALL.into_iter().find(|visibility| visibility.name() == name)
     }
 }
 

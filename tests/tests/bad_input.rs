@@ -55,6 +55,16 @@ fn unknown_verb() -> Result<()> {
 }
 
 #[test]
+fn unknown_class() -> Result<()> {
+    insta::assert_snapshot!(check(STATEMENTS, |text| text.replacen(
+        "class = \"incident\" }]",
+        "class = \"incidnt\" }]",
+        1
+    ))?);
+    Ok(())
+}
+
+#[test]
 fn unknown_plugin() -> Result<()> {
     insta::assert_snapshot!(
         check("rules/pipeline.toml", |text| text.replace("plugin = \"gmail\"", "plugin = \"gmial\""))?

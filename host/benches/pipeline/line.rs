@@ -174,6 +174,7 @@ fn config(config: &PluginConfig) -> sdk::Config {
         name: argument.name.clone(),
         kind: value_type(argument.kind),
         required: argument.required,
+        choices: argument.choices.clone(),
     };
     let verb = |verb: &mailmill::plugin::VerbSpec| sdk::Verb {
         name: verb.name.clone(),

@@ -13,19 +13,19 @@ pub(super) const VERB: Verb = Verb {
     summary: "adds a comment to a ticket",
     arguments: &[
         Argument::optional("text", Text, "what it says; else the message's body"),
-        Argument::optional("visibility", Text, "who can read it: `public` (the default) or `internal`"),
+        Argument::optional("visibility", Text, "who can read it: `public` (the default) or `internal`")
+            .one_of(Visibility::names),
         Argument::TICKET,
     ],
     plan,
 };
 
 fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
-    let names = [Visibility::Public, Visibility::Internal].into_iter().map(Visibility::name);
     let text = arguments.prose("text")?.unwrap_or_else(|| facts.body.to_owned());
     Ok(Step::Change(Change::AddComment {
         ticket: arguments.ticket(facts)?,
         author: facts.sender.cloned().unwrap_or_default(),
         text: if text.trim().is_empty() { NO_TEXT.to_owned() } else { text.trim().to_owned() },
-        visibility: arguments.choice("visibility", Visibility::parse, names)?.unwrap_or(Visibility::Public),
+        visibility: arguments.choice("visibility", Visibility::parse)?.unwrap_or(Visibility::Public),
     }))
 }

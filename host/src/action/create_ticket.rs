@@ -13,7 +13,7 @@ pub(super) const VERB: Verb = Verb {
     name: "create-ticket",
     summary: "creates a ticket of the message",
     arguments: &[
-        Argument::required("class", Text, "the ticket's class, such as `incident`"),
+        Argument::required("class", Text, "the ticket's class, such as `incident`").one_of(TicketClass::names),
         Argument::optional("subject", Text, "its subject; else the message's"),
         Argument::optional("description", Text, "its description; else the message's body"),
         Argument::optional("requester", Text, "who asks, as `Name <address>`; else the message's sender"),
@@ -22,8 +22,7 @@ pub(super) const VERB: Verb = Verb {
 };
 
 fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
-    let names = TicketClass::ALL.into_iter().map(TicketClass::name);
-    let class = arguments.choice("class", TicketClass::parse, names)?;
+    let class = arguments.choice("class", TicketClass::parse)?;
     Ok(Step::Change(Change::CreateTicket {
         class: class.ok_or(Fault::MissingArgument { argument: "class" })?,
         subject: arguments.line("subject")?.unwrap_or_else(|| subject_of(facts)),

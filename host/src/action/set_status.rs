@@ -8,12 +8,15 @@ use crate::ticket::Status;
 pub(super) const VERB: Verb = Verb {
     name: "set-status",
     summary: "sets the status of a ticket",
-    arguments: &[Argument::required("status", Text, "the new status, such as `open`"), Argument::TICKET],
+    arguments: &[
+        Argument::required("status", Text, "the new status, such as `open`").one_of(Status::names),
+        Argument::TICKET,
+    ],
     plan,
 };
 
 fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
-    let status = arguments.choice("status", Status::parse, Status::ALL.into_iter().map(Status::name))?;
+    let status = arguments.choice("status", Status::parse)?;
     Ok(Step::Change(Change::SetStatus {
         ticket: arguments.ticket(facts)?,
         status: status.ok_or(Fault::MissingArgument { argument: "status" })?,

@@ -174,6 +174,22 @@ fn a_faulty_action_is_explained() {
 }
 
 #[test]
+fn a_choice_of_the_table_is_taken() {
+    let mut choices = Vec::new();
+    for verb in verbs() {
+        for row in verb.arguments {
+            for choice in (row.choices)() {
+                let plan = run(&[action(verb.name, &[(row.name, choice)])], &follow_up());
+                assert!(plan.is_ok(), "{} {} {choice}: {plan:?}", verb.name, row.name);
+                choices.push((row.name, choice));
+            }
+        }
+    }
+    let expect = TicketClass::ALL.len() + Visibility::ALL.len() + Status::ALL.len();
+    assert_eq!(choices.len(), expect, "{choices:?}");
+}
+
+#[test]
 fn a_value_of_another_type_is_refused() {
     let mut reject = action("reject", &[]);
     reject.arguments.push(Entry { name: "reason".to_owned(), value: Value::Integer(1) });

@@ -38,7 +38,7 @@ pub struct Verb {
 }
 
 /// An argument of a verb.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Argument {
     /// Its name.
     pub name: &'static str,
@@ -46,17 +46,24 @@ pub struct Argument {
     pub kind: ValueType,
     /// Whether an action without it is refused.
     pub required: bool,
+    /// The texts that it can be; empty: whatever its type allows.
+    pub choices: fn() -> Vec<&'static str>,
     /// What it is for, as one sentence.
     pub summary: &'static str,
 }
 
 impl Argument {
     pub(super) const fn required(name: &'static str, kind: ValueType, summary: &'static str) -> Self {
-        Self { name, kind, required: true, summary }
+        Self { name, kind, required: true, choices: Vec::new, summary }
     }
 
     pub(super) const fn optional(name: &'static str, kind: ValueType, summary: &'static str) -> Self {
-        Self { name, kind, required: false, summary }
+        Self { name, kind, required: false, choices: Vec::new, summary }
+    }
+
+    /// The same, and it is to be one of these texts.
+    pub(super) const fn one_of(self, choices: fn() -> Vec<&'static str>) -> Self {
+        Self { choices, ..self }
     }
 
     /// The argument with which a verb names its ticket.
@@ -177,7 +184,10 @@ fn names_of_verbs() -> String {
 
 /// The arguments of an action, checked against its row of the table.
 #[derive(Debug)]
-pub(super) struct Arguments<'a>(&'a [Entry]);
+pub(super) struct Arguments<'a> {
+    rows: &'static [Argument],
+    entries: &'a [Entry],
+}
 
 impl<'a> Arguments<'a> {
     /// Checks names, types and presence.
@@ -195,7 +205,7 @@ impl<'a> Arguments<'a> {
                 return Err(Fault::WrongType { argument: argument(), expected: row.kind, found });
             }
         }
-        let arguments = Self(entries);
+        let arguments = Self { rows: verb.arguments, entries };
         match verb.arguments.iter().find(|row| row.required && arguments.value(row.name).is_none()) {
             Some(row) => Err(Fault::MissingArgument { argument: row.name }),
             None => Ok(arguments),
@@ -204,7 +214,7 @@ impl<'a> Arguments<'a> {
 
     /// The value of an argument; none if it is not given or blank.
     pub(super) fn value(&self, name: &str) -> Option<&'a Value> {
-        self.0.iter().find(|entry| entry.name == name).map(|entry| &entry.value).filter(|value| !value.is_blank())
+        self.entries.iter().find(|entry| entry.name == name).map(|entry| &entry.value).filter(|value| !value.is_blank())
     }
 
     /// The text of an argument; none if it is not given or blank.
@@ -232,15 +242,11 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// One of a few names, read by `parse`; none if it is not given.
-    pub(super) fn choice<T>(
-        &self,
-        name: &'static str,
-        parse: fn(&str) -> Option<T>,
-        allowed: impl Iterator<Item = &'static str>,
-    ) -> Result<Option<T>, Fault> {
+    /// One of the choices that the table gives for the argument, read by `parse`; none if it is not given.
+    pub(super) fn choice<T>(&self, name: &'static str, parse: fn(&str) -> Option<T>) -> Result<Option<T>, Fault> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        let refused = || Fault::NoneOf { argument: name, found: excerpt(text), allowed: listed(allowed) };
+        let choices = || self.rows.iter().filter(|row| row.name == name).flat_map(|row| (row.choices)());
+        let refused = || Fault::NoneOf { argument: name, found: excerpt(text), allowed: listed(choices()) };
         parse(text.trim()).map(Some).ok_or_else(refused)
     }
 

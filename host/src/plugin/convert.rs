@@ -119,8 +119,8 @@ impl From<&Declaration> for types::Declaration {
 }
 
 impl From<&Argument> for types::Argument {
-    fn from(Argument { name, kind, required }: &Argument) -> Self {
-        Self { name: name.clone(), kind: (*kind).into(), required: *required }
+    fn from(Argument { name, kind, required, choices }: &Argument) -> Self {
+        Self { name: name.clone(), kind: (*kind).into(), required: *required, choices: choices.clone() }
     }
 }
 

@@ -118,6 +118,8 @@ pub struct Argument {
     pub kind: ValueType,
     /// Whether an action without it is refused.
     pub required: bool,
+    /// The texts that it can be; empty: whatever its type allows.
+    pub choices: Vec<String>,
 }
 
 /// What an instance is configured with.

@@ -268,6 +268,7 @@ fn verb_specs() -> Vec<VerbSpec> {
         name: argument.name.to_owned(),
         kind: argument.kind,
         required: argument.required,
+        choices: (argument.choices)().into_iter().map(str::to_owned).collect(),
     };
     let spec = |verb: &crate::action::Verb| VerbSpec {
         name: verb.name.to_owned(),

@@ -191,6 +191,8 @@ pub struct Argument {
     pub kind: ValueType,
     /// Whether an action without it is refused.
     pub required: bool,
+    /// The texts that it can be; empty: whatever its type allows.
+    pub choices: Vec<String>,
 }
 
 /// An action that the host can carry out.

@@ -194,6 +194,15 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
     (distance <= SUGGESTION_EDITS_MAX).then_some(near)
 }
 
+/// What to say of a `name` that is none of `known`: the one that was probably meant, or else all that there are.
+#[must_use]
+pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
+    match nearest(name, known.iter().copied()) {
+        Some(near) => format!("unknown {what} \"{name}\": did you mean \"{near}\"?"),
+        None => format!("unknown {what} \"{name}\": there are {}", joined(known, ", ")),
+    }
+}
+
 /// How many characters to insert, delete or replace to make `b` of `a` (Levenshtein distance).
 fn edits(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();

@@ -2,7 +2,7 @@
 
 use crate::name::Name;
 use crate::template::Template;
-use mailmill_sdk::settings::{Json, Table};
+use mailmill_sdk::settings::{Json, Table, unknown};
 use mailmill_sdk::{Argument as Row, Declaration, Entry, Host, Value, ValueType, Verb};
 
 /// An argument, checked against the table of verbs.
@@ -68,15 +68,27 @@ fn source(table: &Table<'_>, row: &Row, json: &Json, fields: &[Declaration]) -> 
             return None;
         }
     };
-    match (row.kind, template.sole_name()) {
-        (ValueType::Text, _) => Some(Source::Text(template)),
-        (kind, Some(name)) if name.kind == kind => Some(Source::Field(name.clone())),
-        (kind, _) if template.is_constant() => kind.read(text).map(Source::Constant).or_else(refuse),
-        (kind, _) => {
+    match (row.kind, template.sole_name(), template.constant()) {
+        (ValueType::Text, _, constant) => {
+            if let Some(reason) = constant.and_then(|text| no_choice(row, text.trim())) {
+                table.complain(&row.name, reason, None);
+            }
+            Some(Source::Text(template))
+        }
+        (kind, Some(name), _) if name.kind == kind => Some(Source::Field(name.clone())),
+        (kind, _, Some(text)) => kind.read(&text).map(Source::Constant).or_else(refuse),
+        (kind, ..) => {
             let reason =
                 format!("the argument \"{}\" is of type {kind}: a macro of that type must stand alone", row.name);
             table.complain(&row.name, reason, None);
             None
         }
     }
+}
+
+/// Why a constant cannot be the argument's value, if it has choices. A blank one counts as not given.
+fn no_choice(row: &Row, text: &str) -> Option<String> {
+    let choices: Vec<&str> = row.choices.iter().map(String::as_str).collect();
+    let is_one = choices.is_empty() || choices.contains(&text) || (text.is_empty() && !row.required);
+    (!is_one).then(|| unknown(&row.name, text, &choices))
 }

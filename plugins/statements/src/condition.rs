@@ -6,7 +6,7 @@ use crate::name::Name;
 use crate::operator::{Parser, Test};
 use crate::token::{Fault, Kind, fault, tokens};
 use mailmill_sdk::text::{joined, spaced};
-use mailmill_sdk::{Declaration, Host, Value};
+use mailmill_sdk::{Config, Host, Value};
 
 /// The longest condition, in bytes.
 const SOURCE_BYTES_MAX: usize = 4096;
@@ -31,13 +31,13 @@ enum Node<P> {
 }
 
 impl<P> Condition<P> {
-    /// Reads a condition and checks its names and types.
-    pub(crate) fn parse<H: Host<Pattern = P>>(host: &H, source: &str, fields: &[Declaration]) -> Result<Self, Fault> {
+    /// Reads a condition and checks its names, types and constants.
+    pub(crate) fn parse<H: Host<Pattern = P>>(host: &H, source: &str, config: &Config) -> Result<Self, Fault> {
         if source.len() > SOURCE_BYTES_MAX {
             return fault(0, format!("the condition is longer than {SOURCE_BYTES_MAX} bytes"));
         }
         let tokens = tokens(source, 0)?;
-        let mut parser = Parser::new(host, &tokens, fields, source.len());
+        let mut parser = Parser::new(host, &tokens, config, source.len());
         let root = any(&mut parser, 0)?;
         match parser.next() {
             None => Ok(Self { source: spaced(source.split_whitespace()), root }),
@@ -117,7 +117,7 @@ fn unary<H: Host>(parser: &mut Parser<'_, H>, depth: usize) -> Result<Node<H::Pa
     let at = parser.at();
     match parser.next().map(|token| &token.kind) {
         Some(Kind::Word(word)) => {
-            let name = Name::find(word, parser.fields, at)?;
+            let name = Name::find(word, &parser.config.fields, at)?;
             let test = parser.test(&name)?;
             Ok(Node::Test { name, test })
         }

@@ -71,6 +71,15 @@ impl Name {
         }
     }
 
+    /// The argument of actions whose choices are its values too, if there is one.
+    pub(crate) fn argument(&self) -> Option<&'static str> {
+        match self.name.as_str() {
+            "ticket.class" | "inactive-ticket.class" => Some("class"),
+            "ticket.status" | "inactive-ticket.status" => Some("status"),
+            _ => None,
+        }
+    }
+
     /// What the message has there.
     pub(crate) fn value<H: Host>(&self, host: &H) -> Value {
         match &self.source {

@@ -2,7 +2,8 @@
 
 use crate::name::Name;
 use crate::token::{Fault, Kind, Token, fault};
-use mailmill_sdk::{Declaration, Host, Value, ValueType, literal_pattern};
+use mailmill_sdk::settings::unknown;
+use mailmill_sdk::{Config, Host, Value, ValueType, literal_pattern};
 use std::cmp::Ordering;
 
 /// What is asked of a field.
@@ -56,13 +57,13 @@ impl<P> Test<P> {
 pub(crate) struct Parser<'a, H: Host> {
     host: &'a H,
     tokens: &'a [Token],
-    pub(crate) fields: &'a [Declaration],
+    pub(crate) config: &'a Config,
     end: usize,
 }
 
 impl<'a, H: Host> Parser<'a, H> {
-    pub(crate) fn new(host: &'a H, tokens: &'a [Token], fields: &'a [Declaration], end: usize) -> Self {
-        Self { host, tokens, fields, end }
+    pub(crate) fn new(host: &'a H, tokens: &'a [Token], config: &'a Config, end: usize) -> Self {
+        Self { host, tokens, config, end }
     }
 
     /// Where the next token starts.
@@ -187,17 +188,30 @@ impl<'a, H: Host> Parser<'a, H> {
         let at = self.at();
         let operand = match self.next().map(|token| &token.kind) {
             Some(Kind::Literal(value)) => Operand::Literal(value.clone()),
-            Some(Kind::Word(word)) => Operand::Name(Name::find(word, self.fields, at)?),
+            Some(Kind::Word(word)) => Operand::Name(Name::find(word, &self.config.fields, at)?),
             Some(Kind::Pattern(_) | Kind::Sign(_)) | None => return fault(at, "here a value is expected"),
         };
         let kind = match &operand {
             Operand::Literal(value) => value.value_type().unwrap_or(ValueType::Text),
             Operand::Name(other) => other.kind,
         };
-        if comparable(name.kind, kind) {
-            return Ok(operand);
+        if !comparable(name.kind, kind) {
+            return fault(at, format!("`{}` is of type {} and cannot be compared with {kind}", name.name, name.kind));
         }
-        fault(at, format!("`{}` is of type {} and cannot be compared with {kind}", name.name, name.kind))
+        match self.no_choice(name, &operand) {
+            Some(reason) => fault(at, reason),
+            None => Ok(operand),
+        }
+    }
+
+    /// Why the name can never have the value, if it has the choices of an argument.
+    fn no_choice(&self, name: &Name, operand: &Operand) -> Option<String> {
+        let (Some(argument), Operand::Literal(value)) = (name.argument(), operand) else { return None };
+        let row = self.config.verbs.iter().flat_map(|verb| &verb.arguments).find(|row| row.name == argument)?;
+        let choices: Vec<&str> = row.choices.iter().map(String::as_str).collect();
+        let equals = |choice: &&str| Value::Text((*choice).to_owned()).compare(value) == Some(Ordering::Equal);
+        let is_one = choices.is_empty() || choices.iter().any(equals);
+        (!is_one).then(|| unknown(argument, &value.to_string(), &choices))
     }
 }
 

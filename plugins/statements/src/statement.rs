@@ -2,9 +2,8 @@
 
 use crate::argument::{self, Argument};
 use crate::condition::Condition;
-use mailmill_sdk::settings::{Table, nearest};
-use mailmill_sdk::text::joined;
-use mailmill_sdk::{Action, Config, Decision, Entry, Host, Outcome, Verb};
+use mailmill_sdk::settings::{Table, unknown};
+use mailmill_sdk::{Action, Config, Decision, Entry, Host, Outcome};
 
 /// The most statements of all files together.
 const STATEMENTS_MAX: usize = 1000;
@@ -117,7 +116,7 @@ impl<H: Host> Reader<'_, H> {
 
     fn branch(&self, table: &Table<'_>, name: &str, depth: usize) -> Branch<H::Pattern> {
         let parse = |source: &str| {
-            let parsed = Condition::parse(self.host, source, &self.config.fields);
+            let parsed = Condition::parse(self.host, source, self.config);
             parsed.map_err(|fault| table.complain("if", fault.reason, u32::try_from(fault.at).ok())).ok()
         };
         let condition = table.text("if").and_then(parse);
@@ -150,20 +149,11 @@ impl<H: Host> Reader<'_, H> {
     fn action(&self, table: &Table<'_>) -> Option<Step<H::Pattern>> {
         let name = table.text("do")?;
         let Some(verb) = self.config.verbs.iter().find(|verb| verb.name == name) else {
-            table.complain("do", unknown_verb(name, &self.config.verbs), None);
+            let known: Vec<&str> = self.config.verbs.iter().map(|verb| verb.name.as_str()).collect();
+            table.complain("do", unknown("verb", name, &known), None);
             return None;
         };
         let arguments = argument::arguments(table, verb, &self.config.fields);
         Some(Step::Action { verb: name.to_owned(), arguments })
-    }
-}
-
-fn unknown_verb(name: &str, verbs: &[Verb]) -> String {
-    match nearest(name, verbs.iter().map(|verb| verb.name.as_str())) {
-        Some(near) => format!("unknown verb \"{name}\": did you mean \"{near}\"?"),
-        None => {
-            let known = joined(verbs.iter().map(|verb| verb.name.as_str()), ", ");
-            format!("unknown verb \"{name}\": there are {known}")
-        }
     }
 }

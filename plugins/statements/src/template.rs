@@ -52,9 +52,10 @@ impl Template {
         }
     }
 
-    /// Whether there is no macro in it.
-    pub(crate) fn is_constant(&self) -> bool {
-        self.0.iter().all(|piece| matches!(piece, Piece::Text(_)))
+    /// The text, if it is the same for every message.
+    pub(crate) fn constant(&self) -> Option<String> {
+        let text = |piece: &Piece| if let Piece::Text(text) = piece { Some(text.clone()) } else { None };
+        self.0.iter().map(text).collect()
     }
 
     /// The text for the message.

@@ -5,10 +5,17 @@ use mailmill_sdk::{
 };
 
 fn verb(name: &str, arguments: &[(&str, ValueType, bool)]) -> Verb {
+    let choices = |name: &str| match name {
+        "class" => vec!["incident".to_owned(), "problem".to_owned(), "approval-request".to_owned()],
+        "status" => ["new", "open", "resolved", "closed"].map(str::to_owned).to_vec(),
+        "visibility" => vec!["public".to_owned(), "internal".to_owned()],
+        _ => Vec::new(),
+    };
     let row = |(name, kind, required): &(&str, ValueType, bool)| Argument {
         name: (*name).to_owned(),
         kind: *kind,
         required: *required,
+        choices: choices(name),
     };
     Verb { name: name.to_owned(), arguments: arguments.iter().map(row).collect() }
 }
@@ -97,7 +104,8 @@ fn conditions_hold_or_not() {
     check("urgent and urgent is true and not urgent is false", true);
     check("received is 1970-01-01 and received < 2026-01-31T10:00Z", true);
     check("attachments is 0", true);
-    check(r#"ticket is "t00001" and ticket.class is "incident" and inactive-ticket is blank"#, true);
+    check(r#"ticket is "t00001" and ticket.class is " Incident" and inactive-ticket is blank"#, true);
+    check(r#"ticket.status is not in ["new", "CLOSED"] and ticket.class is not subject"#, true);
     check(r#"header:X-Priority is "1""#, true);
     check("header:X-None is blank", true);
 }
@@ -208,6 +216,12 @@ fn a_faulty_condition_is_explained() {
     check("subject > 3", 8, "`subject` is of type text: only numbers and dates are more or less");
     check("priority is \"high\"", 12, "`priority` is of type integer and cannot be compared with text");
     check("ticket contains \"T\"", 7, "`ticket` cannot be searched: ask with `is`, `is in [...]` or `is blank`");
+    check(r#"ticket.class is "incidnt""#, 16, "unknown class \"incidnt\": did you mean \"incident\"?");
+    check(
+        r#"inactive-ticket.status is not in ["closed", "done"]"#,
+        44,
+        "unknown status \"done\": there are new, open, resolved, closed",
+    );
     check("subject = \"x\"", 8, "'=' is no operator: write `is` or `is not`");
     check("subject is \"x", 11, "the text has no closing \"");
     check("body matches /x", 13, "the pattern has no closing /");
@@ -255,6 +269,27 @@ fn faulty_statements_are_explained_all_at_once() {
             "statement.0.then.1.integer: the argument \"integer\" is of type integer: a macro of that type must stand alone",
         ],
     );
+}
+
+#[test]
+fn a_constant_that_is_no_choice_is_explained() {
+    let statement = |action: &str| format!(r#"{{ "name": "s", "then": [{{ "do": {action} }}] }}"#);
+    let check = |action: &str, expect: &str| refused(&statement(action), &[&format!("statement.0.then.0.{expect}")]);
+    check(r#""create-ticket", "class": "incidnt""#, "class: unknown class \"incidnt\": did you mean \"incident\"?");
+    check(r#""create-ticket", "class": "Incident""#, "class: unknown class \"Incident\": did you mean \"incident\"?");
+    check(
+        r#""create-ticket", "class": " ""#,
+        "class: unknown class \"\": there are incident, problem, approval-request",
+    );
+    check(
+        r#""comment", "visibility": "{{ 'everyone' }}""#,
+        "visibility: unknown visibility \"everyone\": there are public, internal",
+    );
+    let taken = |action: &str| assert!(configured(&message(), &statement(action)).is_ok(), "{action}");
+    taken(r#""create-ticket", "class": " incident ""#);
+    taken(r#""create-ticket", "class": "{{ subject }}""#);
+    taken(r#""comment", "visibility": """#);
+    taken(r#""comment", "text": "any""#);
 }
 
 #[test]

@@ -172,8 +172,8 @@ impl From<About> for types::About {
 }
 
 impl From<types::Argument> for Argument {
-    fn from(types::Argument { name, kind, required }: types::Argument) -> Self {
-        Self { name, kind: kind.into(), required }
+    fn from(types::Argument { name, kind, required, choices }: types::Argument) -> Self {
+        Self { name, kind: kind.into(), required, choices }
     }
 }
 
