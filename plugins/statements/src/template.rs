@@ -18,13 +18,12 @@ enum Piece {
 #[derive(Debug)]
 enum Filter {
     First(usize),
-    Upper,
     Lower,
     OneLine,
     Default(String),
 }
 
-const FILTERS: &str = "first NUMBER, upper, lower, one-line, default \"TEXT\"";
+const FILTERS: &str = "first NUMBER, lower, one-line, default \"TEXT\"";
 
 impl Template {
     /// Reads a text and checks its macros. A literal `{{` is written `{{ "{{" }}`.
@@ -74,7 +73,6 @@ impl Filter {
     fn apply(&self, text: String) -> String {
         match self {
             Self::First(count) => text.chars().take(*count).collect(),
-            Self::Upper => text.chars().flat_map(char::to_uppercase).collect(),
             Self::Lower => lower(&text),
             Self::OneLine => spaced(text.split_whitespace()),
             Self::Default(other) if text.trim().is_empty() => other.clone(),
@@ -127,7 +125,6 @@ fn filter(tokens: &[Token], end: usize) -> Result<Filter, Fault> {
     let kinds: Vec<&Kind> = tokens.iter().map(|token| &token.kind).collect();
     let filter = match kinds.as_slice() {
         [Kind::Word(word)] => match word.as_str() {
-            "upper" => Some(Filter::Upper),
             "lower" => Some(Filter::Lower),
             "one-line" => Some(Filter::OneLine),
             _ => None,

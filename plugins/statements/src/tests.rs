@@ -182,7 +182,7 @@ fn macros_are_filled_in() {
     };
     check("plain } text", "plain } text");
     check("<{{subject}}> {{ ticket }}", "<Re: Printer {x}> T00001");
-    check("{{ body | one-line | upper | first 5 }}", "IT IS");
+    check("{{ body | one-line | lower | first 5 }}", "it is");
     check("{{ subject | lower }}", "re: printer {x}");
     check(r#"{{ phone | default "no }} phone" }}"#, "no }} phone");
     check(r#"{{ priority | default "3" }}{{ amount }}"#, "212.50");
@@ -265,7 +265,7 @@ fn faulty_statements_are_explained_all_at_once() {
     refused(
         r#"{ "name": "s", "then": [{ "do": "comment", "text": "{{ subject | shout }}" }, { "do": "set-field", "integer": "{{ amount }}" }] }"#,
         &[
-            "statement.0.then.0.text@13: there is no such filter; there are first NUMBER, upper, lower, one-line, default \"TEXT\"",
+            "statement.0.then.0.text@13: there is no such filter; there are first NUMBER, lower, one-line, default \"TEXT\"",
             "statement.0.then.1.integer: the argument \"integer\" is of type integer: a macro of that type must stand alone",
         ],
     );

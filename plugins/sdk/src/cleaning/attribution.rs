@@ -18,12 +18,16 @@ const LINES_BELOW_MAX: usize = 2;
 /// The longest attribution, in bytes.
 const BYTES_MAX: usize = 400;
 /// How many hits of the characteristic words are looked at.
-const HITS_MAX: u32 = 256;
+const HITS_MAX: u32 = 10_000;
+/// Around how many of them lines are compared with templates: that costs far more.
+const COMPARED_MAX: usize = 256;
 
 /// The attribution lines of a rule file.
 pub(super) struct Attributions<H: Host> {
     hits: H::Pattern,
     templates: Vec<Template>,
+    /// The characteristic words of templates that do not end with a colon.
+    without_colon: Vec<String>,
 }
 
 /// An attribution that was found.
@@ -67,9 +71,11 @@ impl<H: Host> Attributions<H> {
             }
         }
         let words: Vec<&str> = templates.iter().map(Template::characteristic).collect();
+        let open = templates.iter().filter(|template| !template.colon);
+        let without_colon = open.map(|template| template.characteristic().to_owned()).collect();
         let source = format!("(?i)(?:{})", pattern::any(&words));
         match host.pattern(&source) {
-            Ok(hits) => Some(Self { hits, templates }),
+            Ok(hits) => Some(Self { hits, templates, without_colon }),
             Err(error) => {
                 root.complain("attribution", error.reason, None);
                 None
@@ -80,19 +86,34 @@ impl<H: Host> Attributions<H> {
     /// The attributions of the body that no quote mark stands before, first to last.
     pub(super) fn find(&self, host: &H, lines: &Lines<'_>) -> Vec<Attribution> {
         let mut found: Vec<Attribution> = Vec::new();
-        let mut done = 0;
+        let (mut done, mut compared) = (0, 0);
         for hit in host.find_all(&Field::Body, &self.hits, HITS_MAX) {
-            let first = lines.at(offset(hit.start));
-            let last = lines.at(offset(hit.end).saturating_sub(1));
+            let (start, end) = (offset(hit.start), offset(hit.end));
+            let Some(words) = whole_words(lines.text, start, end) else { continue };
+            let (first, last) = (lines.at(start), lines.at(end.saturating_sub(1)));
             if first < done || lines.get(first).is_none_or(|line| line.is_quoted() && !is_bracket(line.text)) {
                 continue;
             }
-            if let Some(attribution) = self.around(lines, done, first..last + 1) {
+            let open = self.is_without_colon(words);
+            let windows = windows(lines, done, first..last + 1, open);
+            if windows.is_empty() {
+                continue;
+            }
+            compared += 1;
+            if compared > COMPARED_MAX {
+                break;
+            }
+            if let Some(attribution) = self.among(lines, done, &windows) {
                 done = attribution.lines.end;
                 found.push(attribution);
             }
         }
         found
+    }
+
+    /// Whether there is a template with these characteristic words that does not end with a colon.
+    fn is_without_colon(&self, words: &str) -> bool {
+        !self.without_colon.is_empty() && self.without_colon.contains(&lower(&spaced(words.split(is_space))))
     }
 
     /// The line at which an attribution starts that ends with the text's last visible line before `end`: for quotes
@@ -110,14 +131,13 @@ impl<H: Host> Attributions<H> {
         Some(window.lines.start)
     }
 
-    /// The attribution around the lines of a hit.
-    fn around(&self, lines: &Lines<'_>, floor: usize, hit: Range<usize>) -> Option<Attribution> {
-        let windows = windows(lines, floor, hit);
+    /// The attribution that one of the windows around a hit holds.
+    fn among(&self, lines: &Lines<'_>, floor: usize, windows: &[Window]) -> Option<Attribution> {
         let before_quoted = |window: &Window| {
             lines.visible(window.lines.end).and_then(|next| lines.get(next)).is_some_and(|line| line.is_quoted())
         };
         for template in &self.templates {
-            for window in &windows {
+            for window in windows {
                 let quoted = before_quoted(window);
                 if template.matches(window) && template.is_borne_out(window, quoted, lines) {
                     let start = extended(lines, floor, window.lines.start, template);
@@ -129,15 +149,17 @@ impl<H: Host> Attributions<H> {
     }
 }
 
-/// All stretches of lines around a hit that an attribution may fill, shortest first.
-fn windows(lines: &Lines<'_>, floor: usize, hit: Range<usize>) -> Vec<Window> {
+/// All stretches of lines around a hit that an attribution may fill, shortest first. Unless it may be `open`, it ends
+/// with a colon or dashes.
+fn windows(lines: &Lines<'_>, floor: usize, hit: Range<usize>, open: bool) -> Vec<Window> {
     let mut windows = Vec::new();
     for end in hit.end..=hit.end + LINES_BELOW_MAX {
         let added = lines
             .get(end - 1)
             .filter(|line| end == hit.end || !(line.is_blank() || line.is_quoted() && !is_bracket(line.text)));
-        if added.is_none() {
-            break;
+        let Some(added) = added else { break };
+        if !open && !is_closed(added.text) {
+            continue;
         }
         let mut start = hit.start;
         for _ in 0..=LINES_ABOVE_MAX {
@@ -147,6 +169,24 @@ fn windows(lines: &Lines<'_>, floor: usize, hit: Range<usize>) -> Vec<Window> {
         }
     }
     windows
+}
+
+/// Whether a line ends as an attribution does: with a colon, or with what stands around it.
+fn is_closed(line: &str) -> bool {
+    line.trim_end_matches(is_space).ends_with(|c| matches!(c, ':' | '：') || is_frame(c))
+}
+
+/// What clients put around an attribution.
+fn is_frame(c: char) -> bool {
+    matches!(c, '-' | '\u{2010}'..='\u{2015}' | '*' | '_' | '|' | '=')
+}
+
+/// The piece of a text, if no word goes on beyond it.
+fn whole_words(text: &str, start: usize, end: usize) -> Option<&str> {
+    let words = text.get(start..end)?;
+    let before = text.get(..start).and_then(|text| text.chars().next_back());
+    let after = text.get(end..).and_then(|text| text.chars().next());
+    (is_parted(before, words) && is_parted(after, words)).then_some(words)
 }
 
 /// The line above that may belong to the same attribution. A blank line ends it, unless an address follows.
@@ -188,7 +228,7 @@ impl Window {
             return None;
         }
         let joined = spaced(pieces.flat_map(|line| line.text.split(is_space)));
-        let frame = |c: char| matches!(c, '-' | '\u{2010}'..='\u{2015}' | '*' | '_' | '|' | '=') || is_space(c);
+        let frame = |c: char| is_frame(c) || is_space(c);
         let text = joined.trim_start_matches(frame);
         let bare = text.trim_end_matches(frame);
         let dashed = text.len() - bare.len() >= 2;
@@ -215,9 +255,10 @@ impl Template {
         self.pieces.first().is_some_and(String::is_empty)
     }
 
-    /// The words that are looked for: the last that it has.
+    /// The words that are looked for: the longest that it has, since short ones are everywhere; of equally long ones
+    /// the last.
     fn characteristic(&self) -> &str {
-        self.pieces.iter().rfind(|piece| !piece.is_empty()).map_or("", String::as_str)
+        self.pieces.iter().max_by_key(|piece| piece.chars().count()).map_or("", String::as_str)
     }
 
     fn matches(&self, window: &Window) -> bool {
