@@ -41,13 +41,13 @@ pub fn account(job: &Job, message_bytes_max: u64) -> Result<Account, secret::Err
                 limits: mailbox::Limits { literal_bytes_max: message_bytes_max, ..mailbox::Limits::default() },
             })
         }
-        JobSource::Maildir(maildir) => folder(&maildir.path, FolderKind::Maildir),
-        JobSource::Folder(folder_of) => folder(&folder_of.path, FolderKind::Eml),
+        JobSource::Maildir(maildir) => folder(&maildir.path, FolderKind::Maildir, message_bytes_max),
+        JobSource::Folder(folder_of) => folder(&folder_of.path, FolderKind::Eml, message_bytes_max),
     })
 }
 
-fn folder(path: &Path, kind: FolderKind) -> Account {
-    Account::Folder(FolderAccount { path: path.to_owned(), kind, settle: SETTLE })
+fn folder(path: &Path, kind: FolderKind, message_bytes_max: u64) -> Account {
+    Account::Folder(FolderAccount { path: path.to_owned(), kind, settle: SETTLE, message_bytes_max })
 }
 
 /// How a job wants its messages cleaned by these rules.
