@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -49,6 +50,9 @@ pub enum Error {
     /// Files cannot be watched.
     #[error("the folders of rules, plugins and jobs cannot be watched: {0}")]
     Watch(#[from] notify::Error),
+    /// A second signal came while messages in hand were being finished.
+    #[error("stopped at once; nothing is lost")]
+    Impatient,
     /// With `once`: some jobs failed.
     #[error("{failed} of {jobs} jobs failed: see above, or mailmill log; nothing is lost")]
     Sessions {
@@ -115,6 +119,7 @@ pub async fn run(file: &Path, config: Config, once: bool) -> Result<(), Error> {
     let reloader = Arc::new(Reloader::start(config.rules.clone(), config.plugins.clone(), engine)?);
     job::check_steps(&jobs, &config.jobs, &reloader.current())?;
     let store = Store::open(&config.store.path).await?;
+    store.end_interrupted(None).await?;
     let (stop, stopped) = watch::channel(false);
     let ctx = Arc::new(context(&config, tags, store.clone(), reloader.subscribe(), stopped));
     tracing::info!(jobs = jobs.len(), revision = %reloader.current().revision(), "mailmill is running");
@@ -124,11 +129,14 @@ pub async fn run(file: &Path, config: Config, once: bool) -> Result<(), Error> {
         let settings = Settings { file: file.to_owned(), config };
         let mut running = Running { ctx, jobs: BTreeMap::new(), reloader, refused: BTreeMap::new(), settings };
         jobs.into_iter().for_each(|job| running.start(job));
-        let outcome = running.watch(changes).await;
-        tracing::info!("stopping: messages in hand are finished first");
+        let mut signals = Signals::new()?;
+        let outcome = running.watch(changes, &mut signals).await;
+        tracing::info!("stopping: messages in hand are finished first; a second signal stops at once");
         let _ = stop.send(true);
-        running.finish().await;
-        outcome
+        tokio::select! {
+            () = running.finish() => outcome,
+            () = signals.next() => return Err(Error::Impatient),
+        }
     };
     store.close().await;
     outcome
@@ -200,6 +208,26 @@ impl Settings {
     }
 }
 
+/// The signals that mean to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Error> {
+        let receive = |kind| signal(kind).map_err(|error| Error::System { what: "signals cannot be received", error });
+        Ok(Self { terminate: receive(SignalKind::terminate())?, interrupt: receive(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
 /// The jobs that run.
 struct Running {
     ctx: Arc<Context>,
@@ -223,15 +251,10 @@ impl Running {
     }
 
     /// Takes changed files into force, until a signal to stop.
-    async fn watch(&mut self, mut changes: mpsc::Receiver<Changed>) -> Result<(), Error> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let refused = |error| Error::System { what: "signals cannot be received", error };
-        let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
+    async fn watch(&mut self, mut changes: mpsc::Receiver<Changed>, signals: &mut Signals) -> Result<(), Error> {
         loop {
             tokio::select! {
-                _ = terminate.recv() => return Ok(()),
-                _ = interrupt.recv() => return Ok(()),
+                () = signals.next() => return Ok(()),
                 changed = changes.recv() => match changed {
                     Some(Changed::Rules) => self.reload_rules().await,
                     Some(Changed::Job { name, file: Some(file) }) => {

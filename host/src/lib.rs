@@ -20,6 +20,7 @@ pub mod rules;
 pub mod schedule;
 pub mod secret;
 pub mod store;
+mod tame;
 pub mod telemetry;
 pub mod thread;
 pub mod ticket;

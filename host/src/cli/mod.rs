@@ -175,11 +175,12 @@ fn run_daemon(global: &Global, options: &RunOptions) -> Done {
 }
 
 fn block_on(work: impl Future<Output = Done>) -> Done {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("the runtime cannot be started")?
-        .block_on(work)
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot be started")?;
+    let done = runtime.block_on(work);
+    // What still runs has been given its time: a file that does not answer must not keep the process.
+    runtime.shutdown_background();
+    done
 }
 
 /// Writes to standard output. A reader that has gone away (`| head`) is no error.

@@ -112,7 +112,9 @@ async fn release(global: &Global, store: &Store, id: i64, json: bool) -> Done {
         return Err(anyhow::anyhow!("{id} was released already, at {at}").into());
     }
     if detail.raw.is_empty() {
-        return Err(anyhow::anyhow!("{id} has no bytes to run again: {}", detail.row.cause).into());
+        let forgotten = store.quarantine_forget(id).await?;
+        let answer = serde_json::json!({ "id": id, "fetched_again": forgotten });
+        return if json { print_json(&answer) } else { print(&format!("{id}: the next session fetches it again\n")) };
     }
     let engine = crate::daemon::engine(&config)?;
     let rules = RuleSet::load(&config.rules, &config.plugins, &engine).map_err(Failure::Diagnostics)?;

@@ -39,13 +39,14 @@ pub fn account(job: &Job, message_bytes_max: u64) -> Result<Account, secret::Err
                 limits: mailbox::Limits { literal_bytes_max: message_bytes_max, ..mailbox::Limits::default() },
             })
         }
-        JobSource::Maildir(maildir) => folder(&maildir.path, FolderKind::Maildir, 0),
-        JobSource::Folder(folder_of) => folder(&folder_of.path, FolderKind::Eml, folder_of.settle_ms),
+        JobSource::Maildir(maildir) => folder(&maildir.path, FolderKind::Maildir, 0, message_bytes_max),
+        JobSource::Folder(mail) => folder(&mail.path, FolderKind::Eml, mail.settle_ms, message_bytes_max),
     })
 }
 
-fn folder(path: &Path, kind: FolderKind, settle_ms: u64) -> Account {
-    Account::Folder(FolderAccount { path: path.to_owned(), kind, settle: Duration::from_millis(settle_ms) })
+fn folder(path: &Path, kind: FolderKind, settle_ms: u64, message_bytes_max: u64) -> Account {
+    let settle = Duration::from_millis(settle_ms);
+    Account::Folder(FolderAccount { path: path.to_owned(), kind, settle, message_bytes_max })
 }
 
 /// How a job wants its messages cleaned by these rules.

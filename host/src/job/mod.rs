@@ -10,7 +10,7 @@ mod workers;
 pub use account::{account, check_steps, cleaning};
 pub use committer::{Committer, Settings as BatchSettings};
 pub use order::Order;
-pub use session::{entry, session};
+pub use session::{Care, entry, session};
 pub use workers::Workers;
 
 use crate::config::Job;
@@ -29,6 +29,10 @@ use tokio::sync::watch;
 const BACK_OFF_MIN: Duration = Duration::from_secs(1);
 /// The longest pause after failed sessions.
 const BACK_OFF_MAX: Duration = Duration::from_secs(300);
+/// The shortest pause after a refused login: servers lock accounts out for less.
+const LOGIN_PAUSE_MIN: Duration = Duration::from_secs(60);
+/// How long what is under way with a mailbox may take to finish once the daemon is told to stop.
+const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// What all jobs share.
 #[derive(Debug)]
@@ -81,6 +85,26 @@ pub enum Error {
     /// The password cannot be read.
     #[error(transparent)]
     Secret(#[from] secret::Error),
+    /// Messages are fetched, but the mailbox does not let us mark them.
+    #[error(
+        "messages are fetched and handled, but not marked: {0}; give the user the right, or set on_success and \
+         on_rejection to {{}}"
+    )]
+    Unmarked(mailbox::Error),
+    /// Some messages were fetched and some were not; the first of these.
+    #[error("not all messages could be fetched, the next session tries again: {0}")]
+    Withheld(String),
+}
+
+impl Error {
+    /// Whether all was done that could be, so that the connection is still good.
+    fn is_undone(&self) -> bool {
+        matches!(self, Self::Unmarked(_) | Self::Withheld(_))
+    }
+
+    fn is_login_refused(&self) -> bool {
+        matches!(self, Self::Mailbox(error) if error.is_login_refused())
+    }
 }
 
 impl Limits {
@@ -104,18 +128,37 @@ impl Context {
         // It fails only if the daemon is gone, which is a reason to stop too.
         let _ = self.stop.clone().wait_for(|stop| *stop).await;
     }
+
+    /// What becomes of `work`, unless the daemon is to stop and the work takes much longer.
+    async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            outcome = work => Some(outcome),
+            () = async { self.stopped().await; tokio::time::sleep(STOP_GRACE).await } => None,
+        }
+    }
 }
 
 /// Runs a job until the daemon stops or the task is dropped.
 pub async fn run(ctx: Arc<Context>, job: Arc<Job>) {
-    let mut failures = 0u32;
+    let (mut failures, mut care) = (0u32, Care::default());
+    // Where a job was restarted in the middle of a session, nobody has closed that one.
+    if let Err(error) = ctx.store.end_interrupted(Some(&job.name)).await {
+        tracing::warn!(job = job.name, %error, "the session before could not be closed in the log");
+    }
     while !ctx.stopping() {
-        match watch_account(&ctx, &job, &mut failures).await {
+        match watch_account(&ctx, &job, &mut failures, &mut care).await {
             Ok(()) => return,
             Err(error) => {
                 failures = failures.saturating_add(1);
-                let pause = back_off(failures, job.schedule.every.duration());
-                tracing::warn!(job = job.name, %error, retry_in_s = pause.as_secs(), "the session failed; nothing is lost");
+                let every = job.schedule.every.duration();
+                let refused = error.is_login_refused();
+                let pause = if refused { every.max(LOGIN_PAUSE_MIN) } else { back_off(failures, every) };
+                let retry_in_s = pause.as_secs();
+                if refused {
+                    tracing::error!(job = job.name, %error, retry_in_s, "the session failed; nothing is lost");
+                } else {
+                    tracing::warn!(job = job.name, %error, retry_in_s, "the session failed; nothing is lost");
+                }
                 pause_or_stop(&ctx, pause).await;
             }
         }
@@ -125,10 +168,21 @@ pub async fn run(ctx: Arc<Context>, job: Arc<Job>) {
 /// Runs one session of a job, with a connection of its own.
 ///
 /// # Errors
-/// If the session ended early; the tally of what was done before is in the log.
+/// If the session ended early or left something undone; what was done before is in the log.
 pub async fn run_once(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<SessionTally, Error> {
+    let mut care = Care::default();
+    loop {
+        let outcome = connect_once(ctx, job, &mut care).await;
+        // Each further attempt finds one message at least that cannot be fetched, so there is an end to this.
+        if outcome.is_ok() || !care.take_learnt() {
+            return outcome;
+        }
+    }
+}
+
+async fn connect_once(ctx: &Arc<Context>, job: &Arc<Job>, care: &mut Care) -> Result<SessionTally, Error> {
     let mut mailbox = open(ctx, job).await?;
-    let tally = session(ctx, job, &mut mailbox).await?;
+    let tally = session(ctx, job, &mut mailbox, care).await?;
     mailbox.close().await?;
     Ok(tally)
 }
@@ -143,17 +197,28 @@ async fn open(ctx: &Context, job: &Job) -> Result<Session, Error> {
 }
 
 /// One connection's life: sessions, with waits in between. Ends well when the daemon stops.
-async fn watch_account(ctx: &Arc<Context>, job: &Arc<Job>, failures: &mut u32) -> Result<(), Error> {
-    let mut mailbox = open(ctx, job).await?;
-    loop {
-        let tally = session(ctx, job, &mut mailbox).await?;
+async fn watch_account(ctx: &Arc<Context>, job: &Arc<Job>, failures: &mut u32, care: &mut Care) -> Result<(), Error> {
+    let mut mailbox = tokio::select! {
+        opened = open(ctx, job) => opened?,
+        () = ctx.stopped() => return Ok(()),
+    };
+    while !ctx.stopping() {
+        match session(ctx, job, &mut mailbox, care).await {
+            Ok(tally) => log_tally(job, &tally),
+            Err(error) if error.is_undone() => tracing::warn!(job = job.name, "{error}"),
+            Err(error) => return Err(error),
+        }
         *failures = 0;
-        log_tally(job, &tally);
         tokio::select! {
             waited = mailbox.wait(job.schedule.every.duration()) => waited?,
-            () = ctx.stopped() => return Ok(mailbox.close().await?),
+            () = ctx.stopped() => {}
         }
     }
+    // Whatever the server says to our leaving: all is done.
+    if let Ok(Err(error)) = tokio::time::timeout(STOP_GRACE, mailbox.close()).await {
+        tracing::debug!(job = job.name, %error, "leaving the mailbox");
+    }
+    Ok(())
 }
 
 /// Says what a session did, unless it found nothing.

@@ -4,10 +4,11 @@ use super::order::{self, Turn};
 use super::{Context, Error, cleaning};
 use crate::class::Class;
 use crate::config::{Handling, Job};
-use crate::mailbox::{Disposition, Listed, MessageKey, RawMessage, Session};
+use crate::mailbox::{self, Disposition, Fetched, Listed, MessageKey, RawMessage, Session};
 use crate::pipeline::{self, Parsed, Verdict};
 use crate::report::{Cause, Report};
 use crate::store::{self, Entry, Receipt, SessionId, SessionTally};
+use crate::tame::tame;
 use crate::thread::Conversation;
 use futures::StreamExt;
 use std::sync::Arc;
@@ -26,17 +27,28 @@ const IN_HAND_MAX: usize = 1000;
 /// What comes back from a message in hand.
 type Done = Result<Receipt, Error>;
 
-/// Runs one session and records it in the log.
+/// Runs one session and, if there was anything to do, records it in the log.
 ///
 /// # Errors
-/// If it ended early; what was committed before stays, all else is still on the server.
-pub async fn session(ctx: &Arc<Context>, job: &Arc<Job>, mailbox: &mut Session) -> Result<SessionTally, Error> {
-    let id = ctx.store.begin_session(&job.name).await?;
-    let mut tally = SessionTally::default();
-    let outcome = drain(ctx, job, id, mailbox, &mut tally).await;
-    let comment = outcome.as_ref().err().map(ToString::to_string);
-    ctx.store.finish_session(id, &tally, comment.as_deref()).await?;
-    outcome.map(|()| tally)
+/// If it ended early or left something undone; what was committed before stays, all else is still on the server.
+pub async fn session(
+    ctx: &Arc<Context>,
+    job: &Arc<Job>,
+    mailbox: &mut Session,
+    care: &mut Care,
+) -> Result<SessionTally, Error> {
+    let mut run = Run { ctx, job, mailbox, care, id: None, tally: SessionTally::default(), undone: None };
+    let mut outcome = run.drain().await;
+    outcome = outcome.and_then(|()| run.undone.take().map_or(Ok(()), Err));
+    if outcome.is_ok() {
+        run.care.one_by_one = false;
+    }
+    if outcome.is_err() || run.id.is_some() {
+        let id = run.id().await?;
+        let comment = outcome.as_ref().err().map(ToString::to_string);
+        ctx.store.finish_session(id, &run.tally, comment.as_deref()).await?;
+    }
+    outcome.map(|()| run.tally)
 }
 
 /// Records a session that failed before it began, such as for a wrong password.
@@ -48,30 +60,212 @@ pub(super) async fn record_failure<T>(ctx: &Context, job: &Job, outcome: Result<
     outcome
 }
 
-async fn drain(
-    ctx: &Arc<Context>,
-    job: &Arc<Job>,
-    id: SessionId,
-    mailbox: &mut Session,
-    tally: &mut SessionTally,
-) -> Result<(), Error> {
-    mark_left_over(ctx, job, mailbox).await?;
-    let listed = mailbox.list().await?;
-    tally.waiting = mailbox.waiting();
-    let unknown = unknown(ctx, job, listed).await?;
-    if unknown.is_empty() {
-        return Ok(());
+/// What a session passes on to the next one of its job: how careful it has to be.
+#[derive(Debug, Default)]
+pub struct Care {
+    /// Messages are fetched one at a time, because an answer that made no sense ended the session before. Thus it
+    /// shows which message is to blame.
+    one_by_one: bool,
+    /// The last session learnt something that makes another attempt worthwhile at once.
+    learnt: bool,
+}
+
+impl Care {
+    /// Whether another attempt is worthwhile at once.
+    pub(super) fn take_learnt(&mut self) -> bool {
+        std::mem::take(&mut self.learnt)
     }
-    tracing::info!(job = job.name, messages = unknown.len(), "fetching");
-    let bytes_max = ctx.limits.message_bytes_max(job);
-    let (too_large, wanted): (Vec<Listed>, Vec<Listed>) =
-        unknown.into_iter().partition(|listed| listed.size.is_some_and(|size| size > bytes_max));
-    for listed in too_large {
-        let receipt = refuse_oversize(ctx, job, id, &listed).await?;
-        count(tally, &receipt);
+}
+
+/// A session under way.
+struct Run<'r> {
+    ctx: &'r Arc<Context>,
+    job: &'r Arc<Job>,
+    mailbox: &'r mut Session,
+    care: &'r mut Care,
+    /// Its row of the log, once there is something to log.
+    id: Option<SessionId>,
+    tally: SessionTally,
+    /// The first thing that was left undone, and did not keep the rest from being done.
+    undone: Option<Error>,
+}
+
+impl Run<'_> {
+    async fn id(&mut self) -> Result<SessionId, Error> {
+        if let Some(id) = self.id {
+            return Ok(id);
+        }
+        let id = self.ctx.store.begin_session(&self.job.name).await?;
+        self.id = Some(id);
+        Ok(id)
     }
-    let wanted: Vec<MessageKey> = wanted.into_iter().map(|listed| listed.key).collect();
-    fetch_and_mark(ctx, job, id, mailbox, &wanted, tally).await
+
+    async fn drain(&mut self) -> Result<(), Error> {
+        self.mark_left_over().await?;
+        let Some(listed) = self.ctx.unless_stopped(self.mailbox.list()).await else { return Ok(()) };
+        let listed = listed?;
+        self.tally.waiting = self.mailbox.waiting();
+        let unknown = unknown(self.ctx, self.job, listed).await?;
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        self.id().await?;
+        tracing::info!(job = self.job.name, messages = unknown.len(), "fetching");
+        let bytes_max = self.ctx.limits.message_bytes_max(self.job);
+        let (too_large, wanted): (Vec<Listed>, Vec<Listed>) =
+            unknown.into_iter().partition(|listed| listed.size.is_some_and(|size| size > bytes_max));
+        for listed in too_large {
+            let size = listed.size.unwrap_or_default();
+            self.refuse(&listed.key, &too_large_cause(size, bytes_max)).await?;
+        }
+        let wanted: Vec<MessageKey> = wanted.into_iter().map(|listed| listed.key).collect();
+        self.fetch_and_mark(&wanted).await
+    }
+
+    /// Fetches chunk by chunk; while the next chunk is fetched, the one before goes through the rules. What is
+    /// committed is marked between chunks and at the end.
+    async fn fetch_and_mark(&mut self, wanted: &[MessageKey]) -> Result<(), Error> {
+        let (sink, fetched) = mpsc::channel(PARSE_AHEAD);
+        let (done, mut receipts) = mpsc::unbounded_channel();
+        let id = self.id().await?;
+        let pump = tokio::spawn(pump(self.ctx.clone(), self.job.clone(), id, fetched, done));
+        let (mut outcome, mut refused, mut usable) = (Ok(()), Vec::new(), true);
+        for chunk in wanted.chunks(if self.care.one_by_one { 1 } else { CHUNK_MESSAGES }) {
+            if self.ctx.stopping() {
+                break;
+            }
+            outcome = match self.ctx.unless_stopped(self.mailbox.fetch(chunk, &sink)).await {
+                Some(Ok(fetched)) => {
+                    self.withheld(&fetched);
+                    refused.extend(fetched.refused);
+                    self.mark(std::iter::from_fn(|| receipts.try_recv().ok()).collect()).await
+                }
+                Some(Err(error)) => {
+                    usable = false;
+                    refused.extend(self.blame(chunk, &error));
+                    Err(error.into())
+                }
+                None => {
+                    usable = false;
+                    Ok(())
+                }
+            };
+            if outcome.is_err() {
+                break;
+            }
+        }
+        // The messages in hand are finished in any case: they may be committed already.
+        drop(sink);
+        let mut rest = Vec::new();
+        while let Some(done) = receipts.recv().await {
+            rest.push(done);
+        }
+        if let Err(error) = pump.await {
+            tracing::error!(job = self.job.name, %error, "the session's pump ended early");
+        }
+        // Not before: a message that did arrive is in the ledger by now, and stays as it is there.
+        for (key, cause) in refused {
+            self.refuse(&key, &cause).await?;
+        }
+        if usable {
+            return outcome.and(self.mark(rest).await);
+        }
+        // The connection is half way through an answer: the next session marks, from the ledger.
+        let (_, failed) = self.note_done(rest);
+        outcome.and(failed)
+    }
+
+    /// The message to blame for an answer that makes no sense, if only one was asked for; or else, the next session
+    /// asks for one at a time.
+    fn blame(&mut self, chunk: &[MessageKey], error: &mailbox::Error) -> Option<(MessageKey, String)> {
+        if !matches!(error, mailbox::Error::Protocol { .. }) {
+            return None;
+        }
+        self.care.one_by_one = true;
+        self.care.learnt = true;
+        match chunk {
+            [key] => Some((key.clone(), error.to_string())),
+            _ => None,
+        }
+    }
+
+    /// Messages that could not be had this time: the next session tries again.
+    fn withheld(&mut self, fetched: &Fetched) {
+        for (key, cause) in &fetched.withheld {
+            let key = tame(&key.to_string());
+            tracing::warn!(job = self.job.name, key, cause, "a message could not be fetched; the others are");
+            self.tally.errors += 1;
+            self.undone.get_or_insert_with(|| Error::Withheld(cause.clone()));
+        }
+    }
+
+    /// Hop 9: marks in the mailbox what is committed, and only that.
+    async fn mark(&mut self, done: Vec<Done>) -> Result<(), Error> {
+        let (marks, failed) = self.note_done(done);
+        self.set_marks(&marks).await?;
+        failed
+    }
+
+    /// Counts what is done; what is to be marked, and the first error.
+    fn note_done(&mut self, done: Vec<Done>) -> (Vec<(MessageKey, Disposition)>, Result<(), Error>) {
+        let mut marks = Vec::new();
+        let mut failed = Ok(());
+        for done in done {
+            match done {
+                Ok(receipt) => {
+                    count(&mut self.tally, &receipt);
+                    if !receipt.disposition.is_nothing() {
+                        marks.push((receipt.key, receipt.disposition));
+                    }
+                }
+                Err(error) => {
+                    self.tally.errors += 1;
+                    failed = failed.and(Err(error));
+                }
+            }
+        }
+        (marks, failed)
+    }
+
+    async fn mark_left_over(&mut self) -> Result<(), Error> {
+        let mut left_over = self.ctx.store.unmarked(&self.job.name).await?;
+        // After the server has renumbered a mailbox, what the old numbers meant can no longer be said.
+        left_over.retain(|(key, _)| self.mailbox.is_current(key));
+        self.set_marks(&left_over).await
+    }
+
+    /// A mailbox that cannot be marked can be read all the same.
+    async fn set_marks(&mut self, marks: &[(MessageKey, Disposition)]) -> Result<(), Error> {
+        // Once refused, it would be refused again.
+        if marks.is_empty() || matches!(self.undone, Some(Error::Unmarked(_))) {
+            return Ok(());
+        }
+        match self.ctx.unless_stopped(self.mailbox.mark(marks)).await {
+            None => return Ok(()),
+            Some(Ok(())) => {}
+            Some(Err(error)) if error.is_refusal() => {
+                self.tally.errors += 1;
+                self.undone = Some(Error::Unmarked(error));
+                return Ok(());
+            }
+            Some(Err(error)) => return Err(error.into()),
+        }
+        let keys: Vec<MessageKey> = marks.iter().map(|(key, _)| key.clone()).collect();
+        Ok(self.ctx.store.marked(&self.job.name, &keys).await?)
+    }
+
+    /// A message that cannot be fetched: it stays in the mailbox, and an entry in the quarantine says so.
+    async fn refuse(&mut self, key: &MessageKey, reason: &str) -> Result<(), Error> {
+        let id = self.id().await?;
+        let entry = refusal(self.ctx, self.job, id, key, reason);
+        let receipt = self.ctx.committer.commit(entry).await?;
+        if !receipt.repeated {
+            let key = tame(&key.to_string());
+            tracing::warn!(job = self.job.name, key, reason, "a message cannot be fetched; it is in quarantine");
+        }
+        count(&mut self.tally, &receipt);
+        Ok(())
+    }
 }
 
 async fn unknown(ctx: &Context, job: &Job, listed: Vec<Listed>) -> Result<Vec<Listed>, Error> {
@@ -81,94 +275,11 @@ async fn unknown(ctx: &Context, job: &Job, listed: Vec<Listed>) -> Result<Vec<Li
     Ok(listed.into_iter().filter(|listed| unknown.contains(&listed.key)).collect())
 }
 
-/// Fetches chunk by chunk; while the next chunk is fetched, the one before goes through the rules. What is committed is
-/// marked between chunks and at the end.
-async fn fetch_and_mark(
-    ctx: &Arc<Context>,
-    job: &Arc<Job>,
-    id: SessionId,
-    mailbox: &mut Session,
-    wanted: &[MessageKey],
-    tally: &mut SessionTally,
-) -> Result<(), Error> {
-    let (sink, fetched) = mpsc::channel(PARSE_AHEAD);
-    let (done, mut receipts) = mpsc::unbounded_channel();
-    let pump = tokio::spawn(pump(ctx.clone(), job.clone(), id, fetched, done));
-    let mut outcome = Ok(());
-    for chunk in wanted.chunks(CHUNK_MESSAGES) {
-        if ctx.stopping() {
-            break;
-        }
-        outcome = mailbox.fetch(chunk, &sink).await.map(|_| ()).map_err(Error::from);
-        let ready = std::iter::from_fn(|| receipts.try_recv().ok()).collect();
-        outcome = outcome.and(mark(ctx, job, mailbox, ready, tally).await);
-        if outcome.is_err() {
-            break;
-        }
-    }
-    // The messages in hand are finished in any case: they may be committed already.
-    drop(sink);
-    let mut rest = Vec::new();
-    while let Some(done) = receipts.recv().await {
-        rest.push(done);
-    }
-    outcome = outcome.and(mark(ctx, job, mailbox, rest, tally).await);
-    if let Err(error) = pump.await {
-        tracing::error!(job = job.name, %error, "the session's pump ended early");
-    }
-    outcome
-}
-
-/// Hop 9: marks on the server what is committed, and only that.
-async fn mark(
-    ctx: &Context,
-    job: &Job,
-    mailbox: &mut Session,
-    done: Vec<Done>,
-    tally: &mut SessionTally,
-) -> Result<(), Error> {
-    let mut marks = Vec::new();
-    let mut failed = Ok(());
-    for done in done {
-        match done {
-            Ok(receipt) => {
-                count(tally, &receipt);
-                if !receipt.disposition.is_nothing() {
-                    marks.push((receipt.key, receipt.disposition));
-                }
-            }
-            Err(error) => {
-                tally.errors += 1;
-                failed = failed.and(Err(error));
-            }
-        }
-    }
-    set_marks(ctx, job, mailbox, &marks).await?;
-    failed
-}
-
-async fn mark_left_over(ctx: &Context, job: &Job, mailbox: &mut Session) -> Result<(), Error> {
-    let mut left_over = ctx.store.unmarked(&job.name).await?;
-    // After the server has renumbered a mailbox, what the old numbers meant can no longer be said.
-    left_over.retain(|(key, _)| mailbox.is_current(key));
-    set_marks(ctx, job, mailbox, &left_over).await
-}
-
-async fn set_marks(
-    ctx: &Context,
-    job: &Job,
-    mailbox: &mut Session,
-    marks: &[(MessageKey, Disposition)],
-) -> Result<(), Error> {
-    if marks.is_empty() {
-        return Ok(());
-    }
-    mailbox.mark(marks).await?;
-    let keys: Vec<MessageKey> = marks.iter().map(|(key, _)| key.clone()).collect();
-    Ok(ctx.store.marked(&job.name, &keys).await?)
-}
-
 fn count(tally: &mut SessionTally, receipt: &Receipt) {
+    // It was counted when it was recorded.
+    if receipt.repeated {
+        return;
+    }
     tally.received += 1;
     tally.created += receipt.created.len() as u64;
     tally.updated += receipt.updated.len() as u64;
@@ -225,9 +336,14 @@ async fn handle(ctx: &Context, job: &Job, id: SessionId, parsed: Parsed, mut tur
     let verdict = ctx.workers.decide(rules, parsed.clone(), conversation, cleaning).await?;
     let outcome = pipeline::outcome_name(&verdict.plan);
     let receipt = ctx.committer.commit(entry(&job.name, &job.handling, Some(id), &parsed, verdict)).await?;
+    let key = tame(&receipt.key.to_string());
+    if receipt.repeated {
+        tracing::debug!(job = job.name, key, "the message is known already");
+        return Ok(receipt);
+    }
     tracing::info!(
         job = job.name,
-        key = %receipt.key,
+        key,
         outcome,
         created = %list(&receipt.created),
         updated = %list(&receipt.updated),
@@ -272,24 +388,26 @@ pub fn entry(job: &str, handling: &Handling, session: Option<SessionId>, parsed:
     }
 }
 
-/// A message that is larger than the limit: it stays on the server, and an entry in the quarantine says so.
-async fn refuse_oversize(ctx: &Context, job: &Job, id: SessionId, listed: &Listed) -> Result<Receipt, Error> {
-    let size = listed.size.unwrap_or_default();
+/// What goes into the ledger for a message that cannot be fetched.
+fn refusal(ctx: &Context, job: &Job, id: SessionId, key: &MessageKey, reason: &str) -> Entry {
     let cause = Cause {
         hop: "fetch".to_owned(),
         step: None,
         reason: format!(
-            "the message is {size} bytes long and the limit message_bytes_max is {}; it was not fetched and is still in the mailbox",
-            ctx.limits.message_bytes_max(job)
+            "{reason}; it was not fetched and is still in the mailbox: to have it fetched again, release it from quarantine"
         ),
         class: Class::Permanent,
     };
     let nothing: Arc<[u8]> = Arc::from([]);
-    let raw = RawMessage { key: listed.key.clone(), received: None, bytes: nothing };
-    let parsed = pipeline::parse(raw, &ctx.tags);
+    let parsed = pipeline::parse(RawMessage { key: key.clone(), received: None, bytes: nothing }, &ctx.tags);
     let revision = ctx.rules.borrow().revision().to_string();
     let mut report = Report::begin(&revision, &parsed.message, 0, &Conversation::New);
     report.quarantine = Some(cause.clone());
-    let verdict = Verdict { plan: Err(cause), report };
-    Ok(ctx.committer.commit(entry(&job.name, &job.handling, Some(id), &parsed, verdict)).await?)
+    entry(&job.name, &job.handling, Some(id), &parsed, Verdict { plan: Err(cause), report })
+}
+
+fn too_large_cause(size: u64, bytes_max: u64) -> String {
+    format!(
+        "the message is {size} bytes long and the limit message_bytes_max is {bytes_max}: raise it if this one is wanted"
+    )
 }

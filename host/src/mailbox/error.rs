@@ -51,8 +51,6 @@ pub enum Error {
     Broken { host: String, during: &'static str, cause: String },
     #[error("the answer of {host} to {during} makes no sense: {what}")]
     Protocol { host: String, during: &'static str, what: String },
-    #[error("{host} has message {uid} but does not send its text")]
-    MissingBody { host: String, uid: u32 },
     #[error(
         "mailbox \"{mailbox}\" on {host} was renumbered (UIDVALIDITY {before} became {now}): list its messages again"
     )]
@@ -63,13 +61,27 @@ pub enum Error {
     Stopped,
     #[error("cannot {action} {}: {cause}", path.display())]
     Folder { path: PathBuf, action: &'static str, cause: String },
-    #[error("{} changed while it was read: it is read again later", path.display())]
-    Changing { path: PathBuf },
     #[error("message {key} does not belong to this mailbox")]
     ForeignKey { key: String },
 }
 
 impl Error {
+    /// Whether a command was refused, or a file, and the mailbox can still be read.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::ReadOnly { .. } | Self::Refused { .. } | Self::Mailbox { .. } => true,
+            Self::Folder { action, .. } => matches!(*action, "mark" | "remove"),
+            _ => false,
+        }
+    }
+
+    /// Whether the server does not let this user in: each further attempt may get the account locked.
+    #[must_use]
+    pub fn is_login_refused(&self) -> bool {
+        matches!(self, Self::Login { .. } | Self::LoginMethod { .. })
+    }
+
     /// Whether trying again can help.
     #[must_use]
     pub fn class(&self) -> Class {
@@ -82,12 +94,10 @@ impl Error {
             | Self::Closed { .. }
             | Self::Timeout { .. }
             | Self::Broken { .. }
-            | Self::MissingBody { .. }
             | Self::Renumbered { .. }
             | Self::Abandoned { .. }
             | Self::Stopped
-            | Self::Folder { .. }
-            | Self::Changing { .. } => Class::Transient,
+            | Self::Folder { .. } => Class::Transient,
             Self::Certificate { .. }
             | Self::Trust { .. }
             | Self::Login { .. }

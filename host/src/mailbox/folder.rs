@@ -15,8 +15,6 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, mpsc};
 use tracing::warn;
 
-/// The most bytes of one message.
-pub(super) const MESSAGE_BYTES_MAX: u64 = 64 << 20;
 /// The mailbox in the keys of a folder's messages: the folder itself.
 const MAILBOX: &str = ".";
 /// How many characters of a content hash tell two files of one name apart.
@@ -40,6 +38,8 @@ pub struct FolderAccount {
     pub kind: FolderKind,
     /// How long an `.eml` file must be unchanged before it counts as whole. A Maildir needs no such time.
     pub settle: Duration,
+    /// The most bytes of one message.
+    pub message_bytes_max: u64,
 }
 
 impl FolderAccount {
@@ -73,6 +73,15 @@ struct Found {
     unsettled: bool,
 }
 
+/// What a file turned out to hold.
+enum Content {
+    Message(RawMessage),
+    /// The file is gone, or holds another message by now.
+    Gone,
+    TooLarge(String),
+    Unreadable(String),
+}
+
 /// An open folder.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -86,11 +95,10 @@ pub(super) struct Session {
 impl Session {
     fn open(account: FolderAccount) -> Result<Self, Error> {
         let changed = Arc::new(Notify::new());
-        let wake = Arc::clone(&changed);
+        let (wake, kind) = (Arc::clone(&changed), account.kind);
         let failed = |path: &Path, cause: String| Error::Folder { path: path.to_owned(), action: "watch", cause };
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Our own reading is an event, too, and must not wake us.
-            if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
+            if !event.is_ok_and(|event| is_noise(&event, kind)) {
                 wake.notify_one();
             }
         })
@@ -142,38 +150,46 @@ impl Session {
         let mut fetched = Fetched::default();
         for key in keys {
             match self.read(key).await? {
-                Some(message) => {
+                Content::Message(message) => {
                     sink.send(message).await.map_err(|_| Error::Stopped)?;
                     fetched.delivered += 1;
                 }
-                None => fetched.vanished.push(key.clone()),
+                Content::Gone => fetched.vanished.push(key.clone()),
+                Content::TooLarge(cause) => fetched.refused.push((key.clone(), cause)),
+                Content::Unreadable(cause) => fetched.withheld.push((key.clone(), cause)),
             }
         }
         Ok(fetched)
     }
 
-    async fn read(&mut self, key: &MessageKey) -> Result<Option<RawMessage>, Error> {
-        let Some(file) = self.find(key).await? else { return Ok(None) };
-        if let Some(message) = self.read_file(key, file).await? {
-            return Ok(Some(message));
+    async fn read(&mut self, key: &MessageKey) -> Result<Content, Error> {
+        let Some(file) = self.find(key).await? else { return Ok(Content::Gone) };
+        match self.read_file(key, file).await? {
+            Content::Gone => {}
+            content => return Ok(content),
         }
         // A mail client renames a Maildir message when its flags change: look once more.
         self.look().await?;
         match self.find(key).await? {
             Some(file) => self.read_file(key, file).await,
-            None => Ok(None),
+            None => Ok(Content::Gone),
         }
     }
 
-    async fn read_file(&self, key: &MessageKey, file: File) -> Result<Option<RawMessage>, Error> {
-        let (key, kind) = (key.clone(), self.account.kind);
+    async fn read_file(&self, key: &MessageKey, file: File) -> Result<Content, Error> {
+        let (key, kind, bytes_max) = (key.clone(), self.account.kind, self.account.message_bytes_max);
         blocking(move || {
-            let Some(bytes) = read_file(&file.path)? else { return Ok(None) };
-            // The key of an .eml file names its content: other content is another message.
+            let bytes = match read_file(&file.path, bytes_max) {
+                Ok(bytes) if u64::try_from(bytes.len()).is_ok_and(|size| size <= bytes_max) => bytes,
+                Ok(_) => return Ok(Content::TooLarge(format!("the file is larger than {bytes_max} bytes"))),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Content::Gone),
+                Err(error) => return Ok(Content::Unreadable(folder_error(&file.path, "read", &error).to_string())),
+            };
+            // The key of an .eml file names its content: other content is another message, for a later look.
             if kind == FolderKind::Eml && eml_uid(&file.path, Sha256::new_with_prefix(&bytes)) != key.uid {
-                return Err(Error::Changing { path: file.path });
+                return Ok(Content::Gone);
             }
-            Ok(Some(RawMessage { key, received: received(file.modified), bytes: Arc::from(bytes) }))
+            Ok(Content::Message(RawMessage { key, received: received(file.modified), bytes: Arc::from(bytes) }))
         })
         .await
     }
@@ -305,9 +321,23 @@ fn eml_hash(path: &Path) -> io::Result<(Sha256, u64)> {
     }
 }
 
+/// Events that tell nothing new: our own reading is one, and so is a file that can be no message.
+fn is_noise(event: &notify::Event, kind: FolderKind) -> bool {
+    let concerns_us = |path: &PathBuf| match kind {
+        FolderKind::Maildir => !is_hidden(path),
+        FolderKind::Eml => is_eml(path),
+    };
+    // Without a path, it says that events were lost.
+    let elsewhere = !event.paths.is_empty() && !event.paths.iter().any(concerns_us);
+    matches!(event.kind, EventKind::Access(_)) || (elsewhere && !event.need_rescan())
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."))
+}
+
 fn is_eml(path: &Path) -> bool {
-    let hidden = path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."));
-    !hidden && path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("eml"))
+    !is_hidden(path) && path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("eml"))
 }
 
 /// The name and the content: a file that is replaced is another message.
@@ -369,20 +399,11 @@ fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// The content of a file; nothing if it is gone.
-fn read_file(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(folder_error(path, "read", &error)),
-    };
+/// The content of a file, but at most one byte more than allowed.
+fn read_file(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.take(MESSAGE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| folder_error(path, "read", &error))?;
-    if u64::try_from(bytes.len()).is_ok_and(|size| size > MESSAGE_BYTES_MAX) {
-        let cause = format!("it is larger than {MESSAGE_BYTES_MAX} bytes");
-        return Err(Error::Folder { path: path.to_owned(), action: "read", cause });
-    }
-    Ok(Some(bytes))
+    std::fs::File::open(path)?.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn received(modified: SystemTime) -> Option<DateTime> {

@@ -92,6 +92,10 @@ pub struct Fetched {
     pub delivered: u64,
     /// Those that are no longer in the mailbox: someone else removed them meanwhile.
     pub vanished: Vec<MessageKey>,
+    /// Those that cannot be had, whoever asks again, and why.
+    pub refused: Vec<(MessageKey, String)>,
+    /// Those that could not be had this time, and why: it may pass.
+    pub withheld: Vec<(MessageKey, String)>,
 }
 
 /// Where a job's mail is.
@@ -123,16 +127,6 @@ impl Account {
         let count = async { session.list().await.map(|listed| listed.len()) };
         steps.run(Stage::Waiting, count, |count| format!("{count} messages")).await?;
         session.close().await
-    }
-
-    /// The size of the largest message that can be fetched. Asking for a larger one is an error that, with IMAP, costs
-    /// the connection: compare with [`Listed::size`] first.
-    #[must_use]
-    pub fn message_bytes_max(&self) -> u64 {
-        match self {
-            Self::Imap(account) => account.limits.literal_bytes_max,
-            Self::Folder(_) => folder::MESSAGE_BYTES_MAX,
-        }
     }
 
     async fn open_reporting(&self, steps: &mut Steps<'_>) -> Result<Session, Error> {
@@ -191,10 +185,10 @@ impl Session {
     }
 
     /// Fetches messages and hands them on in the order of `keys`, which must not repeat one. Nothing changes in the
-    /// mailbox. When the sink is full, the server waits.
+    /// mailbox. When the sink is full, the server waits. A message that cannot be had holds up no other one.
     ///
     /// # Errors
-    /// Anything that keeps a message back which still exists. What was handed on until then is good.
+    /// Anything that concerns the whole mailbox. What was handed on until then is good.
     pub async fn fetch(&mut self, keys: &[MessageKey], sink: &mpsc::Sender<RawMessage>) -> Result<Fetched, Error> {
         match &mut self.inner {
             Inner::Imap(session) => session.fetch(keys, sink).await,

@@ -152,6 +152,17 @@ impl Store {
         if found { Ok(()) } else { Err(not_found("session", id.0)) }
     }
 
+    /// Closes the sessions (of one job, or of all) that were never closed, because the process or the job ended in the
+    /// middle: with what the ledger says of them.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn end_interrupted(&self, job: Option<&str>) -> Result<(), Error> {
+        let mut transaction = self.transaction().await?;
+        self.explained(sessions::end_interrupted(&mut transaction, job).await)?;
+        self.explained(transaction.commit().await)
+    }
+
     /// The sessions that match, latest first.
     ///
     /// # Errors
@@ -255,6 +266,18 @@ impl Store {
             }
             quarantine::Release::Absent => Err(not_found("such message in quarantine: number", id)),
         }
+    }
+
+    /// Forgets a message that waits in quarantine without its bytes, because it could not be fetched: the next session
+    /// fetches it again. Returns whether there was such a message.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn quarantine_forget(&self, id: i64) -> Result<bool, Error> {
+        let mut transaction = self.transaction().await?;
+        let found = self.explained(quarantine::forget(&mut transaction, id).await)?;
+        self.explained(transaction.commit().await)?;
+        Ok(found)
     }
 
     async fn bytes(&self, select: &'static str, what: &str, sha256: &Sha256) -> Result<Arc<[u8]>, Error> {

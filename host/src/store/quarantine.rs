@@ -87,3 +87,14 @@ pub(super) async fn release(connection: &mut AnyConnection, id: i64, entry: &Ent
     }
     Ok(Release::Recorded(recorded))
 }
+
+/// Removes a waiting message that has no bytes, with its receipt. Returns whether there is one.
+pub(super) async fn forget(connection: &mut AnyConnection, id: i64) -> sqlx::Result<bool> {
+    let select = "SELECT q.receipt FROM quarantine q JOIN receipts r ON r.id = q.receipt \
+                  JOIN messages m ON m.sha256 = r.sha256 WHERE q.id = $1 AND q.released_at IS NULL AND m.size = 0";
+    let Some(row) = sqlx::query(select).bind(id).fetch_optional(&mut *connection).await? else { return Ok(false) };
+    // The entry of the quarantine goes with its receipt.
+    let delete = "DELETE FROM receipts WHERE id = $1";
+    sqlx::query(delete).bind(row.try_get::<i64, _>("receipt")?).execute(connection).await?;
+    Ok(true)
+}

@@ -5,6 +5,9 @@ use super::{ROWS_MAX, SessionFilter, SessionId, SessionRow, SessionTally};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
+/// What is said of a session that was never closed.
+const INTERRUPTED: &str = "ended early: mailmill or the job was stopped";
+
 pub(super) async fn begin(connection: &mut AnyConnection, job: &str) -> sqlx::Result<SessionId> {
     let insert = "INSERT INTO sessions (job, started_at) VALUES ($1, $2) RETURNING id";
     let row = sqlx::query(insert).bind(job).bind(now()).fetch_one(connection).await?;
@@ -35,6 +38,23 @@ pub(super) async fn finish(
         .execute(connection)
         .await?;
     Ok(finished.rows_affected() > 0)
+}
+
+/// Closes the sessions that were never closed, of one job or of all, counting what the ledger has of them.
+pub(super) async fn end_interrupted(connection: &mut AnyConnection, job: Option<&str>) -> sqlx::Result<()> {
+    let update = "UPDATE sessions SET finished_at = $1, error = $2, \
+                  received = (SELECT COUNT(*) FROM receipts r WHERE r.session = sessions.id), \
+                  created = (SELECT COUNT(*) FROM receipts r JOIN receipt_tickets t ON t.receipt = r.id \
+                             WHERE r.session = sessions.id AND t.effect = 'created'), \
+                  updated = (SELECT COUNT(*) FROM receipts r JOIN receipt_tickets t ON t.receipt = r.id \
+                             WHERE r.session = sessions.id AND t.effect = 'updated'), \
+                  rejected = (SELECT COUNT(*) FROM receipts r WHERE r.session = sessions.id AND r.outcome = 'rejected'), \
+                  ignored = (SELECT COUNT(*) FROM receipts r WHERE r.session = sessions.id AND r.outcome = 'ignored'), \
+                  quarantined = (SELECT COUNT(*) FROM receipts r \
+                                 WHERE r.session = sessions.id AND r.outcome = 'quarantined') \
+                  WHERE finished_at IS NULL AND (CAST($3 AS TEXT) IS NULL OR job = $3)";
+    sqlx::query(update).bind(now()).bind(INTERRUPTED).bind(job).execute(connection).await?;
+    Ok(())
 }
 
 /// The sessions that match, latest first.

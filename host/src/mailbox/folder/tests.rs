@@ -3,6 +3,7 @@ use crate::mailbox::{Account, Session};
 use std::ffi::OsString;
 use std::fs;
 
+const MESSAGE_BYTES_MAX: u64 = 1000;
 const SEEN: Disposition = Disposition { seen: true, deleted: false };
 const BOTH: Disposition = Disposition { seen: true, deleted: true };
 
@@ -15,7 +16,8 @@ fn maildir() -> tempfile::TempDir {
 }
 
 async fn open(root: &Path, kind: FolderKind, settle: Duration) -> Session {
-    Account::Folder(FolderAccount { path: root.into(), kind, settle }).open().await.unwrap()
+    let account = FolderAccount { path: root.into(), kind, settle, message_bytes_max: MESSAGE_BYTES_MAX };
+    Account::Folder(account).open().await.unwrap()
 }
 
 fn write(root: &Path, name: impl AsRef<Path>, text: &str) {
@@ -58,7 +60,7 @@ async fn a_maildir_is_read_from_new_and_cur() {
     let keys = [key("1.a.host"), key("9.gone"), key("2.b.host"), key("4.%FF.host")];
     let (texts, fetched) = fetch(&mut session, &keys).await;
     assert_eq!(texts, ["one", "two", "odd"]);
-    assert_eq!(fetched, Fetched { delivered: 3, vanished: vec![key("9.gone")] });
+    assert_eq!(fetched, Fetched { delivered: 3, vanished: vec![key("9.gone")], ..Fetched::default() });
     assert_eq!(names(root.path().join("new")).len(), 3, "fetching changes nothing");
 }
 
@@ -108,15 +110,31 @@ async fn eml_files_are_named_by_content() {
 }
 
 #[tokio::test]
-async fn a_huge_file_is_listed_and_only_its_fetch_fails() {
-    let root = tempfile::tempdir().unwrap();
-    fs::File::create(root.path().join("a.eml")).unwrap().set_len(MESSAGE_BYTES_MAX + 1).unwrap();
-    let mut session = open(root.path(), FolderKind::Eml, Duration::ZERO).await;
-    let listed = session.list().await.unwrap();
-    assert_eq!(listed[0].size, Some(MESSAGE_BYTES_MAX + 1));
-    let (sink, _messages) = mpsc::channel(1);
-    let error = session.fetch(&[listed[0].key.clone()], &sink).await.unwrap_err().to_string();
-    assert!(error.ends_with("a.eml: it is larger than 67108864 bytes"), "{error}");
+async fn a_file_that_is_too_large_is_refused_and_holds_up_no_other() {
+    let root = maildir();
+    write(root.path(), "new/1.a", &"x".repeat(1001));
+    write(root.path(), "new/2.b", &"y".repeat(1000));
+    let mut session = open(root.path(), FolderKind::Maildir, Duration::ZERO).await;
+    assert_eq!(session.list().await.unwrap()[0].size, Some(1001));
+    let (texts, fetched) = fetch(&mut session, &[key("1.a"), key("2.b")]).await;
+    assert_eq!(texts, ["y".repeat(1000)]);
+    assert_eq!(fetched.refused, [(key("1.a"), "the file is larger than 1000 bytes".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_holds_up_no_other() {
+    let root = maildir();
+    write(root.path(), "new/1.a", "one");
+    write(root.path(), "new/2.b", "two");
+    let mut session = open(root.path(), FolderKind::Maildir, Duration::ZERO).await;
+    assert_eq!(uids(&mut session).await, ["1.a", "2.b"]);
+    // Nobody can read a folder as a file; the rights of a file would not stop root.
+    fs::remove_file(root.path().join("new/1.a")).unwrap();
+    fs::create_dir(root.path().join("new/1.a")).unwrap();
+    let (texts, fetched) = fetch(&mut session, &[key("1.a"), key("2.b")]).await;
+    assert_eq!(texts, ["two"]);
+    let cause = format!("cannot read {}: Is a directory (os error 21)", root.path().join("new/1.a").display());
+    assert_eq!(fetched.withheld, [(key("1.a"), cause)]);
 }
 
 #[tokio::test]
@@ -153,10 +171,28 @@ async fn reading_does_not_wake_the_reader() {
 }
 
 #[tokio::test]
+async fn only_messages_wake_the_reader() {
+    let root = tempfile::tempdir().unwrap();
+    let mut session = open(root.path(), FolderKind::Eml, Duration::ZERO).await;
+    uids(&mut session).await;
+    write(root.path(), "notes.txt", "no");
+    write(root.path(), ".hidden.eml", "no");
+    let waited = tokio::time::timeout(Duration::from_millis(150), session.wait(Duration::from_secs(60))).await;
+    assert!(waited.is_err(), "woken by a file that is no message");
+    write(root.path(), "a.eml", "one");
+    session.wait(Duration::from_secs(60)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_missing_folder_is_an_error_that_names_it() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("none");
-    let account = Account::Folder(FolderAccount { path: path.clone(), kind: FolderKind::Eml, settle: Duration::ZERO });
+    let account = Account::Folder(FolderAccount {
+        path: path.clone(),
+        kind: FolderKind::Eml,
+        settle: Duration::ZERO,
+        message_bytes_max: MESSAGE_BYTES_MAX,
+    });
     let error = account.open().await.unwrap_err().to_string();
     assert_eq!(error, format!("cannot open {}: No such file or directory (os error 2)", path.display()));
 }

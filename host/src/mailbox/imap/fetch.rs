@@ -50,6 +50,8 @@ pub(super) struct Fetch {
     held_bytes: usize,
     /// What the server passed over without a word.
     pub(super) passed_over: Vec<u32>,
+    /// What the server says it cannot send.
+    pub(super) refused: Vec<u32>,
     noise: u32,
 }
 
@@ -61,6 +63,7 @@ impl Fetch {
             held: BTreeMap::new(),
             held_bytes: 0,
             passed_over: Vec::new(),
+            refused: Vec::new(),
             noise: 0,
         }
     }
@@ -136,8 +139,14 @@ impl Fetch {
     }
 
     fn receive(&mut self, wire: &Wire, parts: Parts) -> Result<(), Error> {
-        match self.wanted_body(wire, parts)? {
-            Some(body) => {
+        match self.wanted_text(wire, &parts)? {
+            Some((uid, None)) => {
+                self.noise = 0;
+                self.refused.push(uid);
+                self.in_flight.iter_mut().for_each(|chunk| chunk.expected.retain(|expected| *expected != uid));
+            }
+            Some((uid, Some(bytes))) => {
+                let body = Body { uid, received: parts.received, bytes };
                 self.noise = 0;
                 self.held_bytes += body.bytes.len();
                 self.held.insert(body.uid, body);
@@ -155,18 +164,16 @@ impl Fetch {
         Ok(())
     }
 
-    /// The message in a response, if it is one that was asked for and is not here yet.
-    fn wanted_body(&self, wire: &Wire, parts: Parts) -> Result<Option<Body>, Error> {
+    /// The text in a response, or that there is none to be had, if it is of a message that was asked for and is not
+    /// here yet.
+    fn wanted_text(&self, wire: &Wire, parts: &Parts) -> Result<Option<(u32, Option<Arc<[u8]>>)>, Error> {
         // Without a text it is news of a message's flags.
-        let Some(text) = parts.text else { return Ok(None) };
+        let Some(text) = &parts.text else { return Ok(None) };
         let Some(uid) = parts.uid else { return Err(wire.nonsense("it sends a message without its UID")) };
         if self.held.contains_key(&uid) || !self.in_flight.iter().any(|chunk| chunk.expected.contains(&uid)) {
             return Ok(None);
         }
-        match text {
-            Some(bytes) => Ok(Some(Body { uid, received: parts.received, bytes })),
-            None => Err(wire.missing_body(uid)),
-        }
+        Ok(Some((uid, text.clone())))
     }
 }
 

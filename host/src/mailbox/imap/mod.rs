@@ -105,6 +105,8 @@ pub(super) struct Session {
     mailbox: String,
     access: Option<Access>,
     uid_validity: u32,
+    /// The server waits for the end of IDLE.
+    idling: bool,
     /// Sizes from the last listing, by UID: they decide how many messages one command asks for.
     sizes: BTreeMap<u32, u64>,
 }
@@ -117,6 +119,7 @@ impl Session {
             mailbox: account.mailbox.clone(),
             access: None,
             uid_validity: 0,
+            idling: false,
             sizes: BTreeMap::new(),
         }
     }
@@ -135,18 +138,22 @@ impl Session {
         };
         self.wire.told.uid_validity = None;
         self.wire.told.read_only = false;
+        // RFC 9051 section 6.3.2: a failed attempt leaves no mailbox selected.
+        self.access = None;
         let command = format!("{verb} {}", *login::quoted(&name::encode(&self.mailbox)));
         self.wire.run(verb, &command).await.map_err(|error| match error {
             Error::Refused { said, .. } => refused(said),
             other => other,
         })?;
         if access == Access::Mark && self.wire.told.read_only {
+            self.access = Some(Access::Read);
             return Err(Error::ReadOnly { host: self.host.clone(), mailbox: self.mailbox.clone() });
         }
         let Some(now) = self.wire.told.uid_validity else {
             return Err(self.wire.nonsense("it gives no UIDVALIDITY, so its messages cannot be told apart"));
         };
-        if self.access.is_none() {
+        // RFC 9051 section 2.3.1.1: zero is none.
+        if self.uid_validity == 0 {
             self.uid_validity = now;
         }
         self.access = Some(access);
@@ -170,6 +177,7 @@ impl Session {
     }
 
     pub(super) async fn list(&mut self) -> Result<Vec<Listed>, Error> {
+        self.enter(Access::Read).await?;
         // New messages can be asked for once the server has told of them, and NOOP makes it tell.
         self.wire.run("NOOP", "NOOP").await?;
         self.wire.told.news = false;
@@ -202,6 +210,7 @@ impl Session {
         keys: &[MessageKey],
         sink: &mpsc::Sender<RawMessage>,
     ) -> Result<Fetched, Error> {
+        self.enter(Access::Read).await?;
         let wanted = keys
             .iter()
             .map(|key| self.uid(key))
@@ -215,19 +224,28 @@ impl Session {
             sink.send(message).await.map_err(|_| Error::Stopped)?;
             delivered += 1;
         }
-        let vanished = self.vanished(fetch.passed_over).await?;
-        Ok(Fetched { delivered, vanished })
+        let refused = |uid: &u32| (self.key(*uid), format!("{} has the message but sends no text of it", self.host));
+        let mut fetched =
+            Fetched { delivered, refused: fetch.refused.iter().map(refused).collect(), ..Fetched::default() };
+        self.explain(&fetch.passed_over, &mut fetched).await?;
+        Ok(fetched)
     }
 
-    /// Messages that are no longer there; an error if one still is, because then the server kept it back.
-    async fn vanished(&mut self, passed_over: Vec<u32>) -> Result<Vec<MessageKey>, Error> {
+    /// What was passed over is no longer there or, if it still is, was kept back by the server.
+    async fn explain(&mut self, passed_over: &[u32], fetched: &mut Fetched) -> Result<(), Error> {
+        let mut existing = BTreeMap::new();
         for set in ranges(passed_over.iter().copied().collect()).chunks(RANGES_MAX) {
-            let existing = self.uids(&set.join(",")).await?;
-            if let Some(uid) = passed_over.iter().find(|uid| existing.contains_key(uid)) {
-                return Err(self.wire.missing_body(*uid));
+            existing.append(&mut self.uids(&set.join(",")).await?);
+        }
+        for uid in passed_over {
+            if existing.contains_key(uid) {
+                let cause = format!("{} has message {uid} but did not send it", self.host);
+                fetched.withheld.push((self.key(*uid), cause));
+            } else {
+                fetched.vanished.push(self.key(*uid));
             }
         }
-        Ok(passed_over.into_iter().map(|uid| self.key(uid)).collect())
+        Ok(())
     }
 
     pub(super) async fn mark(&mut self, marks: &[(MessageKey, Disposition)]) -> Result<(), Error> {
@@ -276,18 +294,31 @@ impl Session {
                 Err(error) => return Err(error),
             }
         }
+        self.idling = true;
         while !self.wire.told.news {
             match self.wire.next_within(until.saturating_duration_since(Instant::now()), |_| ()).await? {
                 Some(Event::Data(())) => {}
-                Some(Event::Done(_)) => return Ok(()),
+                Some(Event::Done(_)) => {
+                    self.idling = false;
+                    return Ok(());
+                }
                 None => break,
             }
         }
+        self.end_idle().await
+    }
+
+    async fn end_idle(&mut self) -> Result<(), Error> {
+        self.idling = false;
         self.wire.go_on("DONE").await?;
         self.wire.finish().await
     }
 
     pub(super) async fn close(mut self) -> Result<(), Error> {
+        // The wait was dropped half way.
+        if self.idling {
+            self.end_idle().await?;
+        }
         self.wire.log_out().await
     }
 

@@ -105,6 +105,14 @@ async fn fetch(more: &[(&'static str, &str)]) -> (String, Result<Fetched, Error>
     (arrived, result)
 }
 
+/// What did not arrive, and why.
+fn absences(fetched: &Fetched) -> Vec<String> {
+    let vanished = fetched.vanished.iter().map(|key| format!("vanished {}", key.uid));
+    let refused = fetched.refused.iter().map(|(key, cause)| format!("refused {}: {cause}", key.uid));
+    let withheld = fetched.withheld.iter().map(|(key, cause)| format!("withheld {}: {cause}", key.uid));
+    vanished.chain(refused).chain(withheld).collect()
+}
+
 #[tokio::test]
 async fn opening_says_what_is_wrong() {
     async fn check(greeting: &str, script: Script, class: Class, expect: &str) {
@@ -262,9 +270,7 @@ async fn messages_arrive_in_order_or_not_at_all() {
         let (got, result) = fetch(more).await;
         assert_eq!(got, arrived);
         match (result, expect) {
-            (Ok(fetched), Ok(vanished)) => {
-                assert_eq!(fetched.vanished, vanished.iter().map(|uid| key(uid)).collect::<Vec<_>>());
-            }
+            (Ok(fetched), Ok(absent)) => assert_eq!(absences(&fetched), absent),
             (result, expect) => assert_eq!(result.map_err(|error| error.to_string()).err().as_deref(), expect.err()),
         }
     }
@@ -277,19 +283,19 @@ async fn messages_arrive_in_order_or_not_at_all() {
     check(
         &[(fetch, &[FIVE, NINE, "# OK\r\n"].concat()), ("UID FETCH 6 (UID RFC822.SIZE)", "# OK\r\n")],
         "5=a 9=c ",
-        Ok(&["6"]),
+        Ok(&["vanished 6"]),
     )
     .await;
     check(
         &[(fetch, &[FIVE, NINE, "# OK\r\n"].concat()), ("UID FETCH 6", "* 2 FETCH (UID 6 RFC822.SIZE 2)\r\n# OK\r\n")],
         "5=a 9=c ",
-        Err("127.0.0.1 has message 6 but does not send its text"),
+        Ok(&["withheld 6: 127.0.0.1 has message 6 but did not send it"]),
     )
     .await;
     check(
         &[(fetch, &[FIVE, "* 2 FETCH (UID 6 BODY[] NIL)\r\n", NINE, "# OK\r\n"].concat())],
-        "5=a ",
-        Err("127.0.0.1 has message 6 but does not send its text"),
+        "5=a 9=c ",
+        Ok(&["refused 6: 127.0.0.1 has the message but sends no text of it"]),
     )
     .await;
     check(&[(fetch, &[FIVE, "# NO disk\r\n"].concat())], "5=a ", Err("127.0.0.1 refuses UID FETCH: disk")).await;
@@ -441,4 +447,30 @@ fn uids_become_ranges() {
     check(&[], "");
     check(&[3, 1, 2, 7, 9, 10], "1:3,7,9:10");
     check(&[u32::MAX, u32::MAX - 1], "4294967294:4294967295");
+}
+
+#[tokio::test]
+async fn leaving_in_the_middle_of_a_wait_ends_it_first() {
+    let listing = [("NOOP", "# OK\r\n"), ("UID FETCH", LISTED)];
+    let leave = [("IDLE", "+ go\r\n"), ("DONE", "M5 OK\r\n"), ("LOGOUT", "* BYE\r\n# OK\r\n")];
+    let mut session = session(&[&listing[..], &leave].concat()).await;
+    session.list().await.unwrap();
+    let dropped = tokio::time::timeout(Duration::from_millis(100), session.wait(Duration::from_secs(60))).await;
+    assert!(dropped.is_err());
+    session.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_mailbox_that_cannot_be_marked_can_still_be_read() {
+    async fn check(refusal: &[(&'static str, &str)]) {
+        let listing = [("NOOP", "# OK\r\n"), ("UID FETCH 1:*", LISTED)];
+        let mut session = session(&[refusal, &listing].concat()).await;
+        let mark = (key("5"), Disposition { seen: true, deleted: false });
+        let error = session.mark(&[mark]).await.unwrap_err();
+        assert!(error.is_refusal(), "{error}");
+        assert_eq!(session.list().await.unwrap().len(), 3);
+    }
+    check(&[("SELECT", EXAMINED)]).await;
+    check(&[("SELECT", "# NO no rights\r\n"), ("EXAMINE", EXAMINED)]).await;
+    check(&[("SELECT", SELECTED), ("UID STORE", "# NO no rights\r\n")]).await;
 }

@@ -73,7 +73,7 @@ impl Wire {
 
     /// Reads the greeting; whether the server takes us as logged in already.
     pub(super) async fn greeting(&mut self) -> Result<bool, Error> {
-        let greeting = self.read(|wire, response| match response {
+        let greeting = self.read(self.patience, |wire, response| match response {
             Response::Data { status: status @ (Status::Ok | Status::PreAuth), outcome } => {
                 wire.told.note_code(outcome);
                 Ok(*status == Status::PreAuth)
@@ -169,7 +169,15 @@ impl Wire {
 
     /// The next response, and what `take` takes of it; a tagged `NO` or `BAD` is an error.
     pub(super) async fn next<T>(&mut self, take: impl FnOnce(&Response<'_>) -> T) -> Result<Event<T>, Error> {
-        self.read(|wire, response| match response {
+        self.next_in(self.patience, take).await
+    }
+
+    async fn next_in<T>(
+        &mut self,
+        patience: Duration,
+        take: impl FnOnce(&Response<'_>) -> T,
+    ) -> Result<Event<T>, Error> {
+        self.read(patience, |wire, response| match response {
             Response::Done { tag, status, outcome } => wire.done(&tag.0, status, outcome),
             Response::Data { status: Status::Bye, outcome } if !wire.leaving => {
                 Err(wire.closed(outcome.information.as_deref()))
@@ -188,10 +196,7 @@ impl Wire {
         at_most: Duration,
         take: impl FnOnce(&Response<'_>) -> T,
     ) -> Result<Option<Event<T>>, Error> {
-        let patience = std::mem::replace(&mut self.patience, at_most);
-        let event = self.next(take).await;
-        self.patience = patience;
-        match event {
+        match self.next_in(at_most, take).await {
             Err(Error::Timeout { .. }) => Ok(None),
             event => event.map(Some),
         }
@@ -213,10 +218,14 @@ impl Wire {
     }
 
     /// Waits for a response. The parser's type for it has no public name, so it is handed to `take` on the spot.
-    async fn read<T>(&mut self, take: impl FnOnce(&mut Self, &Response<'_>) -> T) -> Result<T, Error> {
+    async fn read<T>(
+        &mut self,
+        patience: Duration,
+        take: impl FnOnce(&mut Self, &Response<'_>) -> T,
+    ) -> Result<T, Error> {
         loop {
             let before = self.client.get_ref().received();
-            match timeout(self.patience, self.client.read_response()).await {
+            match timeout(patience, self.client.read_response()).await {
                 Ok(Ok(Some(response))) => return Ok(take(self, response.parsed())),
                 Ok(Ok(None)) => return Err(self.closed(None)),
                 Ok(Err(error)) => return Err(self.broken(&error)),
@@ -249,10 +258,6 @@ impl Wire {
     /// An answer that breaks the protocol.
     pub(super) fn nonsense(&self, what: impl Into<String>) -> Error {
         Error::Protocol { host: self.host.clone(), during: self.during(), what: what.into() }
-    }
-
-    pub(super) fn missing_body(&self, uid: u32) -> Error {
-        Error::MissingBody { host: self.host.clone(), uid }
     }
 
     fn broken(&self, error: &io::Error) -> Error {
