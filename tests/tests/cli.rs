@@ -33,6 +33,7 @@ fn help_of_each_command() -> Result<()> {
 #[test]
 fn exit_codes() -> Result<()> {
     let installation = Installation::new()?;
+    installation.add_folder_job("folder")?;
     let check = |arguments: &[&str], expect: i32| -> Result<()> {
         let run = installation.mailmill(arguments)?;
         assert_eq!(run.code, Some(expect), "{arguments:?}\n{}", run.stderr);
@@ -54,7 +55,9 @@ fn exit_codes() -> Result<()> {
 
 #[test]
 fn a_sound_installation_is_checked() -> Result<()> {
-    let run = Installation::new()?.mailmill(&["check"])?.success()?;
+    let installation = Installation::new()?;
+    installation.add_folder_job("folder")?;
+    let run = installation.mailmill(&["check"])?.success()?;
     let lines = run.stdout.lines().filter(|line| !line.starts_with("revision") && !line.starts_with("tests"));
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
     Ok(())
@@ -94,6 +97,7 @@ fn clean_is_a_filter() -> Result<()> {
 #[test]
 fn the_printed_example_is_a_sound_settings_file() -> Result<()> {
     let installation = Installation::new()?;
+    installation.add_folder_job("folder")?;
     let example = installation.mailmill(&["config", "example"])?.success()?.stdout;
     installation.write("mailmill.toml", &example)?;
     installation.mailmill(&["check"])?.success()?;

@@ -6,6 +6,7 @@ mod log;
 pub(crate) mod paint;
 mod plugin;
 mod quarantine;
+mod ready;
 mod show;
 mod table;
 mod ticket;
