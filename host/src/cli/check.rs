@@ -2,7 +2,7 @@
 
 use super::paint::{Paint, Style, stdout_has_colour};
 use super::{Done, Failure, Global, print, print_json, ready};
-use crate::config::{Config, Job, job_files};
+use crate::config::{Config, Job, JobSource, job_files};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::mailbox::Step;
 use crate::rules::RuleSet;
@@ -102,7 +102,7 @@ fn load_jobs(folder: &Path, faults: &mut Diagnostics) -> Vec<Job> {
 }
 
 fn load_rules(config: &Config, faults: &mut Diagnostics) -> Result<Option<Arc<RuleSet>>, Failure> {
-    let engine = crate::daemon::engine(config)?;
+    let engine = super::engine(config)?;
     Ok(RuleSet::load(&config.rules, &config.plugins, &engine).map_err(|found| faults.extend(found)).ok())
 }
 
@@ -122,9 +122,20 @@ pub(super) async fn connection(global: &Global, options: Connection) -> Done {
     let names: Vec<String> = jobs.iter().map(|job| job.name.clone()).collect();
     let job = jobs.into_iter().find(|job| job.name == options.job);
     let job = job.with_context(|| format!("there is no job \"{}\"; there are: {}", options.job, names.join(", ")))?;
-    let account = crate::job::account(&job, config.limits.message_bytes_max.get())
-        .context("the job's password cannot be read")?;
+    let account = match crate::job::account(&job, config.limits.message_bytes_max.get()) {
+        Ok(account) => account,
+        Err(error) if options.json => {
+            let fault = format!("the job's password cannot be read: {error}");
+            print_json(&serde_json::json!({ "job": job.name, "ok": false, "steps": [], "fault": fault }))?;
+            return Err(Failure::Silent);
+        }
+        Err(error) => return Err(anyhow::Error::new(error).context("the job's password cannot be read").into()),
+    };
+    let warning = password_warning(&job);
     let paint = Paint::new(stdout_has_colour());
+    if let Some(warning) = warning.as_ref().filter(|_| !options.json) {
+        print(&format!("{}: {warning}\n", paint.paint(Style::Bad, "warning")))?;
+    }
     let mut steps = Vec::new();
     let outcome = account
         .test(|step: Step| {
@@ -137,12 +148,22 @@ pub(super) async fn connection(global: &Global, options: Connection) -> Done {
         .await;
     if options.json {
         let fault = outcome.as_ref().err().map(ToString::to_string);
-        print_json(&serde_json::json!({ "job": job.name, "ok": fault.is_none(), "steps": steps, "fault": fault }))?;
+        print_json(&serde_json::json!({
+            "job": job.name, "ok": fault.is_none(), "steps": steps, "fault": fault, "warning": warning,
+        }))?;
         return outcome.map_err(|_| Failure::Silent);
     }
     match outcome {
         Ok(()) => print(&format!("{}: the settings of job \"{}\" work\n", paint.paint(Style::Good, "ok"), job.name)),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// What is to be said of the way a job's password is kept.
+fn password_warning(job: &Job) -> Option<String> {
+    match &job.source {
+        JobSource::Imap(imap) => imap.password.resolve().ok()?.warning,
+        JobSource::Maildir(_) | JobSource::Folder(_) => None,
     }
 }
 
