@@ -106,6 +106,14 @@ fn what_cannot_run_is_reported_at_once() -> Result<()> {
 }
 
 #[test]
+fn a_misspelt_key_of_a_test() -> Result<()> {
+    insta::assert_snapshot!(check("rules/fields.toml", |text| format!(
+        "{text}\n[[test]]\nname = \"typo\"\nbdy = \"x\"\nexpect = {{}}\n"
+    ))?);
+    Ok(())
+}
+
+#[test]
 fn wrong_password() -> Result<()> {
     let server = Dovecot::start()?;
     let mut mailbox = server.mailbox("desk")?;

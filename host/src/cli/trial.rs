@@ -19,10 +19,10 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The message goes through all nine hops. What would be committed is committed to the database in a transaction that is
+The message goes through all nine hops. What would be committed is committed to the database in a transaction that is \
 rolled back: tickets that the message refers to are found, and nothing is changed.
 
-Without --job, it is handled as the only job would handle it. If there are several jobs, or none, all preprocessing
+Without --job, it is handled as the only job would handle it. If there are several jobs, or none, all preprocessing \
 steps look and all kinds are cut, whether or not it is a follow-up.")]
 pub(super) struct Options {
     /// The message, as a file (RFC 5322, .eml); - for standard input
