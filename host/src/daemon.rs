@@ -37,7 +37,7 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
     /// The ticket tag cannot be used.
-    #[error("[thread]: {0}")]
+    #[error("[thread] in the settings")]
     Tag(#[from] crate::thread::TagError),
     /// The system refuses something.
     #[error("{what}: {error}")]
@@ -48,7 +48,7 @@ pub enum Error {
         error: std::io::Error,
     },
     /// Files cannot be watched.
-    #[error("the folders of rules, plugins and jobs cannot be watched: {0}")]
+    #[error("the folders of rules, plugins and jobs cannot be watched")]
     Watch(#[from] notify::Error),
     /// A second signal came while messages in hand were being finished.
     #[error("stopped at once; nothing is lost")]

@@ -32,6 +32,19 @@ impl Cleaning {
             ApplyTo::ActiveFollowUps => matches!(conversation, Conversation::Active(_)),
         }
     }
+
+    /// Why no step looks at a message; none if some do.
+    fn skipped(&self, conversation: &Conversation) -> Option<&'static str> {
+        if self.steps.is_empty() {
+            Some("the job has no preprocess step enabled")
+        } else if self.kinds == CutKinds::NONE {
+            Some("the job applies no kind of cut")
+        } else if self.applies(conversation) {
+            None
+        } else {
+            Some("the job cleans follow-ups of active tickets only, and this is none")
+        }
+    }
 }
 
 /// Hop 2: a message, and what it refers to.
@@ -83,6 +96,7 @@ fn hops(
     report: &mut Report,
 ) -> Result<Plan, Cause> {
     let applied = if cleaning.applies(conversation) { cleaning.kinds } else { CutKinds::NONE };
+    report.body.skipped = cleaning.skipped(conversation).map(str::to_owned);
     if applied != CutKinds::NONE {
         let preprocessed = instances.preprocess(message, conversation, &cleaning.steps);
         warn_of_faults(&preprocessed.steps, report);

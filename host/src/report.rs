@@ -85,6 +85,9 @@ pub struct Body {
     pub cuts: Vec<Cut>,
     /// The kinds that are really cut.
     pub applied: CutKinds,
+    /// Why no rule looked at it, if none was to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
     /// The whole text. Only in reports that are shown, not in those that are stored: there it can be made again from
     /// the raw message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -119,6 +122,7 @@ impl Report {
                 kind: message.document.kind(),
                 cuts: Vec::new(),
                 applied: CutKinds::NONE,
+                skipped: None,
                 whole: None,
                 left: None,
             },

@@ -29,12 +29,12 @@ pub enum Error {
     #[error("the environment variable {0} is not UTF-8")]
     NotText(String),
     /// The file cannot be read.
-    #[error("cannot read the password from {}: {source}", path.display())]
+    #[error("cannot read the password from {}: {error}", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
-        source: std::io::Error,
+        /// What the system says.
+        error: std::io::Error,
     },
     /// The file holds no password.
     #[error("{} cannot be a password: {reason}", path.display())]
@@ -93,7 +93,7 @@ impl SecretRef {
 }
 
 fn read(path: &Path) -> Result<SecretString, Error> {
-    let failed = |source| Error::File { path: path.to_owned(), source };
+    let failed = |error| Error::File { path: path.to_owned(), error };
     let unfit = |reason| Error::Unfit { path: path.to_owned(), reason };
     if std::fs::metadata(path).map_err(failed)?.len() > SECRET_BYTES_MAX {
         return Err(unfit("it is longer than 64 KiB"));

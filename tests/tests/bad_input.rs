@@ -85,6 +85,45 @@ fn a_rule_that_fails_its_own_test() -> Result<()> {
 }
 
 #[test]
+fn what_cannot_run_is_reported_at_once() -> Result<()> {
+    let installation = Installation::new()?;
+    let run = installation.mailmill(&["check"])?;
+    assert_eq!(run.code, Some(3), "no job");
+    insta::assert_snapshot!("check-without-a-job", steady(&run.stderr, &[]));
+
+    installation.write(
+        "jobs/desk.toml",
+        "[source]\ntype = \"imap\"\nhost = \"localhost\"\nuser = \"desk\"\n\
+         password = { env = \"MAILMILL_TEST_NO_SUCH_VARIABLE\" }\nca_file = \"no-such-ca.pem\"\n\
+         [preprocess]\nsteps = [\"gmail\", \"outlok\"]\n",
+    )?;
+    installation.write(
+        "jobs/file.toml",
+        "[source]\ntype = \"imap\"\nhost = \"localhost\"\nuser = \"desk\"\npassword = { file = \"no-such-file\" }\n",
+    )?;
+    installation.write(
+        "jobs/kinds.toml",
+        "[source]\ntype = \"folder\"\npath = \"..\"\n[preprocess]\nkinds = [\"quote\", \"signatur\"]\n",
+    )?;
+    installation.write("jobs/mail.toml", "[source]\ntype = \"maildir\"\npath = \"no-such-folder\"\n")?;
+    let settings = installation.read("mailmill.toml")?;
+    installation
+        .write("mailmill.toml", &format!("{settings}\n[thread]\nprefix = \"\"\n\n[limits]\nworkers = \"many\"\n"))?;
+    let run = installation.mailmill(&["check"])?;
+    assert_eq!(run.code, Some(3));
+    insta::assert_snapshot!("check-of-what-cannot-run", steady(&run.stderr, &[]));
+    Ok(())
+}
+
+#[test]
+fn a_misspelt_key_of_a_test() -> Result<()> {
+    insta::assert_snapshot!(check("rules/fields.toml", |text| format!(
+        "{text}\n[[test]]\nname = \"typo\"\nbdy = \"x\"\nexpect = {{}}\n"
+    ))?);
+    Ok(())
+}
+
+#[test]
 fn wrong_password() -> Result<()> {
     let server = Dovecot::start()?;
     let mut mailbox = server.mailbox("desk")?;

@@ -1,13 +1,15 @@
 //! `mailmill check` and `mailmill test-connection`: is all sound before the daemon relies on it?
 
 use super::paint::{Paint, Style, stdout_has_colour};
-use super::{Done, Failure, Global, print, print_json};
-use crate::config::Job;
+use super::{Done, Failure, Global, print, print_json, ready};
+use crate::config::{Config, Job, JobSource, job_files};
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::mailbox::Step;
 use crate::rules::RuleSet;
 use anyhow::Context as _;
 use clap::Args;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 
 #[derive(Debug, Args)]
@@ -17,57 +19,91 @@ pub(super) struct Options {
     json: bool,
 }
 
+/// What a check has found sound.
+struct Sound {
+    rules: Arc<RuleSet>,
+    jobs: Vec<Job>,
+    warnings: Diagnostics,
+}
+
 /// Loads everything as the daemon would, the rules' own tests included, and reports all faults at once.
 pub(super) async fn run(global: &Global, options: Options) -> Done {
-    let outcome = check(global);
-    match outcome {
+    match check(global) {
         Err(Failure::Diagnostics(diagnostics)) if options.json => {
             print_json(&serde_json::json!({ "ok": false, "faults": &diagnostics }))?;
             Err(Failure::Diagnostics(diagnostics))
         }
         Err(failure) => Err(failure),
-        Ok((rules, jobs)) if options.json => print_json(&serde_json::json!({
+        Ok(sound) if options.json => print_json(&serde_json::json!({
             "ok": true,
-            "revision": rules.revision().to_string(),
-            "jobs": jobs.iter().map(|job| &job.name).collect::<Vec<_>>(),
-            "tests": rules.tests(),
+            "revision": sound.rules.revision().to_string(),
+            "jobs": sound.jobs.iter().map(|job| &job.name).collect::<Vec<_>>(),
+            "tests": sound.rules.tests(),
+            "warnings": &sound.warnings,
         })),
-        Ok((rules, jobs)) => {
-            let mut text = String::new();
-            let _ = writeln!(text, "settings  sound");
-            let _ = writeln!(text, "jobs      {} sound", jobs.len());
-            for step in rules.steps() {
-                let component = &step.component;
-                let _ = writeln!(
-                    text,
-                    "step      {:<14} {} {}",
-                    step.name,
-                    component.about().name,
-                    component.about().version
-                );
-            }
-            let _ = writeln!(text, "tests     {} passed", rules.tests());
-            let _ = writeln!(text, "revision  {}", rules.revision());
-            print(&text)
+        Ok(sound) => {
+            eprint!("{}", sound.warnings.render(super::paint::stderr_has_colour()));
+            print(&summary(&sound))
         }
     }
 }
 
-fn check(global: &Global) -> Result<(Arc<RuleSet>, Vec<Job>), Failure> {
-    let config = global.load()?;
-    let engine = crate::daemon::engine(&config)?;
-    let mut faults = crate::diagnostic::Diagnostics::default();
-    let jobs = Job::load_all(&config.jobs).map_err(|found| faults.extend(found)).ok();
-    let rules = RuleSet::load(&config.rules, &config.plugins, &engine).map_err(|found| faults.extend(found)).ok();
-    if let (Some(jobs), Some(rules)) = (&jobs, &rules)
-        && let Err(found) = crate::job::check_steps(jobs, &config.jobs, rules)
+fn summary(Sound { rules, jobs, .. }: &Sound) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "settings  sound");
+    let _ = writeln!(text, "jobs      {} sound", jobs.len());
+    for step in rules.steps() {
+        let about = step.component.about();
+        let _ = writeln!(text, "step      {:<14} {} {}", step.name, about.name, about.version);
+    }
+    let _ = writeln!(text, "tests     {} passed", rules.tests());
+    let _ = writeln!(text, "revision  {}", rules.revision());
+    text
+}
+
+fn check(global: &Global) -> Result<Sound, Failure> {
+    let file = global.path()?;
+    let (config, mut faults) = Config::load_what_is_sound(&file);
+    let Some(mut config) = config else { return Err(Failure::Diagnostics(faults)) };
+    global.override_folders(&mut config);
+    // With an error in the settings the folders may be the wrong ones: then what is not there says nothing.
+    let is_worth_a_look = |folder: &Path| faults.is_empty() || folder.exists();
+    let (look_at_jobs, look_at_rules) = (is_worth_a_look(&config.jobs), is_worth_a_look(&config.rules));
+    ready::settings(&file, &config, &mut faults);
+    let jobs = if look_at_jobs { load_jobs(&config.jobs, &mut faults) } else { Vec::new() };
+    ready::jobs(&config.jobs, &jobs, &mut faults);
+    let rules = if look_at_rules { load_rules(&config, &mut faults)? } else { None };
+    if let Some(rules) = &rules
+        && let Err(found) = crate::job::check_steps(&jobs, &config.jobs, rules)
     {
         faults.extend(found);
     }
-    match (rules, jobs) {
-        (Some(rules), Some(jobs)) if faults.is_empty() => Ok((rules, jobs)),
+    match rules {
+        Some(rules) if faults.errors() == 0 => Ok(Sound { rules, jobs, warnings: faults }),
         _ => Err(Failure::Diagnostics(faults)),
     }
+}
+
+/// The jobs that are sound in themselves.
+fn load_jobs(folder: &Path, faults: &mut Diagnostics) -> Vec<Job> {
+    let files = match job_files(folder) {
+        Ok(files) => files,
+        Err(error) => {
+            faults.push(Diagnostic::error(folder, format!("cannot list the folder of the jobs: {error}")));
+            return Vec::new();
+        }
+    };
+    if files.is_empty() {
+        let reason = "no job: the folder holds no .toml file, so there is no mailbox to watch";
+        let help = format!("write one: mailmill config example --job > {}", folder.join("NAME.toml").display());
+        faults.push(Diagnostic::error(folder, reason).help(help));
+    }
+    files.iter().filter_map(|file| Job::load(file).map_err(|found| faults.extend(found)).ok()).collect()
+}
+
+fn load_rules(config: &Config, faults: &mut Diagnostics) -> Result<Option<Arc<RuleSet>>, Failure> {
+    let engine = super::engine(config)?;
+    Ok(RuleSet::load(&config.rules, &config.plugins, &engine).map_err(|found| faults.extend(found)).ok())
 }
 
 #[derive(Debug, Args)]
@@ -86,9 +122,20 @@ pub(super) async fn connection(global: &Global, options: Connection) -> Done {
     let names: Vec<String> = jobs.iter().map(|job| job.name.clone()).collect();
     let job = jobs.into_iter().find(|job| job.name == options.job);
     let job = job.with_context(|| format!("there is no job \"{}\"; there are: {}", options.job, names.join(", ")))?;
-    let account = crate::job::account(&job, config.limits.message_bytes_max.get())
-        .context("the job's password cannot be read")?;
+    let account = match crate::job::account(&job, config.limits.message_bytes_max.get()) {
+        Ok(account) => account,
+        Err(error) if options.json => {
+            let fault = format!("the job's password cannot be read: {error}");
+            print_json(&serde_json::json!({ "job": job.name, "ok": false, "steps": [], "fault": fault }))?;
+            return Err(Failure::Silent);
+        }
+        Err(error) => return Err(anyhow::Error::new(error).context("the job's password cannot be read").into()),
+    };
+    let warning = password_warning(&job);
     let paint = Paint::new(stdout_has_colour());
+    if let Some(warning) = warning.as_ref().filter(|_| !options.json) {
+        print(&format!("{}: {warning}\n", paint.paint(Style::Bad, "warning")))?;
+    }
     let mut steps = Vec::new();
     let outcome = account
         .test(|step: Step| {
@@ -101,12 +148,22 @@ pub(super) async fn connection(global: &Global, options: Connection) -> Done {
         .await;
     if options.json {
         let fault = outcome.as_ref().err().map(ToString::to_string);
-        print_json(&serde_json::json!({ "job": job.name, "ok": fault.is_none(), "steps": steps, "fault": fault }))?;
+        print_json(&serde_json::json!({
+            "job": job.name, "ok": fault.is_none(), "steps": steps, "fault": fault, "warning": warning,
+        }))?;
         return outcome.map_err(|_| Failure::Silent);
     }
     match outcome {
         Ok(()) => print(&format!("{}: the settings of job \"{}\" work\n", paint.paint(Style::Good, "ok"), job.name)),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// What is to be said of the way a job's password is kept.
+fn password_warning(job: &Job) -> Option<String> {
+    match &job.source {
+        JobSource::Imap(imap) => imap.password.resolve().ok()?.warning,
+        JobSource::Maildir(_) | JobSource::Folder(_) => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::paint::{Paint, stdout_has_colour};
 use super::show::{Ends, story};
 use super::table::{short, table};
-use super::{Done, Global, print, print_json};
+use super::{Done, Failure, Global, print, print_json};
 use crate::message;
 use crate::report::Report;
 use crate::store::{Receipt, ReceiptRow, SessionFilter, SessionId, SessionRow, Store};
@@ -33,13 +33,16 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(global: &Global, options: Options) -> Done {
-    let store = global.store().await?;
+    let store = global.store_to_read().await?;
     if let Some(receipt) = options.message {
         return show_message(&store, receipt, options.json).await;
     }
     match options.session {
         Some(session) => {
             let messages = store.session_messages(SessionId(session)).await?;
+            if messages.is_empty() && !is_session(&store, session).await? {
+                return Err(anyhow::anyhow!("there is no session {session}; see: mailmill log").into());
+            }
             if options.json { print_json(&messages) } else { print(&messages_table(&messages)) }
         }
         None => {
@@ -49,6 +52,11 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
             if options.json { print_json(&sessions) } else { print(&sessions_table(&sessions)) }
         }
     }
+}
+
+async fn is_session(store: &Store, id: i64) -> Result<bool, Failure> {
+    let all = SessionFilter { job: None, since: None, limit: None };
+    Ok(store.sessions(&all).await?.iter().any(|session| session.id == SessionId(id)))
 }
 
 async fn show_message(store: &Store, id: i64, json: bool) -> Done {

@@ -6,6 +6,7 @@ mod log;
 pub(crate) mod paint;
 mod plugin;
 mod quarantine;
+mod ready;
 mod show;
 mod table;
 mod ticket;
@@ -174,6 +175,15 @@ fn run_daemon(global: &Global, options: &RunOptions) -> Done {
     block_on(async { Ok(daemon::run(&file, config, options.once).await?) })
 }
 
+/// The plugin engine that the settings ask for. That it must do without a cache is said once.
+fn engine(config: &Config) -> Result<plugins::Engine, Failure> {
+    let engine = daemon::engine(config)?;
+    if let Some(fault) = engine.cache_fault() {
+        eprintln!("warning: {fault}");
+    }
+    Ok(engine)
+}
+
 fn block_on(work: impl Future<Output = Done>) -> Done {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot be started")?;
@@ -242,14 +252,20 @@ impl Global {
 
     /// The store that the settings name.
     async fn store(&self) -> Result<Store, Failure> {
-        let config = self.load()?;
-        if !config.store.path.exists() {
-            return Err(Failure::Other(anyhow::anyhow!(
-                "there is no database at {} yet; mailmill run makes it",
-                config.store.path.display()
-            )));
+        Ok(Store::open(&self.store_path()?).await?)
+    }
+
+    /// The same, to be read only: whoever may read the file can.
+    async fn store_to_read(&self) -> Result<Store, Failure> {
+        Ok(Store::open_to_read(&self.store_path()?).await?)
+    }
+
+    fn store_path(&self) -> Result<PathBuf, Failure> {
+        let path = self.load()?.store.path;
+        if path.exists() {
+            return Ok(path);
         }
-        Ok(Store::open(&config.store.path).await?)
+        Err(anyhow::anyhow!("there is no database at {} yet; mailmill run makes it", path.display()).into())
     }
 
     fn override_folders(&self, config: &mut Config) {

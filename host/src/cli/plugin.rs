@@ -39,7 +39,7 @@ struct Row {
 
 pub(super) fn run(global: &Global, command: &Command) -> Done {
     let config = global.load_or_default()?;
-    let engine = crate::daemon::engine(&config)?;
+    let engine = super::engine(&config)?;
     match command {
         Command::List { json } => {
             let mut rows = Vec::new();

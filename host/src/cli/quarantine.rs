@@ -14,6 +14,7 @@ use crate::rules::RuleSet;
 use crate::store::{QuarantineDetail, Store, Verdict};
 use anyhow::Context as _;
 use clap::Subcommand;
+use std::fmt::Write as _;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -45,7 +46,10 @@ pub(super) enum Command {
 }
 
 pub(super) async fn run(global: &Global, command: Command) -> Done {
-    let store = global.store().await?;
+    let store = match &command {
+        Command::Release { .. } => global.store().await?,
+        Command::List { .. } | Command::Show { .. } => global.store_to_read().await?,
+    };
     match command {
         Command::List { json } => {
             let rows = store.quarantine_list().await?;
@@ -97,8 +101,12 @@ fn shown(detail: &QuarantineDetail) -> Result<String, Failure> {
         committed: &format!("quarantine entry {} since {}; {released}", row.id, row.at),
         marked: "left as it is in the mailbox",
     };
-    let story = story(&report, &ends, Paint::new(stdout_has_colour()));
-    Ok(format!("{story}cause: {}\nto try it again: mailmill quarantine release {}\n", tame(&row.cause), row.id))
+    let mut story = story(&report, &ends, Paint::new(stdout_has_colour()));
+    let _ = writeln!(story, "cause: {}", tame(&row.cause));
+    if row.released_at.is_none() {
+        let _ = writeln!(story, "to try it again: mailmill quarantine release {}", row.id);
+    }
+    Ok(story)
 }
 
 fn raw_message(detail: &QuarantineDetail) -> RawMessage {

@@ -93,7 +93,8 @@ fn preprocess(report: &Report, paint: Paint) -> String {
         report.steps.iter().filter(|step| step.hop == Hop::Preprocess).map(|step| step.step.as_str()).collect();
     lines.push(match (looked.is_empty(), body.cuts.is_empty()) {
         (true, _) => {
-            "no rule looked: the job has none enabled, or they are for follow-ups of active tickets only".to_owned()
+            let why = body.skipped.as_deref().unwrap_or("the rules have no preprocess step");
+            format!("no rule looked: {}", tame(why))
         }
         (false, true) => format!("nothing to cut; looked: {}", looked.join(", ")),
         (false, false) => format!("{} proposed; looked: {}", cuts(body.cuts.len()), looked.join(", ")),
@@ -116,14 +117,15 @@ pub(crate) fn in_place(body: &Body, paint: Paint) -> String {
     let kept_all = body.left.as_deref() == Some(whole.as_str());
     let mut text = String::new();
     let mut from = 0;
-    while from < whole.len() && from < BODY_BYTES_MAX {
-        let (to, cut) = piece(body, from, whole.len());
+    let end = whole.floor_char_boundary(BODY_BYTES_MAX.min(whole.len()));
+    while from < end {
+        let (to, cut) = piece(body, from, end);
         let Some(part) = whole.get(from..to) else { break };
         mark(&mut text, part, cut.map(|cut| (cut, body.applied.contains(cut.kind) && !kept_all)), paint);
         from = to;
     }
-    if from < whole.len() {
-        let _ = writeln!(text, "… {} more bytes", whole.len() - from);
+    if end < whole.len() {
+        let _ = writeln!(text, "… {} more bytes", whole.len() - end);
     }
     text
 }
@@ -182,9 +184,16 @@ fn statements(report: &Report, paint: Paint) -> String {
         })
         .collect();
     for action in &report.actions {
-        lines.push(format!("asks for {} (statement \"{}\")", action.verb, action.statement));
+        let branch = if came_from_else(report, &action.statement) { "else branch of" } else { "statement" };
+        lines.push(format!("asks for {} ({branch} \"{}\")", action.verb, action.statement));
     }
     if lines.is_empty() { "no statement looked".to_owned() } else { lines.join("\n") }
+}
+
+/// Whether a statement has looked at its conditions, and none held.
+fn came_from_else(report: &Report, statement: &str) -> bool {
+    let mut decisions = report.decisions.iter().filter(|decision| decision.statement == statement).peekable();
+    decisions.peek().is_some() && decisions.all(|decision| !decision.holds)
 }
 
 fn plan(report: &Report, paint: Paint) -> String {
@@ -207,7 +216,11 @@ fn planned(plan: &Plan) -> String {
 fn change(change: &Change) -> String {
     match change {
         Change::CreateTicket { class, subject, requester, .. } => {
-            let requester = short(&requester.to_string(), 80);
+            let requester = if requester.email.is_empty() && requester.name.is_empty() {
+                "nobody (the message names no sender)".to_owned()
+            } else {
+                short(&requester.to_string(), 80)
+            };
             format!("create a ticket ({}) \"{}\" for {requester}", class.name(), short(subject, 80))
         }
         Change::AddComment { ticket, visibility, text, .. } => {
@@ -240,8 +253,24 @@ mod tests {
             applied: [CutKind::Quote].into_iter().collect::<CutKinds>(),
             whole: Some("hello\n-- \nAnn\n> a\n> b\n".replace("-- \nAnn\n", "-- Ann\n").clone()),
             left: Some("hello\n-- Ann\n".into()),
+            skipped: None,
         };
         let expect = "| hello\n~ -- Ann   [signature: gmail, rule]\n- > a   [quote: gmail, rule]\n- > b\n";
         assert_eq!(in_place(&body, Paint::new(false)), expect);
+    }
+    #[test]
+    fn a_large_body_is_shown_up_to_the_limit() {
+        let whole = "ä".repeat(BODY_BYTES_MAX);
+        let body = Body {
+            kind: BodyKind::Plain,
+            cuts: Vec::new(),
+            applied: CutKinds::NONE,
+            whole: Some(format!("x\n{}", whole.replace("ää", "ä\n"))),
+            left: None,
+            skipped: None,
+        };
+        let shown = in_place(&body, Paint::new(false));
+        assert!(shown.len() < 3 * BODY_BYTES_MAX, "{} bytes", shown.len());
+        assert!(shown.ends_with(&format!("… {} more bytes\n", body.whole.unwrap().len() - BODY_BYTES_MAX)), "{shown}");
     }
 }

@@ -59,7 +59,7 @@ fn number(text: &str) -> Result<TicketNumber, String> {
 }
 
 pub(super) async fn run(global: &Global, command: Command) -> Done {
-    let store = global.store().await?;
+    let store = global.store_to_read().await?;
     match command {
         Command::List { status, class, job, limit, json } => {
             let filter = TicketFilter { status, class, job, before: None, limit: super::rows(limit, json) };

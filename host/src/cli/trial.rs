@@ -1,10 +1,10 @@
 //! `mailmill try`: all nine hops for one message, and nothing stored.
 
 use super::log::result;
-use super::paint::{Paint, stdout_has_colour};
+use super::paint::{Paint, Style, stdout_has_colour};
 use super::show::{Ends, story};
 use super::{Done, Failure, Global, print, print_json};
-use crate::config::{ApplyTo, Handling, Job};
+use crate::config::{ApplyTo, Handling, Job, job_files};
 use crate::job::{cleaning, entry};
 use crate::mailbox::{Disposition, MessageKey, RawMessage};
 use crate::message::document::CutKinds;
@@ -19,14 +19,15 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The message goes through all nine hops. What would be committed is committed to the database in a transaction that is
+The message goes through all nine hops. What would be committed is committed to the database in a transaction that is \
 rolled back: tickets that the message refers to are found, and nothing is changed.
 
-Without --job, all preprocessing steps look and all kinds are cut, whether or not it is a follow-up.")]
+Without --job, it is handled as the only job would handle it. If there are several jobs, or none, all preprocessing \
+steps look and all kinds are cut, whether or not it is a follow-up.")]
 pub(super) struct Options {
     /// The message, as a file (RFC 5322, .eml); - for standard input
     message: PathBuf,
-    /// Handle it as this job would
+    /// Handle it as this job would [default: the only one there is]
     #[arg(long)]
     job: Option<String>,
     /// Print the report as JSON
@@ -39,12 +40,14 @@ pub(super) struct Options {
 
 pub(super) async fn run(global: &Global, options: Options) -> Done {
     let config = global.load_or_default()?;
-    let engine = crate::daemon::engine(&config)?;
+    let engine = super::engine(&config)?;
     let rules = RuleSet::load(&config.rules, &config.plugins, &engine).map_err(Failure::Diagnostics)?;
-    let (name, handling, wanted) = match &options.job {
-        Some(name) => {
-            find_job(&config.jobs, name).map(|job| (job.name.clone(), job.handling.clone(), cleaning(&job, &rules)))?
-        }
+    let job = match &options.job {
+        Some(name) => Some(find_job(&config.jobs, name)?),
+        None => only_job(&config.jobs)?,
+    };
+    let (name, handling, wanted) = match &job {
+        Some(job) => (job.name.clone(), job.handling.clone(), cleaning(job, &rules)),
         None => ("try".to_owned(), as_usual(), everything(&rules)),
     };
 
@@ -66,7 +69,12 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
         committed: &format!("would be {}: {}", receipt.outcome.name(), result(&receipt)),
         marked: &marked(&receipt),
     };
-    print(&story(&report, &ends, Paint::new(stdout_has_colour())))
+    let handled = match &job {
+        Some(job) => format!("handled as job \"{}\" does\n", job.name),
+        None => "handled as if for every message and every kind of cut; see --job NAME\n".to_owned(),
+    };
+    let paint = Paint::new(stdout_has_colour());
+    print(&format!("{}{}", paint.paint(Style::Dim, handled), story(&report, &ends, paint)))
 }
 
 /// What `--json` prints.
@@ -81,6 +89,15 @@ fn find_job(folder: &Path, name: &str) -> Result<Job, Failure> {
     let names: Vec<String> = jobs.iter().map(|job| job.name.clone()).collect();
     let found = jobs.into_iter().find(|job| job.name == name);
     Ok(found.with_context(|| format!("there is no job \"{name}\"; there are: {}", names.join(", ")))?)
+}
+
+/// The job of a folder that has just one.
+fn only_job(folder: &Path) -> Result<Option<Job>, Failure> {
+    let files = job_files(folder).with_context(|| format!("cannot list the folder {}", folder.display()))?;
+    match files.as_slice() {
+        [file] => Job::load(file).map(Some).map_err(Failure::Diagnostics),
+        _ => Ok(None),
+    }
 }
 
 /// What jobs do unless told otherwise.

@@ -13,7 +13,7 @@ pub use job::{
 };
 
 use crate::diagnostic::{Diagnostics, Source};
-use reader::{Section, leaves};
+use reader::{Section, Setting, leaves};
 use serde::{Deserialize, Serialize};
 use settings::{Settings, settings};
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -171,6 +171,16 @@ impl Config {
         out.or(config)
     }
 
+    /// Reads `mailmill.toml` as far as it is sound, with defaults for the rest, for a check that goes on with what the
+    /// settings lead to. None if there is no file to read.
+    #[must_use]
+    pub fn load_what_is_sound(path: &Path) -> (Option<Self>, Diagnostics) {
+        let mut out = Diagnostics::default();
+        let Some(source) = Source::read(path, &mut out) else { return (None, out) };
+        let config = Self::read_source(&source, &mut out).or_else(|| Self::read_sound_parts(&source));
+        (config, out)
+    }
+
     /// The defaults, for an installation in `dir`.
     #[must_use]
     pub fn defaults_in(dir: &Path) -> Option<Self> {
@@ -182,11 +192,37 @@ impl Config {
         let mut section = Section::root(source, &table);
         let config = Self::read_section(&mut section, out);
         section.finish(out);
-        let mut config = config?;
-        let dir = folder_of(source.path());
-        let paths = [&mut config.rules, &mut config.plugins, &mut config.jobs, &mut config.store.path];
-        paths.into_iter().chain(&mut config.plugins_cache.dir).for_each(|path| *path = dir.join(&*path));
-        Some(config)
+        config.map(|config| config.in_folder_of(source.path()))
+    }
+
+    /// The same, with the default for whatever is wrong.
+    fn read_sound_parts(source: &Source) -> Option<Self> {
+        /// What is wrong was reported before.
+        fn replace<T: Setting + Clone>(section: &mut Section<'_, '_>, key: &'static str, setting: &mut T) {
+            if let Some(read) = section.optional(key, setting.clone(), &mut Diagnostics::default()) {
+                *setting = read;
+            }
+        }
+        let mut config = Self::defaults_in(Path::new(""))?;
+        if let Some(table) = reader::parse(source, &mut Diagnostics::default()) {
+            let mut section = Section::root(source, &table);
+            replace(&mut section, "rules", &mut config.rules);
+            replace(&mut section, "plugins", &mut config.plugins);
+            replace(&mut section, "jobs", &mut config.jobs);
+            replace(&mut section, "store", &mut config.store);
+            replace(&mut section, "plugin_limits", &mut config.plugin_limits);
+            replace(&mut section, "thread", &mut config.thread);
+            replace(&mut section, "plugins_cache", &mut config.plugins_cache);
+        }
+        Some(config.in_folder_of(source.path()))
+    }
+
+    /// Makes relative paths start at the folder of the file.
+    fn in_folder_of(mut self, file: &Path) -> Self {
+        let dir = folder_of(file);
+        let paths = [&mut self.rules, &mut self.plugins, &mut self.jobs, &mut self.store.path];
+        paths.into_iter().chain(&mut self.plugins_cache.dir).for_each(|path| *path = dir.join(&*path));
+        self
     }
 }
 

@@ -6,7 +6,7 @@ use crate::schedule::Interval;
 use serde::de::DeserializeOwned;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
@@ -99,10 +99,55 @@ impl<T: Setting> Setting for Option<T> {
 
 impl Setting for CutKinds {
     fn read(source: &Source, name: &str, value: &Spanned<DeValue<'_>>, out: &mut Diagnostics) -> Option<Self> {
-        let names: Vec<_> = CutKind::ALL.iter().map(|kind| format!("\"{kind}\"")).collect();
-        let expected = format!("a list of {}", names.join(", "));
+        let names: Vec<_> = CutKind::ALL.iter().map(ToString::to_string).collect();
+        let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
+        let wrong: Vec<_> = value.get_ref().as_array().into_iter().flat_map(|words| words.iter()).collect();
+        let wrong: Vec<_> = wrong
+            .into_iter()
+            .filter_map(|word| {
+                Some((word, word.get_ref().as_str().filter(|word| !names.iter().any(|name| name == word))?))
+            })
+            .collect();
+        for (place, word) in &wrong {
+            let help = suggestion(word, names.iter().map(String::as_str))
+                .unwrap_or_else(|| format!("the kinds are {}", quoted.join(", ")));
+            out.push(source.error(place.span(), format!("unknown kind of cut \"{word}\" in `{name}`")).help(help));
+        }
+        if !wrong.is_empty() {
+            return None;
+        }
+        let expected = format!("a list of {}", quoted.join(", "));
         read_value::<Vec<CutKind>>(source, name, &expected, value, out).map(Self::from)
     }
+}
+
+/// An error about the value under `keys` of a file that was read before; the last key may also be a text in a list.
+/// What is not there any more is told of the deepest value that is, or of the file as a whole.
+pub(crate) fn error_at(path: &Path, keys: &[&str], reason: impl Into<String>) -> Diagnostic {
+    let mut ignored = Diagnostics::default();
+    let place = Source::read(path, &mut ignored).and_then(|source| {
+        let span = span_under(parse(&source, &mut ignored)?.get_ref(), keys)?;
+        Some((source, span))
+    });
+    match place {
+        Some((source, span)) => source.error(span, reason),
+        None => Diagnostic::error(path, reason),
+    }
+}
+
+fn span_under(table: &DeTable<'_>, keys: &[&str]) -> Option<Range<usize>> {
+    let (first, rest) = keys.split_first()?;
+    let mut value = table.get(*first)?;
+    for key in rest {
+        let below = match value.get_ref() {
+            DeValue::Table(table) => table.get(*key),
+            DeValue::Array(items) => items.iter().find(|item| item.get_ref().as_str() == Some(*key)),
+            _ => None,
+        };
+        let Some(below) = below else { break };
+        value = below;
+    }
+    Some(value.span())
 }
 
 /// A table being read. Keys that nobody asked for are reported by [`Section::finish`].

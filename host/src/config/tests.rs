@@ -217,7 +217,7 @@ fn bad_jobs_say_what_to_do() {
         &format!("{folder}[preprocess]\nsteps = \"all\"\nkinds = [\"quotes\"]"),
         &[
             "5:9: `steps` must be \"recommended\" or a list of steps, not \"all\"",
-            "6:9: `kinds` must be a list of \"quote\", \"forward\", \"signature\", \"disclaimer\", \"banner\", \"other\", not an array",
+            "6:10: unknown kind of cut \"quotes\" in `kinds` (did you mean `quote`?)",
         ],
     );
     check(

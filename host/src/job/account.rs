@@ -1,7 +1,8 @@
 //! What a job's settings mean for the parts below: its account, its rules, its limits.
 
+use crate::config::reader::error_at;
 use crate::config::{Job, JobSource, Security, Steps};
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostics, suggestion};
 use crate::mailbox::{self, Account, FolderAccount, FolderKind, ImapAccount};
 use crate::pipeline::Cleaning;
 use crate::rules::RuleSet;
@@ -71,7 +72,9 @@ pub fn check_steps(jobs: &[Job], folder: &Path, rules: &RuleSet) -> Result<(), D
         for name in names.iter().filter(|name| !known.contains(name)) {
             let file = folder.join(format!("{}.toml", job.name));
             let reason = format!("pipeline.toml has no preprocess step \"{name}\"");
-            faults.push(Diagnostic::error(&file, reason).help(format!("it has: {}", known.join(", "))));
+            let help = suggestion(name, known.iter().map(String::as_str));
+            let help = help.unwrap_or_else(|| format!("it has: {}", known.join(", ")));
+            faults.push(error_at(&file, &["preprocess", "steps", name], reason).help(help));
         }
     }
     faults.or(Some(()))

@@ -30,14 +30,6 @@ pub enum Error {
     /// The clock does not start.
     #[error("the plugin engine's clock does not start: {0}")]
     Clock(std::io::Error),
-    /// The cache cannot be used.
-    #[error("the plugin cache {} cannot be used: {error}", path.display())]
-    Cache {
-        /// Its folder.
-        path: PathBuf,
-        /// What the system says.
-        error: std::io::Error,
-    },
 }
 
 /// What an engine is made with.
@@ -65,6 +57,8 @@ pub(super) struct Shared {
     settings: EngineSettings,
     /// The plugins in use, by their files: changed rules must not take as long as changed plugins.
     in_use: Mutex<HashMap<PathBuf, WeakComponent>>,
+    /// Why compiled plugins are not kept, if they should be.
+    cache_fault: Option<String>,
     /// What preprocessors are linked with.
     editing: Linker<State>,
     /// What the others are linked with: the same without `edit`.
@@ -104,16 +98,27 @@ fn start() -> wasmtime::Result<wasmtime::Engine> {
     })
 }
 
+fn cache_fault(folder: &Path) -> Option<String> {
+    let error = compile::prepare_cache(folder).err()?;
+    Some(format!(
+        "the plugin cache {} cannot be used, so plugins are compiled at each start: {error}; set `dir` under \
+         [plugins_cache] to a folder of this user's own",
+        folder.display()
+    ))
+}
+
 impl Engine {
-    /// An engine with its clock running.
+    /// An engine with its clock running. It does without a cache that it cannot use: see [`Self::cache_fault`].
     ///
     /// # Errors
-    /// If the system lacks what it needs, or the cache is not this user's.
-    pub fn new(settings: EngineSettings) -> Result<Self, Error> {
+    /// If the system lacks what it needs.
+    pub fn new(mut settings: EngineSettings) -> Result<Self, Error> {
         let wasmtime = start().map_err(|error| Error::Engine(format!("{error:#}")))?;
         let ticker = Ticker::start(wasmtime.weak()).map_err(Error::Clock)?;
-        if let Some(folder) = &settings.cache_dir {
-            compile::prepare_cache(folder).map_err(|error| Error::Cache { path: folder.clone(), error })?;
+        let cache_fault = settings.cache_dir.as_deref().and_then(cache_fault);
+        if let Some(fault) = &cache_fault {
+            tracing::warn!("{fault}");
+            settings.cache_dir = None;
         }
         let linkers = linkers(&wasmtime).map_err(|error| Error::Engine(format!("{error:#}")))?;
         Ok(Self {
@@ -124,6 +129,7 @@ impl Engine {
                 limits: settings.limits.clone(),
                 settings,
                 in_use: Mutex::default(),
+                cache_fault,
                 editing: linkers.0,
                 reading: linkers.1,
             }),
@@ -153,6 +159,12 @@ impl Engine {
     /// As [`Engine::load`].
     pub fn load_bytes(&self, name: &str, bytes: &[u8]) -> Result<Component, LoadError> {
         self.component(name, None, bytes, compile::digest(bytes))
+    }
+
+    /// Why compiled plugins are not kept, if they should be: each start takes longer then.
+    #[must_use]
+    pub fn cache_fault(&self) -> Option<&str> {
+        self.shared.cache_fault.as_deref()
     }
 
     /// The patterns of all plugins.

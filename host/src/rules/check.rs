@@ -3,7 +3,7 @@
 use super::file::OwnTest;
 use super::{Hop, Instances, RuleSet, Step};
 use crate::action::{self, Action, Facts};
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics, suggestion};
 use crate::field::{Entry, Value};
 use crate::message::document::{CutKind, CutKinds};
 use crate::message::{Message, parse};
@@ -16,6 +16,9 @@ use std::sync::Arc;
 
 /// The key of the verb in an expected action, as in statements.
 const DO: &str = "do";
+
+/// The keys of a [`Case`].
+const KEYS: [&str; 9] = ["name", "from", "subject", "headers", "body", "html", "ticket", "drop", "expect"];
 
 /// A `[[test]]` table. Which `expect` makes sense depends on the hop of the step whose rules are tested.
 #[derive(Debug, Deserialize)]
@@ -63,11 +66,26 @@ pub(super) fn run(set: &Arc<RuleSet>, out: &mut Diagnostics) {
     };
     for step in &set.steps {
         for test in &step.files.tests {
-            if let Err(reason) = run_one(set, &mut instances, step, test) {
+            let unknown = unknown_keys(test);
+            if unknown.is_empty()
+                && let Err(reason) = run_one(set, &mut instances, step, test)
+            {
                 out.push(test.source.error(test.span.clone(), reason));
             }
+            out.extend(unknown);
         }
     }
+}
+
+/// The keys of a test that mean nothing, each with its place.
+fn unknown_keys(test: &OwnTest) -> Vec<Diagnostic> {
+    let keys = test.content.as_object().into_iter().flat_map(Map::keys);
+    let unknown = keys.filter(|key| !KEYS.contains(&key.as_str()));
+    let diagnostic = |key: &String| {
+        let help = suggestion(key, KEYS).unwrap_or_else(|| format!("known here: `{}`", KEYS.join("`, `")));
+        test.source.error(test.key_span(key), format!("unknown key `{key}` in a test")).help(help)
+    };
+    unknown.map(diagnostic).collect()
 }
 
 fn run_one(set: &RuleSet, instances: &mut Instances, step: &Step, test: &OwnTest) -> Result<(), String> {

@@ -32,6 +32,19 @@ pub(crate) struct OwnTest {
     pub(crate) content: Json,
 }
 
+impl OwnTest {
+    /// Where a key of the test stands; the test itself if it cannot be told.
+    pub(crate) fn key_span(&self, key: &str) -> Range<usize> {
+        let table = reader::parse(&self.source, &mut Diagnostics::default());
+        let found = table.as_ref().and_then(|table| {
+            let tests = table.get_ref().get(TEST)?.get_ref().as_array()?;
+            let test = tests.iter().find(|test| test.span() == self.span)?.get_ref().as_table()?;
+            test.keys().find(|known| known.get_ref() == key).map(Spanned::span)
+        });
+        found.unwrap_or_else(|| self.span.clone())
+    }
+}
+
 impl RuleFiles {
     /// Reads the files, given in their order. What is wrong with them as TOML is reported.
     pub(crate) fn read(sources: Vec<Source>, out: &mut Diagnostics) -> Option<Self> {

@@ -7,11 +7,13 @@ use crate::class::Class;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the sentences say it")]
 pub enum Error {
-    #[error("cannot write {place}: the disk is full; free some space: nothing was lost, mailmill tries again")]
+    #[error("cannot write {place}: the disk is full; free some space: nothing was lost")]
     DiskFull { place: String },
-    #[error("cannot use {place}: another program keeps it locked; nothing was lost, mailmill tries again")]
+    #[error(
+        "cannot use {place}: another program keeps it locked; nothing was lost, and it works again when that program lets go"
+    )]
     Locked { place: String },
-    #[error("cannot use {place}: {detail}; nothing was lost, mailmill tries again")]
+    #[error("cannot use {place}: {detail}; nothing was lost")]
     Io { place: String, detail: String },
     #[error("cannot write {place}: it is read-only; let the user that runs mailmill write the file and its directory")]
     ReadOnly { place: String },
@@ -37,6 +39,11 @@ pub enum Error {
          it is: install that version again"
     )]
     NewerSchema { place: String, found: i64, known: i64 },
+    #[error(
+        "cannot read {place}: an older mailmill wrote it (schema {found}, this one reads {known}); mailmill run brings \
+         it up to date"
+    )]
+    OlderSchema { place: String, found: i64, known: i64 },
     #[error("there is no {what}")]
     NotFound { what: String },
     #[error("bug in the store: {0}")]
@@ -55,6 +62,7 @@ impl Error {
             | Self::Foreign { .. }
             | Self::Corrupted { .. }
             | Self::NewerSchema { .. }
+            | Self::OlderSchema { .. }
             | Self::NotFound { .. } => Class::Permanent,
             Self::Bug(_) => Class::Bug,
         }

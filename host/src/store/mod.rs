@@ -52,6 +52,16 @@ impl Store {
         Ok(Self { writer, readers, place })
     }
 
+    /// Opens the database file to read it: nothing is made, changed or brought up to date, and what would write fails.
+    ///
+    /// # Errors
+    /// Where there is no such file, it is no database of mailmill's, or another version wrote it.
+    pub async fn open_to_read(path: &Path) -> Result<Self, Error> {
+        let place: Arc<str> = path.display().to_string().into();
+        let sqlite::Pools { writer, readers } = sqlite::open_to_read(path, &place).await?;
+        Ok(Self { writer, readers, place })
+    }
+
     /// A store that is gone when its last handle is: for trying things out.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use futures::FutureExt;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Row, SqlSafeStr};
+use std::cmp::Ordering;
 use std::io;
 use std::path::Path;
 use std::str::FromStr;
@@ -35,7 +36,7 @@ pub(super) struct Pools {
 pub(super) async fn open(path: &Path, place: &str) -> Result<Pools, Error> {
     sqlx::any::install_default_drivers();
     let path = create(path, place)?;
-    let options = connect_options(&path).map_err(|error| explain(place, &error))?;
+    let options = connect_options(&path, "mode=rw").map_err(|error| explain(place, &error))?;
     let mut connection = options.connect().await.map_err(|error| explain(place, &error))?;
     prepare(&mut connection, &path, place).await?;
     connection.close().await.map_err(|error| explain(place, &error))?;
@@ -45,6 +46,64 @@ pub(super) async fn open(path: &Path, place: &str) -> Result<Pools, Error> {
         .connect_lazy_with(options.clone());
     let readers = pool(READERS_MAX, READER_SETTINGS).connect_lazy_with(options);
     Ok(Pools { writer, readers })
+}
+
+/// Opens a database file to read it; nothing is made or changed. What would write fails.
+pub(super) async fn open_to_read(path: &Path, place: &str) -> Result<Pools, Error> {
+    sqlx::any::install_default_drivers();
+    let cannot_open = |error: io::Error| Error::CannotOpen { place: place.to_owned(), detail: error.to_string() };
+    let path = std::path::absolute(path).map_err(cannot_open)?;
+    let opened = match connect_to_read(&path, "mode=ro", place).await {
+        // SQLite cannot make its shared memory in a directory where this user may not write. While there is no log of
+        // changes beside the file, nobody has it open, and it can be read as it stands.
+        Err(Error::CannotOpen { .. } | Error::ReadOnly { .. }) if !log_of(&path).exists() => {
+            connect_to_read(&path, "mode=ro&immutable=true", place).await
+        }
+        opened => opened,
+    };
+    let (options, mut connection) = opened?;
+    check_schema(&mut connection, place).await?;
+    connection.close().await.map_err(|error| explain(place, &error))?;
+    let readers = pool(READERS_MAX, READER_SETTINGS).connect_lazy_with(options);
+    Ok(Pools { writer: readers.clone(), readers })
+}
+
+/// SQLite's log of changes, which lies beside the database file while it is in use.
+fn log_of(path: &Path) -> std::path::PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+async fn connect_to_read(path: &Path, how: &str, place: &str) -> Result<(AnyConnectOptions, AnyConnection), Error> {
+    let explained = |error: sqlx::Error| explain(place, &error);
+    let options = connect_options(path, how).map_err(explained)?;
+    let mut connection = options.connect().await.map_err(explained)?;
+    check_owner(&mut connection, place).await?;
+    Ok((options, connection))
+}
+
+/// Whether this program can read the schema of the file as it is.
+async fn check_schema(connection: &mut AnyConnection, place: &str) -> Result<(), Error> {
+    let explained = |error: sqlx::Error| explain(place, &error);
+    let tables = "SELECT COUNT(*) AS tables FROM sqlite_schema";
+    let tables: i64 = sqlx::query(tables)
+        .fetch_one(&mut *connection)
+        .await
+        .and_then(|row| row.try_get("tables"))
+        .map_err(explained)?;
+    let mut found = 0;
+    if tables > 0 {
+        let version = "SELECT COALESCE(MAX(version), 0) AS version FROM _sqlx_migrations";
+        let row = sqlx::query(version).fetch_one(connection).await.map_err(explained)?;
+        found = row.try_get("version").map_err(explained)?;
+    }
+    let known = newest();
+    match found.cmp(&known) {
+        Ordering::Equal => Ok(()),
+        Ordering::Less => Err(Error::OlderSchema { place: place.to_owned(), found, known }),
+        Ordering::Greater => Err(Error::NewerSchema { place: place.to_owned(), found, known }),
+    }
 }
 
 /// Opens a database in memory: a single connection, kept for as long as the store lives.
@@ -75,7 +134,7 @@ fn create(path: &Path, place: &str) -> Result<std::path::PathBuf, Error> {
     }
 }
 
-fn connect_options(path: &Path) -> Result<AnyConnectOptions, sqlx::Error> {
+fn connect_options(path: &Path, how: &str) -> Result<AnyConnectOptions, sqlx::Error> {
     let mut url = "sqlite://".to_owned();
     for byte in path.as_os_str().as_encoded_bytes() {
         match char::from(*byte) {
@@ -83,7 +142,8 @@ fn connect_options(path: &Path) -> Result<AnyConnectOptions, sqlx::Error> {
             _ => url.push_str(&format!("%{byte:02X}")),
         }
     }
-    url.push_str("?mode=rw");
+    url.push('?');
+    url.push_str(how);
     AnyConnectOptions::from_str(&url)
 }
 
@@ -106,15 +166,19 @@ async fn prepare(connection: &mut AnyConnection, path: &Path, place: &str) -> Re
     migrate(connection, place).await
 }
 
-async fn check(connection: &mut AnyConnection, path: &Path, place: &str) -> Result<(), Error> {
+/// Whether the file is mailmill's, or still empty.
+async fn check_owner(connection: &mut AnyConnection, place: &str) -> Result<(), Error> {
     let explained = |error: sqlx::Error| explain(place, &error);
     let tables = "SELECT COUNT(*) AS tables, COALESCE(SUM(name = '_sqlx_migrations'), 0) AS ours FROM sqlite_schema";
-    let row = sqlx::query(tables).fetch_one(&mut *connection).await.map_err(explained)?;
+    let row = sqlx::query(tables).fetch_one(connection).await.map_err(explained)?;
     let tables: i64 = row.try_get("tables").map_err(explained)?;
     let ours: i64 = row.try_get("ours").map_err(explained)?;
-    if tables > 0 && ours == 0 {
-        return Err(Error::Foreign { place: place.to_owned() });
-    }
+    if tables > 0 && ours == 0 { Err(Error::Foreign { place: place.to_owned() }) } else { Ok(()) }
+}
+
+async fn check(connection: &mut AnyConnection, path: &Path, place: &str) -> Result<(), Error> {
+    let explained = |error: sqlx::Error| explain(place, &error);
+    check_owner(connection, place).await?;
     if std::fs::metadata(path).is_ok_and(|file| file.len() > CHECKED_BYTES_MAX) {
         return Ok(());
     }
@@ -138,13 +202,17 @@ fn migrations() -> Vec<Migration> {
         .collect()
 }
 
+/// The schema that this program writes.
+fn newest() -> i64 {
+    migrations().iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
 /// Runs the missing migrations in one transaction, so that two programs that start at once do not meet half way.
 async fn migrate(connection: &mut AnyConnection, place: &str) -> Result<(), Error> {
     let explained = |error: sqlx::Error| explain(place, &error);
-    let migrations = migrations();
-    let known = migrations.iter().map(|migration| migration.version).max().unwrap_or_default();
+    let known = newest();
     let mut transaction = connection.begin_with(BEGIN).await.map_err(explained)?;
-    let run = Migrator::with_migrations(migrations).run_direct(None, &mut *transaction, false).await;
+    let run = Migrator::with_migrations(migrations()).run_direct(None, &mut *transaction, false).await;
     run.map_err(|error| match error {
         MigrateError::VersionMissing(found) => Error::NewerSchema { place: place.to_owned(), found, known },
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => explain(place, &error),

@@ -92,10 +92,7 @@ async fn a_full_disk_loses_nothing() {
     large.raw = vec![b'x'; 1 << 20].into();
     let batch = [entry("2", accepted(vec![create("small")])), large];
     let error = store.commit(&batch).await.unwrap_err();
-    let expect = format!(
-        "cannot write {}: the disk is full; free some space: nothing was lost, mailmill tries again",
-        path.display()
-    );
+    let expect = format!("cannot write {}: the disk is full; free some space: nothing was lost", path.display());
     assert_eq!((error.to_string(), error.class()), (expect, Class::Transient));
     assert_eq!(store.tickets(&TicketFilter::default()).await.unwrap().len(), 1);
     pages_max(1 << 30).await;
@@ -133,7 +130,7 @@ async fn a_locked_file_is_tried_again() {
     let batch = [entry("1", accepted(vec![create("wait")]))];
     let error = store.commit(&batch).await.unwrap_err();
     let expect = format!(
-        "cannot use {}: another program keeps it locked; nothing was lost, mailmill tries again",
+        "cannot use {}: another program keeps it locked; nothing was lost, and it works again when that program lets go",
         path.display()
     );
     assert_eq!((error.to_string(), error.class()), (expect, Class::Transient));
@@ -271,5 +268,25 @@ proptest! {
             assert_eq!(state(&once).await, state(&reopened).await);
             reopened.close().await;
         });
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_opened_to_read() {
+    let (_directory, path) = place();
+    assert!(matches!(Store::open_to_read(&path).await.unwrap_err(), Error::CannotOpen { .. }));
+    assert!(!path.exists(), "it was made");
+    let store = Store::open(&path).await.unwrap();
+    store.commit(&[entry("1", accepted(vec![create("x")]))]).await.unwrap();
+    let reader = Store::open_to_read(&path).await.unwrap();
+    assert_eq!(reader.tickets(&TicketFilter::default()).await.unwrap().len(), 1, "beside a writer");
+    let error = reader.commit(&[entry("2", accepted(vec![create("no")]))]).await.unwrap_err();
+    assert_eq!(error, Error::ReadOnly { place: path.display().to_string() });
+    reader.close().await;
+    for (version, expect) in [(0, "an older mailmill wrote it"), (9, "a newer mailmill wrote it")] {
+        let update = sqlx::query("UPDATE _sqlx_migrations SET version = $1").bind(version);
+        update.execute(&store.writer).await.unwrap();
+        let error = Store::open_to_read(&path).await.unwrap_err().to_string();
+        assert!(error.contains(expect), "{error}");
     }
 }

@@ -1,0 +1,64 @@
+//! Whether what settings and jobs name is there: the daemon would not find out before it needs it.
+
+use crate::config::reader::error_at;
+use crate::config::{Config, Imap, Job, JobSource};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::secret;
+use crate::thread::TagError;
+use std::path::Path;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+
+/// Looks at what the settings file says of tickets.
+pub(super) fn settings(file: &Path, config: &Config, faults: &mut Diagnostics) {
+    if let Err(crate::daemon::Error::Tag(error)) = crate::daemon::tags(config) {
+        let key = if let TagError::TooLong { part, .. } = &error { part } else { "prefix" };
+        faults.push(error_at(file, &["thread", key], error.to_string()));
+    }
+}
+
+/// Looks at what the jobs of a folder need: folders, certificates, passwords.
+pub(super) fn jobs(folder: &Path, jobs: &[Job], faults: &mut Diagnostics) {
+    for job in jobs {
+        let file = folder.join(format!("{}.toml", job.name));
+        match &job.source {
+            JobSource::Imap(imap) => account(&file, imap, faults),
+            JobSource::Folder(mail) => faults.extend(no_folder(&file, &mail.path)),
+            JobSource::Maildir(mail) => {
+                let parts = [mail.path.clone(), mail.path.join("new"), mail.path.join("cur")];
+                faults.extend(parts.iter().find_map(|part| no_folder(&file, part)));
+            }
+        }
+    }
+}
+
+fn no_folder(file: &Path, folder: &Path) -> Option<Diagnostic> {
+    let error = std::fs::read_dir(folder).err()?;
+    let reason = format!("the folder {} cannot be opened: {error}", folder.display());
+    Some(error_at(file, &["source", "path"], reason))
+}
+
+fn account(file: &Path, imap: &Imap, faults: &mut Diagnostics) {
+    let about_password = |sentence: String| error_at(file, &["source", "password"], sentence);
+    match imap.password.resolve() {
+        Ok(password) => faults.extend(password.warning.map(|warning| about_password(warning).warning())),
+        // Only the service manager can say whether the service will have it.
+        Err(error @ secret::Error::NoCredentials(_)) => faults.push(about_password(error.to_string()).warning()),
+        Err(error) => faults.push(about_password(error.to_string())),
+    }
+    if let Some(path) = &imap.ca_file
+        && let Err(reason) = certificates(path)
+    {
+        let reason = format!("the certificates in {} cannot be used: {reason}", path.display());
+        faults.push(error_at(file, &["source", "ca_file"], reason));
+    }
+}
+
+fn certificates(path: &Path) -> Result<(), String> {
+    let text = std::fs::read(path).map_err(|error| error.to_string())?;
+    let mut found = CertificateDer::pem_slice_iter(&text).peekable();
+    if found.peek().is_none() {
+        return Err("the file holds no certificate in PEM form".to_owned());
+    }
+    found.try_for_each(|certificate| certificate.map(drop).map_err(|error| error.to_string()))
+}
