@@ -1,8 +1,8 @@
 //! What a user reads when something is wrong, word for word; and that nothing was lost or half-done.
 
 use anyhow::Result;
-use mailmill_tests::records::{receipts, tickets};
-use mailmill_tests::{Dovecot, Installation, messages, steady};
+use mailmill_tests::records::{quarantine, receipts, tickets};
+use mailmill_tests::{Daemon, Dovecot, Installation, messages, steady};
 
 const STATEMENTS: &str = "rules/statements/10-default.toml";
 
@@ -219,6 +219,51 @@ fn a_message_that_cannot_be_read_keeps_no_other_one_back() -> Result<()> {
     installation.write("mail/sound.eml", &messages::request(1, "ann@client.example"))?;
     let run = installation.mailmill(&["run", "--once"])?;
     assert_eq!(tickets(&installation)?.len(), 1, "{}", run.stderr);
+    Ok(())
+}
+
+#[test]
+fn a_message_that_is_too_large_is_fetched_once_the_limit_is_raised() -> Result<()> {
+    let installation = Installation::new()?;
+    installation.add_folder_job("folder")?;
+    let job = installation.read("jobs/folder.toml")?;
+    installation.write("jobs/folder.toml", &format!("{job}\n[limits]\nmessage_bytes_max = 2000\n"))?;
+    let large = format!("{}{}", messages::request(1, "ann@client.example"), "A long line.\n".repeat(500));
+    installation.write("mail/large.eml", &large)?;
+    installation.write("mail/small.eml", &messages::request(2, "ann@client.example"))?;
+    installation.mailmill(&["run", "--once"])?.success()?;
+    assert_eq!(tickets(&installation)?.len(), 1);
+    let waiting = quarantine(&installation)?;
+    assert!(waiting[0].cause.contains("raise it"), "{}", waiting[0].cause);
+
+    installation.write("jobs/folder.toml", &job)?;
+    installation.mailmill(&["quarantine", "release", &waiting[0].id])?.success()?;
+    installation.mailmill(&["run", "--once"])?.success()?;
+    assert_eq!((tickets(&installation)?.len(), quarantine(&installation)?.len()), (2, 0));
+    Ok(())
+}
+
+#[test]
+fn a_server_that_never_greets_does_not_keep_the_daemon_from_stopping() -> Result<()> {
+    let installation = Installation::new()?;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let port = listener.local_addr()?.port();
+    installation.write("password", "secret")?;
+    let password = installation.path("password");
+    installation.write(
+        "jobs/desk.toml",
+        &format!(
+            "[source]\ntype = \"imap\"\nhost = \"127.0.0.1\"\nport = {port}\nsecurity = \"none\"\nuser = \"desk\"\n\
+             password = {{ file = '{}' }}\nmailbox = \"INBOX\"\n\n[schedule]\nevery = \"1s\"\n",
+            password.display()
+        ),
+    )?;
+    let mut daemon = Daemon::start(&installation, &[])?;
+    let connection = listener.accept()?;
+    let asked = std::time::Instant::now();
+    assert!(daemon.terminate()?.success(), "{}", daemon.log());
+    assert!(asked.elapsed() < std::time::Duration::from_secs(5), "it waited for the greeting:\n{}", daemon.log());
+    drop(connection);
     Ok(())
 }
 

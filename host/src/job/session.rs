@@ -105,6 +105,11 @@ impl Run<'_> {
         let Some(listed) = self.ctx.unless_stopped(self.mailbox.list()).await else { return Ok(()) };
         let listed = listed?;
         self.tally.waiting = self.mailbox.waiting();
+        for cause in self.mailbox.take_unreadable() {
+            tracing::warn!(job = self.job.name, cause, "a message cannot be read and is left out");
+            self.tally.errors += 1;
+            self.undone.get_or_insert(Error::Withheld(cause));
+        }
         let unknown = unknown(self.ctx, self.job, listed).await?;
         if unknown.is_empty() {
             return Ok(());

@@ -3,6 +3,7 @@
 use super::error::Error;
 use super::{Disposition, Fetched, Listed, MessageKey, RawMessage};
 use crate::field::DateTime;
+use crate::tame::tame;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -13,7 +14,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, mpsc};
-use tracing::warn;
 
 /// The mailbox in the keys of a folder's messages: the folder itself.
 const MAILBOX: &str = ".";
@@ -69,6 +69,8 @@ struct File {
 #[derive(Debug, Default)]
 struct Found {
     files: BTreeMap<String, File>,
+    /// Files that cannot be read, and why.
+    unreadable: BTreeMap<PathBuf, String>,
     /// Some file is too young to be whole: look again soon.
     unsettled: bool,
 }
@@ -87,6 +89,8 @@ enum Content {
 pub(super) struct Session {
     account: FolderAccount,
     found: Found,
+    /// What is wrong with files of which this was not told yet.
+    unreadable: Vec<String>,
     changed: Arc<Notify>,
     // Watches for as long as it lives.
     _watcher: RecommendedWatcher,
@@ -109,7 +113,7 @@ impl Session {
                 .watch(&directory, RecursiveMode::NonRecursive)
                 .map_err(|error| failed(&directory, error.to_string()))?;
         }
-        Ok(Self { account, found: Found::default(), changed, _watcher: watcher })
+        Ok(Self { account, found: Found::default(), unreadable: Vec::new(), changed, _watcher: watcher })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -138,8 +142,20 @@ impl Session {
     async fn look(&mut self) -> Result<(), Error> {
         let account = self.account.clone();
         let known = std::mem::take(&mut self.found.files);
+        let told = std::mem::take(&mut self.found.unreadable);
         self.found = blocking(move || look(&account, &known)).await?;
+        self.note_unreadable(&told);
         Ok(())
+    }
+
+    fn note_unreadable(&mut self, told: &BTreeMap<PathBuf, String>) {
+        let fresh = self.found.unreadable.iter().filter(|(path, _)| !told.contains_key(*path));
+        self.unreadable.extend(fresh.map(|(_, cause)| cause.clone()));
+    }
+
+    /// Files that were found to be unreadable since this was last asked, each told once.
+    pub(super) fn take_unreadable(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.unreadable)
     }
 
     pub(super) async fn fetch(
@@ -303,7 +319,10 @@ fn add_eml(found: &mut Found, file: File) {
         }
         Ok(_) => found.unsettled = true,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => warn!(path = %file.path.display(), %error, "a message cannot be read and is left out"),
+        Err(error) => {
+            let cause = tame(&folder_error(&file.path, "read", &error).to_string());
+            found.unreadable.insert(file.path, cause);
+        }
     }
 }
 

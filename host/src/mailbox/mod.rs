@@ -175,6 +175,15 @@ impl Session {
         }
     }
 
+    /// What is wrong with messages that have no key because they cannot be read: each is told once.
+    #[must_use]
+    pub fn take_unreadable(&mut self) -> Vec<String> {
+        match &mut self.inner {
+            Inner::Imap(_) => Vec::new(),
+            Inner::Folder(session) => session.take_unreadable(),
+        }
+    }
+
     /// Whether a key can mean a message of this session: keys from before a mailbox was renumbered cannot, ever.
     #[must_use]
     pub fn is_current(&self, key: &MessageKey) -> bool {

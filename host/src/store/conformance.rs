@@ -84,6 +84,7 @@ pub(super) async fn run(store: &Store) {
     rehearsals_leave_nothing(store).await;
     refused_entries_fail_alone(store).await;
     quarantine_is_released_once(store).await;
+    what_has_no_bytes_is_forgotten(store).await;
     conversations_are_found(store).await;
     marks_are_kept(store).await;
     attachments_are_stored_once(store).await;
@@ -239,6 +240,16 @@ async fn sessions_are_listed(store: &Store) {
     assert_eq!(all.iter().map(|session| session.id).collect::<Vec<_>>(), [second, first]);
     assert_eq!((all[1].tally, all[1].error.as_deref()), (tally, Some("connection lost")));
     assert!(all[0].finished_at.is_none() && all[1].finished_at.is_some());
+    let mut interrupted = entry("31", accepted(vec![comment(1, "later")]));
+    (interrupted.session, interrupted.job) = (Some(second), "sales".to_owned());
+    commit_one(store, interrupted).await;
+    store.end_interrupted(Some("support")).await.unwrap();
+    assert!(store.sessions(&SessionFilter::default()).await.unwrap()[0].finished_at.is_none(), "another job's");
+    store.end_interrupted(None).await.unwrap();
+    let ended = store.sessions(&SessionFilter::default()).await.unwrap();
+    assert!(ended[0].finished_at.is_some());
+    assert_eq!((ended[0].tally.received, ended[0].tally.updated), (1, 1));
+    assert_eq!(ended[1], all[1], "a session that was closed stays as it is");
     let sales = SessionFilter { job: Some("sales".to_owned()), ..SessionFilter::default() };
     assert_eq!(store.sessions(&sales).await.unwrap().len(), 1);
     let future = jiff::Timestamp::MAX;
@@ -252,6 +263,19 @@ async fn sessions_are_listed(store: &Store) {
     assert_eq!(store.tickets(&closed).await.unwrap().len(), 1);
     let page = TicketFilter { before: Some(TicketNumber::new(3)), limit: Some(1), ..TicketFilter::default() };
     assert_eq!(store.tickets(&page).await.unwrap()[0].number, TicketNumber::new(2));
+}
+
+async fn what_has_no_bytes_is_forgotten(store: &Store) {
+    let quarantined = || Verdict::Quarantine { cause: "too large".to_owned(), class: Class::Permanent };
+    let (mut without, with) = (entry("50", quarantined()), entry("51", quarantined()));
+    without.raw = Vec::new().into();
+    commit_one(store, without.clone()).await;
+    commit_one(store, with.clone()).await;
+    let waiting = store.quarantine_list().await.unwrap();
+    let forgotten = [store.quarantine_forget(waiting[0].id).await, store.quarantine_forget(waiting[1].id).await];
+    assert_eq!(forgotten.map(Result::unwrap), [true, false], "what has bytes is kept");
+    assert_eq!(store.quarantine_list().await.unwrap().len(), 1);
+    assert_eq!(store.unknown("support", vec![without.key.clone(), with.key]).await.unwrap(), [without.key]);
 }
 
 async fn absurd_values_are_kept(store: &Store) {

@@ -196,3 +196,18 @@ async fn a_missing_folder_is_an_error_that_names_it() {
     let error = account.open().await.unwrap_err().to_string();
     assert_eq!(error, format!("cannot open {}: No such file or directory (os error 2)", path.display()));
 }
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_is_told_of_once() {
+    let root = tempfile::tempdir().unwrap();
+    let account =
+        FolderAccount { path: root.path().into(), kind: FolderKind::Eml, settle: Duration::ZERO, message_bytes_max: 9 };
+    let mut session = super::Session::open(account).unwrap();
+    let mut found = |cause: Option<&str>| {
+        let unreadable = cause.map(|cause| (root.path().join("a.eml"), cause.to_owned()));
+        let told = std::mem::replace(&mut session.found.unreadable, unreadable.into_iter().collect());
+        session.note_unreadable(&told);
+        session.take_unreadable().len()
+    };
+    assert_eq!([found(Some("no")), found(Some("no")), found(None), found(Some("no"))], [1, 0, 0, 1]);
+}

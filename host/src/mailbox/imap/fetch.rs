@@ -166,7 +166,7 @@ impl Fetch {
 
     /// The text in a response, or that there is none to be had, if it is of a message that was asked for and is not
     /// here yet.
-    fn wanted_text(&self, wire: &Wire, parts: &Parts) -> Result<Option<(u32, Option<Arc<[u8]>>)>, Error> {
+    fn wanted_text(&self, wire: &Wire, parts: &Parts) -> Result<Option<(u32, Text)>, Error> {
         // Without a text it is news of a message's flags.
         let Some(text) = &parts.text else { return Ok(None) };
         let Some(uid) = parts.uid else { return Err(wire.nonsense("it sends a message without its UID")) };
@@ -177,13 +177,15 @@ impl Fetch {
     }
 }
 
+/// RFC 9051 section 7.5.2 allows NIL for a text that cannot be had: not to be taken for an empty one.
+type Text = Option<Arc<[u8]>>;
+
 /// What a response holds of a message.
 #[derive(Debug, Default)]
 struct Parts {
     uid: Option<u32>,
     received: Option<DateTime>,
-    /// RFC 9051 section 7.5.2 allows NIL for a text that cannot be had: not to be taken for an empty one.
-    text: Option<Option<Arc<[u8]>>>,
+    text: Option<Text>,
 }
 
 impl Parts {
