@@ -121,7 +121,8 @@ pub async fn run(file: &Path, config: Config, once: bool) -> Result<(), Error> {
     let outcome = if once {
         run_once(&ctx, jobs).await
     } else {
-        let mut running = Running { ctx, jobs: BTreeMap::new(), reloader, folder: config.jobs.clone() };
+        let settings = Settings { file: file.to_owned(), config };
+        let mut running = Running { ctx, jobs: BTreeMap::new(), reloader, refused: BTreeMap::new(), settings };
         jobs.into_iter().for_each(|job| running.start(job));
         let outcome = running.watch(changes).await;
         tracing::info!("stopping: messages in hand are finished first");
@@ -154,7 +155,10 @@ fn context(
     };
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     Context {
-        workers: Workers::start(if config.limits.workers == 0 { cores() } else { config.limits.workers }),
+        workers: Workers::start(match config.limits.workers {
+            0 => cores(),
+            count => usize::from(count),
+        }),
         committer: Committer::start(store.clone(), batch),
         store,
         order: Order::default(),
@@ -185,12 +189,31 @@ async fn run_once(ctx: &Arc<Context>, list: Vec<Job>) -> Result<(), Error> {
     if failed == 0 { Ok(()) } else { Err(Error::Sessions { failed, jobs }) }
 }
 
+impl Settings {
+    /// Says what a change of the file will mean: settings are read at the start.
+    fn changed(&self) {
+        match Config::load(&self.file) {
+            Ok(config) if config == self.config => tracing::info!("the settings are again what is in force"),
+            Ok(_) => tracing::warn!("the settings have changed: they come into force at the next start"),
+            Err(diagnostics) => tracing::error!("the settings have errors: the next start will fail\n{diagnostics}"),
+        }
+    }
+}
+
 /// The jobs that run.
 struct Running {
     ctx: Arc<Context>,
     jobs: BTreeMap<String, (Job, JoinHandle<()>)>,
     reloader: Arc<Reloader>,
-    folder: PathBuf,
+    /// Job files that were not taken: another set of rules may suit them.
+    refused: BTreeMap<String, PathBuf>,
+    settings: Settings,
+}
+
+/// The settings in force, and their file.
+struct Settings {
+    file: PathBuf,
+    config: Config,
 }
 
 impl Running {
@@ -211,9 +234,14 @@ impl Running {
                 _ = interrupt.recv() => return Ok(()),
                 changed = changes.recv() => match changed {
                     Some(Changed::Rules) => self.reload_rules().await,
-                    Some(Changed::Job { name, file: Some(file) }) => self.reload_job(&name, &file),
+                    Some(Changed::Job { name, file: Some(file) }) => {
+                        if !self.reload_job(&name, &file) {
+                            // Rules that were not taken before may be what this file waits for.
+                            self.reload_rules().await;
+                        }
+                    }
                     Some(Changed::Job { name, file: None }) => self.end_job(&name),
-                    Some(Changed::Config) => tracing::warn!("the settings have changed: they come into force at the next start"),
+                    Some(Changed::Config) => self.settings.changed(),
                     None => return Err(Error::Watch(notify::Error::generic("the watcher has stopped"))),
                 },
             }
@@ -221,22 +249,49 @@ impl Running {
     }
 
     /// The reloader logs what it does. Compiling and testing would hold up the jobs, so they get a thread.
-    async fn reload_rules(&self) {
-        let reloader = self.reloader.clone();
-        let reloaded = tokio::task::spawn_blocking(move || reloader.reload()).await;
+    /// Rules without a step that a job names are not taken: its messages would silently be handled otherwise.
+    async fn reload_rules(&mut self) {
+        let (reloader, folder) = (self.reloader.clone(), self.settings.config.jobs.clone());
+        let running: Vec<Job> = self.jobs.values().map(|(job, _)| job.clone()).collect();
+        let wanted = self.with_refused(&running);
+        let accept = move |set: &RuleSet| {
+            let suits_running = |faults| job::check_steps(&running, &folder, set).map_err(|_| faults);
+            job::check_steps(&wanted, &folder, set).or_else(suits_running)
+        };
+        let reloaded = tokio::task::spawn_blocking(move || reloader.reload(accept)).await;
         if let Err(error) = reloaded {
             tracing::error!(%error, "the rules could not be loaded: those before stay in force");
         }
+        for (name, file) in std::mem::take(&mut self.refused) {
+            self.reload_job(&name, &file);
+        }
     }
 
-    /// A changed job restarts alone; if its file is wrong, it goes on as it was.
-    fn reload_job(&mut self, name: &str, file: &Path) {
+    /// The jobs as their files say now, where a file was refused but can be read.
+    fn with_refused(&self, running: &[Job]) -> Vec<Job> {
+        let mut wanted: Vec<Job> = self.refused.values().filter_map(|file| Job::load(file).ok()).collect();
+        wanted.extend(running.iter().filter(|job| !self.refused.contains_key(&job.name)).cloned());
+        wanted
+    }
+
+    /// A changed job restarts alone; if its file is wrong, it goes on as it was. Answers whether the file was taken.
+    fn reload_job(&mut self, name: &str, file: &Path) -> bool {
+        let was_refused = self.refused.remove(name).is_some();
         let loaded = Job::load(file).and_then(|job| {
-            job::check_steps(std::slice::from_ref(&job), &self.folder, &self.reloader.current()).map(|()| job)
+            let folder = &self.settings.config.jobs;
+            job::check_steps(std::slice::from_ref(&job), folder, &self.reloader.current()).map(|()| job)
         });
         match (loaded, self.jobs.get(name)) {
-            (Err(diagnostics), _) => tracing::error!(job = name, "the job's file is not taken:\n{diagnostics}"),
-            (Ok(job), Some((running, _))) if *running == job => {}
+            (Err(diagnostics), _) => {
+                tracing::error!(job = name, "the job's file is not taken:\n{diagnostics}");
+                self.refused.insert(name.to_owned(), file.to_owned());
+                return false;
+            }
+            (Ok(job), Some((running, _))) if *running == job => {
+                if was_refused {
+                    tracing::info!(job = name, "the job's file is again what is in force");
+                }
+            }
             (Ok(job), running) => {
                 if let Some((_, handle)) = running {
                     handle.abort();
@@ -245,9 +300,11 @@ impl Running {
                 self.start(job);
             }
         }
+        true
     }
 
     fn end_job(&mut self, name: &str) {
+        self.refused.remove(name);
         if let Some((_, handle)) = self.jobs.remove(name) {
             handle.abort();
             tracing::info!(job = name, "the job's file is gone: the job has stopped");

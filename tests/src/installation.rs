@@ -111,7 +111,7 @@ impl Installation {
         self.write(
             &format!("jobs/{name}.toml"),
             &format!(
-                "[source]\ntype = \"folder\"\npath = '{}'\n\n[schedule]\nevery = \"1s\"\n\n\
+                "[source]\ntype = \"folder\"\npath = '{}'\nsettle_ms = 200\n\n[schedule]\nevery = \"1s\"\n\n\
                  [preprocess]\nsteps = \"recommended\"\napply_to = \"all\"\n",
                 mail.display()
             ),

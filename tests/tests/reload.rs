@@ -125,6 +125,48 @@ fn a_plugin_dropped_in_and_then_a_broken_one() -> Result<()> {
 }
 
 #[test]
+fn rules_and_jobs_come_into_force_together() -> Result<()> {
+    let installation = Installation::new()?;
+    let mut scene = Scene::start(installation)?;
+    let job = scene.installation.read("jobs/folder.toml")?.replace("\"recommended\"", "[\"gmail\"]");
+    scene.change("the job starts with new settings", |files| files.write("jobs/folder.toml", &job))?;
+
+    let renamed = scene.installation.read(PIPELINE)?.replace("name = \"gmail\"", "name = \"google\"");
+    scene.change(NOT_TAKEN, |files| files.write(PIPELINE, &renamed))?;
+    let fault = "folder.toml: pipeline.toml has no preprocess step \"gmail\"";
+    assert!(
+        scene.daemon.log().contains(fault),
+        "the log says which job would lose which step:\n{}",
+        scene.daemon.log()
+    );
+    scene.send()?;
+
+    // With the job changed as well, both suit each other and are taken.
+    let job = job.replace("[\"gmail\"]", "[\"google\"]");
+    scene.change("the job starts with new settings", |files| files.write("jobs/folder.toml", &job))?;
+    assert!(scene.daemon.log().contains(TAKEN), "{}", scene.daemon.log());
+    scene.send()?;
+
+    let revisions = scene.revisions()?;
+    let [first, second] = revisions.as_slice() else { panic!("not two receipts: {revisions:?}") };
+    assert_ne!(first, second, "the first message ran on the rules before");
+    Ok(())
+}
+
+#[test]
+fn settings_changed_while_running_are_checked() -> Result<()> {
+    let installation = Installation::new()?;
+    let mut scene = Scene::start(installation)?;
+    let settings = scene.installation.read("mailmill.toml")?;
+    let change =
+        |scene: &mut Scene, expect: &str, text: &str| scene.change(expect, |files| files.write("mailmill.toml", text));
+    change(&mut scene, "the settings have errors: the next start will fail", &format!("{settings}\n[limit]\n"))?;
+    change(&mut scene, "the settings are again what is in force", &settings)?;
+    let other = format!("{settings}\n[limits]\nworkers = 1\n");
+    change(&mut scene, "they come into force at the next start", &other)
+}
+
+#[test]
 fn a_job_added_under_the_running_daemon_starts() -> Result<()> {
     let installation = Installation::new()?;
     let mut scene = Scene::start(installation)?;

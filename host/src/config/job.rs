@@ -118,6 +118,9 @@ settings! {
     pub struct Folder {
         /// The folder.
         path: PathBuf => required("\"mail\""),
+        /// How long a file must have been left alone before it is read, in milliseconds. Better than waiting: write it
+        /// under another name and rename it.
+        settle_ms: u64 => default(1000),
     }
 }
 

@@ -97,8 +97,8 @@ settings! {
         batch_messages_max: NonZeroUsize => default(NonZeroUsize::MIN.saturating_add(99)),
         /// How long a finished message waits for others to be committed with it, in milliseconds.
         batch_wait_ms: u64 => default(20),
-        /// How many messages are worked on at the same time. 0: one per processor core.
-        workers: usize => default(0),
+        /// How many messages are worked on at the same time, at most 255. 0: one per processor core.
+        workers: u8 => default(0),
     }
 }
 

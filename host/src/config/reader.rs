@@ -81,9 +81,9 @@ pub(crate) use leaves;
 leaves! {
     String: "a string";
     bool: "true or false";
+    u8: "a whole number between 0 and 255";
     u16: "a whole number between 0 and 65535";
     u64: "a whole number";
-    usize: "a whole number";
     NonZeroU64: "a whole number above 0";
     NonZeroUsize: "a whole number above 0";
     PathBuf: "a path, as a string";

@@ -59,7 +59,7 @@ error: unknown key `pth`
   |
   = help: did you mean `path`?
 
-error: `workers` must be a whole number, not "four"
+error: `workers` must be a whole number between 0 and 255, not "four"
  --> mailmill.toml:5:11
   |
 5 | workers = "four"

@@ -11,8 +11,6 @@ use std::time::Duration;
 
 /// How long a mail server may take to answer.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a file must have been left alone before it counts as written.
-const SETTLE: Duration = Duration::from_millis(300);
 
 /// The account that a job watches, and of which it fetches messages of at most so many bytes. Reads the password.
 ///
@@ -41,13 +39,13 @@ pub fn account(job: &Job, message_bytes_max: u64) -> Result<Account, secret::Err
                 limits: mailbox::Limits { literal_bytes_max: message_bytes_max, ..mailbox::Limits::default() },
             })
         }
-        JobSource::Maildir(maildir) => folder(&maildir.path, FolderKind::Maildir),
-        JobSource::Folder(folder_of) => folder(&folder_of.path, FolderKind::Eml),
+        JobSource::Maildir(maildir) => folder(&maildir.path, FolderKind::Maildir, 0),
+        JobSource::Folder(folder_of) => folder(&folder_of.path, FolderKind::Eml, folder_of.settle_ms),
     })
 }
 
-fn folder(path: &Path, kind: FolderKind) -> Account {
-    Account::Folder(FolderAccount { path: path.to_owned(), kind, settle: SETTLE })
+fn folder(path: &Path, kind: FolderKind, settle_ms: u64) -> Account {
+    Account::Folder(FolderAccount { path: path.to_owned(), kind, settle: Duration::from_millis(settle_ms) })
 }
 
 /// How a job wants its messages cleaned by these rules.

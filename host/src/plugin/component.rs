@@ -3,6 +3,7 @@
 use super::bindings::rules::types;
 use super::bindings::{extractor, preprocessor, processor};
 use super::check::Outline;
+use super::clock::Clock;
 use super::engine::Engine;
 use super::instance::{Bound, Instance};
 use super::state::State;
@@ -10,7 +11,7 @@ use super::{About, ConfigureError, Fault, PluginConfig, World};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use wasmtime::Store;
+use wasmtime::{Store, UpdateDeadline};
 
 /// A loaded plugin. Cheap to clone.
 #[derive(Clone)]
@@ -131,7 +132,10 @@ fn bind(engine: &Engine, linked: &Linked) -> Result<(Store<State>, Bound), Fault
     store.limiter(|state| state);
     store.set_hostcall_fuel(shared.limits.copied_bytes);
     store.set_max_component_handles(shared.limits.handles);
-    store.epoch_deadline_callback(|context| Err(context.data().too_late().into()));
+    store.epoch_deadline_callback(|context| {
+        let left = context.data().left()?;
+        Ok(UpdateDeadline::Continue(Clock::ticks_in(left)))
+    });
     let deadline = Duration::from_millis(shared.limits.configure_deadline_ms);
     let bound = super::instance::timed(engine, &mut store, None, deadline, |store| {
         Ok(match linked {

@@ -41,14 +41,18 @@ impl Reloader {
         self.current.subscribe()
     }
 
-    /// Loads what the folders hold now. If all is well and it is another revision, it comes into force; else the one
-    /// in force stays, and what is wrong is logged. Blocks while plugins compile and tests run.
+    /// Loads what the folders hold now. If all is well, `accept` says yes and it is another revision, it comes into
+    /// force; else the one in force stays, and what is wrong is logged. Blocks while plugins compile and tests run.
     ///
     /// # Errors
     /// With everything that is wrong.
-    pub fn reload(&self) -> Result<Arc<RuleSet>, Diagnostics> {
+    pub fn reload(
+        &self,
+        accept: impl FnOnce(&RuleSet) -> Result<(), Diagnostics>,
+    ) -> Result<Arc<RuleSet>, Diagnostics> {
         let before = self.current();
-        match RuleSet::load(&self.rules_dir, &self.plugins_dir, &self.engine) {
+        let loaded = RuleSet::load(&self.rules_dir, &self.plugins_dir, &self.engine);
+        match loaded.and_then(|set| accept(&set).map(|()| set)) {
             Ok(set) if set.revision() == before.revision() => {
                 if self.refused.swap(false, Ordering::Relaxed) {
                     tracing::info!(revision = %before.revision(), "the rules are again what is in force");

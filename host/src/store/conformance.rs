@@ -185,6 +185,7 @@ async fn conversations_are_found(store: &Store) {
     assert_eq!(find(&[], &["3@mail"]).await, "new");
     commit_one(store, entry("10", accepted(vec![set_status(2, Status::Closed)]))).await;
     assert_eq!(find(&[2], &[]).await, "inactive T00002");
+    assert_eq!(find(&[2], &["1@mail"]).await, "active T00001", "a closed ticket's tag stays in subjects");
     // An earlier message of the thread counts only as long as people write about the same thing.
     let subject = store.ticket(&TicketNumber::new(1)).await.unwrap().unwrap().ticket.subject;
     for (subject, expect) in [(format!("Re: {subject}"), "active"), ("something else".to_owned(), "new")] {

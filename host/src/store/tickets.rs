@@ -16,24 +16,44 @@ const THREAD_KEYS_MAX: usize = 100;
 /// The conversation that these keys lead to: the first ticket tag that exists, or else the first Message-ID known.
 pub(super) async fn conversation(connection: &mut AnyConnection, keys: &ThreadKeys) -> sqlx::Result<Conversation> {
     let by_number = "SELECT number, class, status FROM tickets WHERE number = $1";
+    // A ticket that is over counts only if no other is found: its tag stays in subjects for ever.
+    let mut inactive = Conversation::New;
     for ticket in keys.tickets.iter().take(THREAD_KEYS_MAX) {
-        if let Some(row) = sqlx::query(by_number).bind(number(ticket)).fetch_optional(&mut *connection).await? {
-            return follow_up(&row);
+        if let Some(row) = sqlx::query(by_number).bind(number(ticket)).fetch_optional(&mut *connection).await?
+            && let Some(active) = active_or(&row, &mut inactive)?
+        {
+            return Ok(active);
         }
     }
     for id in keys.answered.iter().take(THREAD_KEYS_MAX) {
-        if let Some(row) = by_message_id(connection, id).await? {
-            return follow_up(&row);
+        if let Some(row) = by_message_id(connection, id).await?
+            && let Some(active) = active_or(&row, &mut inactive)?
+        {
+            return Ok(active);
         }
     }
     for id in keys.references.iter().take(THREAD_KEYS_MAX) {
         if let Some(row) = by_message_id(connection, id).await?
             && BaseSubject::of(&row.try_get::<String, _>("subject")?) == keys.subject
+            && let Some(active) = active_or(&row, &mut inactive)?
         {
-            return follow_up(&row);
+            return Ok(active);
         }
     }
-    Ok(Conversation::New)
+    Ok(inactive)
+}
+
+/// The conversation of this ticket if it is active; else it is noted, unless one was noted before.
+fn active_or(row: &AnyRow, inactive: &mut Conversation) -> sqlx::Result<Option<Conversation>> {
+    match follow_up(row)? {
+        Conversation::Active(ticket) => Ok(Some(Conversation::Active(ticket))),
+        over => {
+            if *inactive == Conversation::New {
+                *inactive = over;
+            }
+            Ok(None)
+        }
+    }
 }
 
 /// The ticket that a message belongs to.
