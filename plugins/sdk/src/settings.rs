@@ -53,21 +53,25 @@ impl<'a> Table<'a> {
 
     /// The value at `key`, whatever it is.
     #[must_use]
+    #[inline(never)]
     pub fn value(&self, key: &str) -> Option<&'a Json> {
         self.entries.iter().find(|(other, _)| other == key).map(|(_, value)| value)
     }
 
     /// Notes that something is wrong with the table itself.
+    #[cold]
     pub fn complain_here(&self, reason: impl Into<String>) {
         self.push(reason.into(), self.path.clone(), None);
     }
 
     /// Notes that something is wrong with the value of `key`, at a byte offset of it if that is known.
+    #[cold]
     pub fn complain(&self, key: &str, reason: impl Into<String>, offset: Option<u32>) {
         self.push(reason.into(), self.path_of(key), offset);
     }
 
     /// Notes that something is wrong with an item of the list at `key`.
+    #[cold]
     pub fn complain_at(&self, key: &str, index: usize, reason: impl Into<String>, offset: Option<u32>) {
         let mut path = self.path_of(key);
         path.push(index.to_string());
@@ -77,16 +81,13 @@ impl<'a> Table<'a> {
     /// Complains about every key that is not one of `known`.
     pub fn allow(&self, known: &[&str]) {
         for key in self.keys().filter(|key| !known.contains(key)) {
-            let reason = match nearest(key, known.iter().copied()) {
-                Some(name) => format!("unknown key \"{key}\": did you mean \"{name}\"?"),
-                None => format!("unknown key \"{key}\": expected one of {}", joined(known, ", ")),
-            };
-            self.complain(key, reason, None);
+            self.complain(key, unknown("key", key, known), None);
         }
     }
 
     /// The text at `key`.
     #[must_use]
+    #[inline(never)]
     pub fn text(&self, key: &str) -> Option<&'a str> {
         self.typed(key, "a text", as_text)
     }
@@ -137,6 +138,7 @@ impl<'a> Table<'a> {
 
     /// The tables in the list at `key`; empty if there are none.
     #[must_use]
+    #[inline(never)]
     pub fn tables(&self, key: &str) -> Vec<Table<'a>> {
         let items = self.typed(key, "a list of tables", as_list).unwrap_or_default();
         let check = |(index, item): (usize, &'a Json)| {
@@ -160,12 +162,14 @@ impl<'a> Table<'a> {
         found
     }
 
+    #[inline(never)]
     fn path_of(&self, key: &str) -> Vec<String> {
         let mut path = self.path.clone();
         path.push(key.to_owned());
         path
     }
 
+    #[cold]
     fn push(&self, reason: String, path: Vec<String>, offset: Option<u32>) {
         self.report.diagnostics.borrow_mut().push(diagnostic(reason, path, offset));
     }
@@ -197,10 +201,11 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
 /// What to say of a `name` that is none of `known`: the one that was probably meant, or else all that there are.
 #[must_use]
 pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
-    match nearest(name, known.iter().copied()) {
-        Some(near) => format!("unknown {what} \"{name}\": did you mean \"{near}\"?"),
-        None => format!("unknown {what} \"{name}\": there are {}", joined(known, ", ")),
-    }
+    let (hint, names, end) = match nearest(name, known.iter().copied()) {
+        Some(near) => ("did you mean \"", near.to_owned(), "\"?"),
+        None => ("expected one of ", joined(known, ", "), ""),
+    };
+    joined(&["unknown ", what, " \"", name, "\": ", hint, &names, end][..], "")
 }
 
 /// How many characters to insert, delete or replace to make `b` of `a` (Levenshtein distance).

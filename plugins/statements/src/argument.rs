@@ -70,13 +70,15 @@ fn source(table: &Table<'_>, row: &Row, json: &Json, fields: &[Declaration]) -> 
     };
     match (row.kind, template.sole_name(), template.constant()) {
         (ValueType::Text, _, constant) => {
-            if let Some(reason) = constant.and_then(|text| no_choice(row, text.trim())) {
+            // A blank argument counts as not given.
+            let text = constant.map(str::trim).filter(|text| row.required || !text.is_empty());
+            if let Some(reason) = text.and_then(|text| no_choice(row, text, <str as PartialEq>::eq)) {
                 table.complain(&row.name, reason, None);
             }
             Some(Source::Text(template))
         }
         (kind, Some(name), _) if name.kind == kind => Some(Source::Field(name.clone())),
-        (kind, _, Some(text)) => kind.read(&text).map(Source::Constant).or_else(refuse),
+        (kind, _, Some(text)) => kind.read(text).map(Source::Constant).or_else(refuse),
         (kind, ..) => {
             let reason =
                 format!("the argument \"{}\" is of type {kind}: a macro of that type must stand alone", row.name);
@@ -86,9 +88,11 @@ fn source(table: &Table<'_>, row: &Row, json: &Json, fields: &[Declaration]) -> 
     }
 }
 
-/// Why a constant cannot be the argument's value, if it has choices. A blank one counts as not given.
-fn no_choice(row: &Row, text: &str) -> Option<String> {
+/// Why a text is none of the argument's choices; none if it has no choices.
+pub(crate) fn no_choice(row: &Row, text: &str, equals: fn(&str, &str) -> bool) -> Option<String> {
+    if row.choices.is_empty() || row.choices.iter().any(|choice| equals(choice, text)) {
+        return None;
+    }
     let choices: Vec<&str> = row.choices.iter().map(String::as_str).collect();
-    let is_one = choices.is_empty() || choices.contains(&text) || (text.is_empty() && !row.required);
-    (!is_one).then(|| unknown(&row.name, text, &choices))
+    Some(unknown(&row.name, text, &choices))
 }

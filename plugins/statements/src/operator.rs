@@ -1,9 +1,9 @@
 //! Operators: what a condition can ask of a field. A new one is an arm of [`Parser::test`] and a [`Test`].
 
+use crate::argument::no_choice;
 use crate::name::Name;
 use crate::token::{Fault, Kind, Token, fault};
-use mailmill_sdk::settings::unknown;
-use mailmill_sdk::{Config, Host, Value, ValueType, literal_pattern};
+use mailmill_sdk::{Config, Host, Value, ValueType, Verb, literal_pattern};
 use std::cmp::Ordering;
 
 /// What is asked of a field.
@@ -206,12 +206,10 @@ impl<'a, H: Host> Parser<'a, H> {
 
     /// Why the name can never have the value, if it has the choices of an argument.
     fn no_choice(&self, name: &Name, operand: &Operand) -> Option<String> {
-        let (Some(argument), Operand::Literal(value)) = (name.argument(), operand) else { return None };
-        let row = self.config.verbs.iter().flat_map(|verb| &verb.arguments).find(|row| row.name == argument)?;
-        let choices: Vec<&str> = row.choices.iter().map(String::as_str).collect();
-        let equals = |choice: &&str| Value::Text((*choice).to_owned()).compare(value) == Some(Ordering::Equal);
-        let is_one = choices.is_empty() || choices.iter().any(equals);
-        (!is_one).then(|| unknown(argument, &value.to_string(), &choices))
+        let (Some(argument), Operand::Literal(Value::Text(text))) = (name.argument(), operand) else { return None };
+        let argument_of = |verb: &'a Verb| verb.arguments.iter().find(|row| row.name == argument);
+        let row = self.config.verbs.iter().find_map(argument_of)?;
+        no_choice(row, text.trim(), str::eq_ignore_ascii_case)
     }
 }
 

@@ -51,10 +51,13 @@ impl Template {
         }
     }
 
-    /// The text, if it is the same for every message.
-    pub(crate) fn constant(&self) -> Option<String> {
-        let text = |piece: &Piece| if let Piece::Text(text) = piece { Some(text.clone()) } else { None };
-        self.0.iter().map(text).collect()
+    /// The text, if there is nothing but one.
+    pub(crate) fn constant(&self) -> Option<&str> {
+        match self.0.as_slice() {
+            [] => Some(""),
+            [Piece::Text(text)] => Some(text),
+            _ => None,
+        }
     }
 
     /// The text for the message.

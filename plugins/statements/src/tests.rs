@@ -220,7 +220,7 @@ fn a_faulty_condition_is_explained() {
     check(
         r#"inactive-ticket.status is not in ["closed", "done"]"#,
         44,
-        "unknown status \"done\": there are new, open, resolved, closed",
+        "unknown status \"done\": expected one of new, open, resolved, closed",
     );
     check("subject = \"x\"", 8, "'=' is no operator: write `is` or `is not`");
     check("subject is \"x", 11, "the text has no closing \"");
@@ -279,11 +279,11 @@ fn a_constant_that_is_no_choice_is_explained() {
     check(r#""create-ticket", "class": "Incident""#, "class: unknown class \"Incident\": did you mean \"incident\"?");
     check(
         r#""create-ticket", "class": " ""#,
-        "class: unknown class \"\": there are incident, problem, approval-request",
+        "class: unknown class \"\": expected one of incident, problem, approval-request",
     );
     check(
         r#""comment", "visibility": "{{ 'everyone' }}""#,
-        "visibility: unknown visibility \"everyone\": there are public, internal",
+        "visibility: unknown visibility \"everyone\": expected one of public, internal",
     );
     let taken = |action: &str| assert!(configured(&message(), &statement(action)).is_ok(), "{action}");
     taken(r#""create-ticket", "class": " incident ""#);

@@ -10,6 +10,7 @@ pub(crate) struct Fault {
     pub(crate) at: usize,
 }
 
+#[cold]
 pub(crate) fn fault<T>(at: usize, reason: impl Into<String>) -> Result<T, Fault> {
     Err(Fault { reason: reason.into(), at })
 }
