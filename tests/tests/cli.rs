@@ -1,7 +1,7 @@
 //! The command line: its help, its exit codes, and what its commands print.
 
 use anyhow::{Context, Result};
-use mailmill_tests::{Installation, sample, steady};
+use mailmill_tests::{Installation, messages, sample, steady};
 
 #[test]
 fn help_of_each_command() -> Result<()> {
@@ -171,6 +171,7 @@ fn a_message_is_tried_as_the_only_job_would() -> Result<()> {
 fn the_log_of_a_session_that_is_not_there() -> Result<()> {
     let installation = Installation::new()?;
     installation.add_folder_job("desk")?;
+    installation.write("mail/1.eml", &messages::request(1, "ann@client.example"))?;
     installation.mailmill(&["run", "--once"])?.success()?;
     installation.mailmill(&["log", "1"])?.success()?;
     let run = installation.mailmill(&["log", "9999"])?;

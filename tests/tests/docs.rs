@@ -19,6 +19,7 @@ fn the_examples_of_rules_md_are_sound() -> Result<()> {
         let before = installation.read(file).unwrap_or_default();
         installation.write(file, &format!("{before}\n{example}"))?;
     }
+    std::fs::create_dir_all(installation.path("mail"))?;
     installation.mailmill(&["check"])?.success()?;
     Ok(())
 }

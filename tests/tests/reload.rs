@@ -133,7 +133,7 @@ fn rules_and_jobs_come_into_force_together() -> Result<()> {
 
     let renamed = scene.installation.read(PIPELINE)?.replace("name = \"gmail\"", "name = \"google\"");
     scene.change(NOT_TAKEN, |files| files.write(PIPELINE, &renamed))?;
-    let fault = "folder.toml: pipeline.toml has no preprocess step \"gmail\"";
+    let fault = "folder.toml:10:10: pipeline.toml has no preprocess step \"gmail\"";
     assert!(
         scene.daemon.log().contains(fault),
         "the log says which job would lose which step:\n{}",
