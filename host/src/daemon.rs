@@ -111,6 +111,9 @@ pub async fn run(file: &Path, config: Config, once: bool) -> Result<(), Error> {
     let debounce = Duration::from_millis(config.reload.debounce_ms);
     let (_watch, changes) = Watch::start(Places::new(Some(file.to_owned()), &config), debounce)?;
     let engine = engine(&config)?;
+    if let Some(fault) = engine.cache_fault() {
+        tracing::warn!("{fault}");
+    }
     let tags = Arc::new(tags(&config)?);
     let jobs = Job::load_all(&config.jobs)?;
     if jobs.is_empty() {

@@ -124,7 +124,7 @@ async fn release(global: &Global, store: &Store, id: i64, json: bool) -> Done {
         let answer = serde_json::json!({ "id": id, "fetched_again": forgotten });
         return if json { print_json(&answer) } else { print(&format!("{id}: the next session fetches it again\n")) };
     }
-    let engine = crate::daemon::engine(&config)?;
+    let engine = super::engine(&config)?;
     let rules = RuleSet::load(&config.rules, &config.plugins, &engine).map_err(Failure::Diagnostics)?;
     let jobs = Job::load_all(&config.jobs).map_err(Failure::Diagnostics)?;
     let job = jobs.iter().find(|job| job.name == detail.row.job);
