@@ -89,7 +89,7 @@ impl<H: Host> Attributions<H> {
         let (mut done, mut compared) = (0, 0);
         for hit in host.find_all(&Field::Body, &self.hits, HITS_MAX) {
             let (start, end) = (offset(hit.start), offset(hit.end));
-            let Some(words) = whole_words(lines.text, start, end) else { continue };
+            let Some(words) = whole_words(lines.text(), start, end) else { continue };
             let (first, last) = (lines.at(start), lines.at(end.saturating_sub(1)));
             if first < done || lines.get(first).is_none_or(|line| line.is_quoted() && !is_bracket(line.text)) {
                 continue;

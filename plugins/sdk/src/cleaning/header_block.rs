@@ -89,14 +89,14 @@ impl<H: Host> HeaderBlocks<H> {
         labelled.chunk_by(|a, b| b.line - a.line <= VALUE_LINES_MAX).find_map(first_block)
     }
 
-    fn labelled<'a>(&'a self, lines: &Lines<'a>, start: usize, end: usize) -> Option<Labelled<'a>> {
-        let label = key(lines.text.get(start..end)?);
+    fn labelled<'a>(&'a self, lines: &'a Lines<'_>, start: usize, end: usize) -> Option<Labelled<'a>> {
+        let label = key(lines.text().get(start..end)?);
         let index = lines.at(end.saturating_sub(1));
         let line = lines.get(index)?;
         Some(Labelled {
             line: index,
             roles: &self.labels.get(place(&self.labels, &label).ok()?)?.roles,
-            value: lines.text.get(end..line.end()).unwrap_or_default(),
+            value: lines.text().get(end..line.end()).unwrap_or_default(),
         })
     }
 }

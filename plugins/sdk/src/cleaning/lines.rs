@@ -1,6 +1,7 @@
 //! A text as lines.
 
 use crate::Span;
+use std::cell::OnceCell;
 use std::ops::Range;
 
 /// A line of a text, without its line end.
@@ -32,44 +33,57 @@ pub(super) fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{feff}' | '\u{2060}')
 }
 
-/// The lines of a text, by index.
+/// The lines of a text, by index. The text is asked for when the first line is: in most messages most plugins find
+/// nothing that makes them look at a line.
 pub(super) struct Lines<'a> {
-    pub text: &'a str,
-    lines: Vec<Line<'a>>,
+    load: &'a dyn Fn() -> &'a str,
+    lines: OnceCell<Vec<Line<'a>>>,
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn of(text: &'a str) -> Self {
-        let mut start = 0;
-        let lines = text.split('\n').map(|piece| {
-            let line = Line { start, text: piece };
-            start += piece.len() + 1;
-            line
-        });
-        Self { text, lines: lines.collect() }
+    /// The lines of the text that `load` gives, always the same.
+    pub(super) fn of(load: &'a dyn Fn() -> &'a str) -> Self {
+        Self { load, lines: OnceCell::new() }
+    }
+
+    /// The whole text.
+    pub(super) fn text(&self) -> &'a str {
+        (self.load)()
+    }
+
+    fn all(&self) -> &[Line<'a>] {
+        self.lines.get_or_init(|| {
+            let mut start = 0;
+            let lines = self.text().split('\n').map(|piece| {
+                let line = Line { start, text: piece };
+                start += piece.len() + 1;
+                line
+            });
+            lines.collect()
+        })
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lines.len()
+        self.all().len()
     }
 
     pub(super) fn get(&self, index: usize) -> Option<Line<'a>> {
-        self.lines.get(index).copied()
+        self.all().get(index).copied()
     }
 
     /// The lines from `index` on.
     pub(super) fn from(&self, index: usize) -> &[Line<'a>] {
-        self.lines.get(index..).unwrap_or_default()
+        self.all().get(index..).unwrap_or_default()
     }
 
     /// The lines before `index`.
     pub(super) fn before(&self, index: usize) -> &[Line<'a>] {
-        self.lines.get(..index).unwrap_or(&self.lines)
+        self.all().get(..index).unwrap_or(self.all())
     }
 
     /// The index of the line that holds a byte offset.
     pub(super) fn at(&self, offset: usize) -> usize {
-        self.lines.partition_point(|line| line.start <= offset).saturating_sub(1)
+        self.all().partition_point(|line| line.start <= offset).saturating_sub(1)
     }
 
     /// The first line at or after `index` that is not blank.
@@ -84,8 +98,8 @@ impl<'a> Lines<'a> {
 
     /// The span of these lines, with the line end of the last.
     pub(super) fn span(&self, lines: Range<usize>) -> Span {
-        let start = self.get(lines.start).map_or(self.text.len(), |line| line.start);
-        let end = self.get(lines.end).map_or(self.text.len(), |line| line.start);
+        let start = self.get(lines.start).map_or(self.text().len(), |line| line.start);
+        let end = self.get(lines.end).map_or(self.text().len(), |line| line.start);
         span(start, end)
     }
 }

@@ -1,8 +1,8 @@
 //! What the preprocessors have in common: a rule file's tables, found in a body, become cuts.
 //!
-//! All words, patterns and selectors come from the rule file; here is only how they work together. The body is copied
-//! once; the host runs the patterns (one for all languages of a table), and the lines around their matches are
-//! weighed here.
+//! All words, patterns and selectors come from the rule file; here is only how they work together. The host
+//! runs the patterns (one for all languages of a table); only if they match is the body copied, once, and the lines
+//! around the matches are weighed here.
 
 mod attribution;
 mod evidence;
@@ -21,6 +21,7 @@ use header_block::HeaderBlocks;
 use lines::{Lines, offset, span};
 use rule::Rules;
 use rulers::Rulers;
+use std::cell::OnceCell;
 use std::ops::Range;
 use tail::Closings;
 
@@ -30,6 +31,8 @@ const RUNS_MAX: usize = 1_000;
 const ELEMENTS_MAX: u32 = 200;
 /// What HTML itself has for quotes (HTML section 4.4.4).
 const BLOCK_QUOTE: &str = "blockquote";
+/// A line with a quote mark, as [`lines::Line::is_quoted`] sees it.
+const QUOTED_LINE: &str = r"(?m)^[\s\x{200b}-\x{200f}\x{202a}-\x{202e}\x{feff}\x{2060}]*>";
 /// The keys of a rule file.
 const KEYS: [&str; 10] = [
     "rule",
@@ -54,7 +57,8 @@ pub struct Cleaner<H: Host> {
     forwards: Option<Rulers<H>>,
     closings: Option<Closings<H>>,
     block_quote: Option<H::Selector>,
-    quoted_lines: bool,
+    /// Whether there is a quoted line; none if the rule file does not want to know.
+    quoted_line: Option<H::Pattern>,
     /// Whether the tables of quotes only say where no forwarded message is looked for.
     forwards_only: bool,
 }
@@ -93,7 +97,10 @@ impl<H: Host> Cleaner<H> {
                 forwards: Rulers::read(host, root, "forward-ruler"),
                 closings: Closings::read(host, root),
                 block_quote: host.selector(BLOCK_QUOTE).ok(),
-                quoted_lines: root.boolean("quoted-lines").unwrap_or(false),
+                quoted_line: root
+                    .boolean("quoted-lines")
+                    .filter(|wanted| *wanted)
+                    .and_then(|_| host.pattern(QUOTED_LINE).ok()),
                 forwards_only: root.boolean("forwards-only").unwrap_or(false),
             }
         })
@@ -102,9 +109,10 @@ impl<H: Host> Cleaner<H> {
     /// Looks at the message with everything the rule file has: elements first and, if they led to nothing, the text.
     /// Nothing further is to be done about a message that is forwarded as a whole.
     pub fn clean(&self, host: &H) -> Verdict {
-        let text = host.text(&Field::Body).unwrap_or_default();
+        let text = OnceCell::new();
+        let load = || text.get_or_init(|| host.text(&Field::Body).unwrap_or_default()).as_str();
         let mut cuts =
-            Cuts { host, lines: Lines::of(&text), made: 0, verdict: Verdict::Next, block_quotes: Vec::new() };
+            Cuts { host, lines: Lines::of(&load), made: 0, verdict: Verdict::Next, block_quotes: Vec::new() };
         if host.kind_of_body() == BodyKind::Html {
             self.cut_elements(&mut cuts);
             cuts.block_quotes =
@@ -142,7 +150,7 @@ impl<H: Host> Cleaner<H> {
         }
         self.cut_attributed(cuts);
         self.cut_headed(cuts);
-        if self.quoted_lines {
+        if self.quoted_line.as_ref().is_some_and(|quoted| cuts.host.matches(&Field::Body, quoted)) {
             cuts.quoted_lines();
         }
         self.cut_closing(cuts);

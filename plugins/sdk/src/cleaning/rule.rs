@@ -123,7 +123,7 @@ impl<H: Host> Rule<H> {
     /// Cuts what the rule wants around a match. Whether later matches need no look.
     fn cut(&self, cuts: &mut Cuts<'_, H>, found: Span) -> bool {
         let (start, end) = (offset(found.start), offset(found.end));
-        let whole = cuts.lines.text.len();
+        let whole = cuts.lines.text().len();
         match self.extent {
             Extent::Match => cuts.cut(found, self.kind, &self.name),
             Extent::Before => cuts.cut(span(0, end), self.kind, &self.name),
@@ -147,7 +147,7 @@ impl<H: Host> Rule<H> {
 
 /// The lines that a match touches.
 fn covered(lines: &Lines<'_>, start: usize, end: usize) -> std::ops::Range<usize> {
-    let start = start + lines.text.get(start..end).map_or(0, |text| text.len() - text.trim_start().len());
+    let start = start + lines.text().get(start..end).map_or(0, |text| text.len() - text.trim_start().len());
     lines.at(start)..lines.at(end.saturating_sub(1).max(start)) + 1
 }
 
