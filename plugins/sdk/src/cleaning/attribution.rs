@@ -26,8 +26,8 @@ const COMPARED_MAX: usize = 256;
 pub(super) struct Attributions<H: Host> {
     hits: H::Pattern,
     templates: Vec<Template>,
-    /// The characteristic words of templates that do not end with a colon.
-    without_colon: Vec<String>,
+    /// The characteristic words of templates that do not end with a colon, and whether they end with those words.
+    without_colon: Vec<(String, bool)>,
 }
 
 /// An attribution that was found.
@@ -72,7 +72,8 @@ impl<H: Host> Attributions<H> {
         }
         let words: Vec<&str> = templates.iter().map(Template::characteristic).collect();
         let open = templates.iter().filter(|template| !template.colon);
-        let without_colon = open.map(|template| template.characteristic().to_owned()).collect();
+        let without_colon =
+            open.map(|template| (template.characteristic().to_owned(), template.ends_with_characteristic())).collect();
         let source = format!("(?i)(?:{})", pattern::any(&words));
         match host.pattern(&source) {
             Ok(hits) => Some(Self { hits, templates, without_colon }),
@@ -94,7 +95,7 @@ impl<H: Host> Attributions<H> {
             if first < done || lines.get(first).is_none_or(|line| line.is_quoted() && !is_bracket(line.text)) {
                 continue;
             }
-            let open = self.is_without_colon(words);
+            let open = self.is_without_colon(words, lines.get(last).map_or("", |line| line.after(end)));
             let windows = windows(lines, done, first..last + 1, open);
             if windows.is_empty() {
                 continue;
@@ -111,9 +112,15 @@ impl<H: Host> Attributions<H> {
         found
     }
 
-    /// Whether there is a template with these characteristic words that does not end with a colon.
-    fn is_without_colon(&self, words: &str) -> bool {
-        !self.without_colon.is_empty() && self.without_colon.contains(&lower(&spaced(words.split(is_space))))
+    /// Whether a template with these characteristic words, which does not end with a colon, may fit where `rest` is
+    /// what the line has behind them.
+    fn is_without_colon(&self, words: &str, rest: &str) -> bool {
+        if self.without_colon.is_empty() {
+            return false;
+        }
+        let words = lower(&spaced(words.split(is_space)));
+        let ends = rest.chars().all(|c| is_space(c) || is_frame(c));
+        self.without_colon.iter().any(|(other, last)| *other == words && (ends || !last))
     }
 
     /// The line at which an attribution starts that ends with the text's last visible line before `end`: for quotes
@@ -259,6 +266,10 @@ impl Template {
     /// the last.
     fn characteristic(&self) -> &str {
         self.pieces.iter().max_by_key(|piece| piece.chars().count()).map_or("", String::as_str)
+    }
+
+    fn ends_with_characteristic(&self) -> bool {
+        self.pieces.last().is_some_and(|last| last == self.characteristic())
     }
 
     fn matches(&self, window: &Window) -> bool {

@@ -18,6 +18,11 @@ impl<'a> Line<'a> {
         self.start + self.text.len()
     }
 
+    /// What it says from a byte offset of the whole text on.
+    pub(super) fn after(&self, offset: usize) -> &'a str {
+        offset.checked_sub(self.start).and_then(|from| self.text.get(from..)).unwrap_or_default()
+    }
+
     pub(super) fn is_blank(&self) -> bool {
         self.text.chars().all(is_space)
     }
