@@ -13,6 +13,8 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 const PROGRAMS: [&str; 3] = ["/usr/sbin/dovecot", "/usr/local/sbin/dovecot", "/opt/homebrew/sbin/dovecot"];
+/// Samba's program, where it is unpacked.
+const NTLM_AUTH: &str = "usr/bin/ntlm_auth";
 /// The configuration language changed in 2.4.
 const KNOWN_VERSION: &str = "2.3.";
 /// One set of ports, three addresses: what Dovecot does about TLS can be set for an address, not for a port.
@@ -104,11 +106,10 @@ impl Dovecot {
 
     fn start_with(tokens: Tokens<'_>) -> Result<Self> {
         let program = program()?;
-        let samba = process::unpacked("samba", "usr/bin/ntlm_auth")?;
         process::started("dovecot", || {
             let mut server = Self::prepare()?;
             server.write_token_check(tokens)?;
-            server.write_ntlm_check(&samba)?;
+            server.write_ntlm_check()?;
             server.write_configuration(tokens)?;
             server.launch(&program)?;
             Ok(server)
@@ -156,9 +157,10 @@ impl Dovecot {
     }
 
     /// Dovecot asks Samba's `ntlm_auth`, which asks no domain when it is given the password.
-    fn write_ntlm_check(&self, samba: &Path) -> Result<()> {
+    fn write_ntlm_check(&self) -> Result<()> {
         let root = self.directory.path();
-        let folder = root.join("samba");
+        let samba = process::unpacked("samba", NTLM_AUTH, &self.directory)?;
+        let folder = root.join("samba-state");
         std::fs::create_dir_all(&folder)?;
         let folders =
             ["lock", "state", "cache", "pid"].map(|name| format!("{name} directory = {}\n", folder.display()));
@@ -166,7 +168,7 @@ impl Dovecot {
         std::fs::write(&settings, format!("[global]\n{}private dir = {}\n", folders.concat(), folder.display()))?;
         let script = format!(
             "#!/bin/sh\nexec '{}' --configfile='{}' --username=any --password='{PASSWORD}' \"$@\"\n",
-            samba.join("usr/bin/ntlm_auth").display(),
+            samba.join(NTLM_AUTH).display(),
             settings.display(),
         );
         let helper = root.join("ntlm_auth");
