@@ -162,7 +162,7 @@ pub(super) async fn connection(global: &Global, options: Connection) -> Done {
 /// What is to be said of the way a job's password is kept.
 fn password_warning(job: &Job) -> Option<String> {
     match &job.source {
-        JobSource::Imap(imap) => imap.password.resolve().ok()?.warning,
+        JobSource::Imap(imap) => imap.server.password.resolve().ok()?.warning,
         JobSource::Maildir(_) | JobSource::Folder(_) => None,
     }
 }

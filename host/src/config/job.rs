@@ -85,9 +85,18 @@ leaves! {
     Steps: "\"recommended\" or a list of steps";
 }
 
+/// An IMAP4 account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imap {
+    /// The server, and who logs in.
+    pub server: Server,
+    /// What is watched there.
+    pub watched: Watched,
+}
+
 settings! {
-    /// An IMAP4 account.
-    pub struct Imap {
+    /// A mail server, and who logs in.
+    pub struct Server {
         /// The server's name.
         host: String => required("\"mail.example.org\""),
         /// The server's port. Not set: 993 with `security = "tls"`, else 143.
@@ -98,10 +107,16 @@ settings! {
         user: String => required("\"support\""),
         /// Where the password is: `{ env = "NAME" }`, `{ file = "path" }` or `{ credential = "name" }` (systemd).
         password: SecretRef => required("{ env = \"SUPPORT_PASSWORD\" }"),
-        /// The mailbox (folder) to watch.
-        mailbox: String => default("INBOX".into()),
         /// A PEM file with certificates to trust besides the system's.
         ca_file: Option<PathBuf> => unset("\"ca.pem\""),
+    }
+}
+
+settings! {
+    /// What is watched on an IMAP4 server.
+    pub struct Watched {
+        /// The mailbox (folder) to watch.
+        mailbox: String => default("INBOX".into()),
     }
 }
 
@@ -229,12 +244,7 @@ impl JobSource {
     /// Makes relative paths start at `dir`.
     fn resolve(&mut self, dir: &Path) {
         match self {
-            Self::Imap(imap) => {
-                imap.ca_file.iter_mut().for_each(|path| *path = dir.join(&*path));
-                if let SecretRef::File(path) = &mut imap.password {
-                    *path = dir.join(&*path);
-                }
-            }
+            Self::Imap(imap) => imap.server.resolve(dir),
             Self::Maildir(maildir) => maildir.path = dir.join(&maildir.path),
             Self::Folder(folder) => folder.path = dir.join(&folder.path),
         }
@@ -245,10 +255,25 @@ impl Imap {
     /// The port to use.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port.unwrap_or(match self.security {
+        self.server.port.unwrap_or(match self.server.security {
             Security::Tls => 993,
             Security::None => 143,
         })
+    }
+
+    fn read_section(section: &mut Section<'_, '_>, out: &mut Diagnostics) -> Option<Self> {
+        let (server, watched) = (Server::read_section(section, out), Watched::read_section(section, out));
+        Some(Self { server: server?, watched: watched? })
+    }
+}
+
+impl Server {
+    /// Makes relative paths start at `dir`.
+    fn resolve(&mut self, dir: &Path) {
+        self.ca_file.iter_mut().for_each(|path| *path = dir.join(&*path));
+        if let SecretRef::File(path) = &mut self.password {
+            *path = dir.join(&*path);
+        }
     }
 }
 
@@ -273,7 +298,8 @@ pub fn job_example() -> String {
     const TYPE: &[&str] =
         &[" Where the mail is: `imap`, or with the one further setting `path`: `maildir` or `folder` (of .eml files)."];
     let mut source = vec![Described { key: "type", doc: TYPE, example: Example::Value("\"imap\"") }];
-    source.extend(Imap::describe());
+    source.extend(Server::describe());
+    source.extend(Watched::describe());
     let table = |key, doc, settings| Described { key, doc, example: Example::Table(settings) };
     let tables = [
         table("source", &[" Where the mail comes from."][..], source),

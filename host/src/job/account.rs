@@ -20,22 +20,23 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 pub fn account(job: &Job, message_bytes_max: u64) -> Result<Account, secret::Error> {
     Ok(match &job.source {
         JobSource::Imap(imap) => {
-            let password = imap.password.resolve()?;
+            let server = &imap.server;
+            let password = server.password.resolve()?;
             if let Some(warning) = &password.warning {
                 tracing::warn!(job = job.name, "{warning}");
             }
-            let security = match imap.security {
+            let security = match server.security {
                 Security::Tls => mailbox::Security::Tls,
                 Security::None => mailbox::Security::None,
             };
             Account::Imap(ImapAccount {
-                host: imap.host.clone(),
+                host: server.host.clone(),
                 port: imap.port(),
                 security,
-                user: imap.user.clone(),
+                user: server.user.clone(),
                 password: password.secret,
-                mailbox: imap.mailbox.clone(),
-                ca_file: imap.ca_file.clone(),
+                mailbox: imap.watched.mailbox.clone(),
+                ca_file: server.ca_file.clone(),
                 timeout: COMMAND_TIMEOUT,
                 limits: mailbox::Limits { literal_bytes_max: message_bytes_max, ..mailbox::Limits::default() },
             })

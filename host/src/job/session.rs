@@ -37,8 +37,12 @@ pub async fn session(
     mailbox: &mut Session,
     care: &mut Care,
 ) -> Result<SessionTally, Error> {
-    let mut run = Run { ctx, job, mailbox, care, id: None, tally: SessionTally::default(), undone: None };
+    let tally = SessionTally::default();
+    let mut run = Run { ctx, job, mailbox, care, id: None, tally, undone: None, uncertain: Vec::new() };
     let mut outcome = run.drain().await;
+    if outcome.is_ok() {
+        outcome = run.settle().await;
+    }
     outcome = outcome.and_then(|()| run.undone.take().map_or(Ok(()), Err));
     if outcome.is_ok() {
         run.care.one_by_one = false;
@@ -88,6 +92,8 @@ struct Run<'r> {
     tally: SessionTally,
     /// The first thing that was left undone, and did not keep the rest from being done.
     undone: Option<Error>,
+    /// What is marked, but certain only once the mailbox has settled.
+    uncertain: Vec<MessageKey>,
 }
 
 impl Run<'_> {
@@ -256,7 +262,20 @@ impl Run<'_> {
             Some(Err(error)) => return Err(error.into()),
         }
         let keys: Vec<MessageKey> = marks.iter().map(|(key, _)| key.clone()).collect();
-        Ok(self.ctx.store.marked(&self.job.name, &keys).await?)
+        if self.mailbox.is_lasting() {
+            return Ok(self.ctx.store.marked(&self.job.name, &keys).await?);
+        }
+        self.uncertain.extend(keys);
+        Ok(())
+    }
+
+    /// Where marks are certain only at the end of a session, this is it.
+    async fn settle(&mut self) -> Result<(), Error> {
+        match self.ctx.unless_stopped(self.mailbox.settle()).await {
+            None => return Ok(()),
+            Some(settled) => settled?,
+        }
+        Ok(self.ctx.store.marked(&self.job.name, &std::mem::take(&mut self.uncertain)).await?)
     }
 
     /// A message that cannot be fetched: it stays in the mailbox, and an entry in the quarantine says so.

@@ -217,6 +217,25 @@ impl Session {
         }
     }
 
+    /// Makes certain what was marked since the mailbox was opened: only then may it be recorded as done. Where
+    /// [`Self::is_lasting`] is false this ends the session.
+    ///
+    /// # Errors
+    /// A refusal, a lost connection: then nothing is certain.
+    pub async fn settle(&mut self) -> Result<(), Error> {
+        match &mut self.inner {
+            Inner::Imap(_) | Inner::Folder(_) => Ok(()),
+        }
+    }
+
+    /// Whether the mailbox can stay open between sessions, and marks are certain as soon as they are made.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        match &self.inner {
+            Inner::Imap(_) | Inner::Folder(_) => true,
+        }
+    }
+
     /// Waits until something may have changed since the last listing, or until the time is up.
     ///
     /// # Errors
