@@ -6,8 +6,6 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::secret;
 use crate::thread::TagError;
 use std::path::Path;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
 
 /// Looks at what the settings file says of tickets.
 pub(super) fn settings(file: &Path, config: &Config, faults: &mut Diagnostics) {
@@ -46,19 +44,12 @@ fn account(file: &Path, server: &Server, faults: &mut Diagnostics) {
         Err(error @ secret::Error::NoCredentials(_)) => faults.push(about_password(error.to_string()).warning()),
         Err(error) => faults.push(about_password(error.to_string())),
     }
-    if let Some(path) = &server.ca_file
-        && let Err(reason) = certificates(path)
-    {
-        let reason = format!("the certificates in {} cannot be used: {reason}", path.display());
-        faults.push(error_at(file, &["source", "ca_file"], reason));
+    if let Err(error) = server.trust().check() {
+        faults.push(error_at(file, &["source", "ca_file"], error.to_string()));
     }
-}
-
-fn certificates(path: &Path) -> Result<(), String> {
-    let text = std::fs::read(path).map_err(|error| error.to_string())?;
-    let mut found = CertificateDer::pem_slice_iter(&text).peekable();
-    if found.peek().is_none() {
-        return Err("the file holds no certificate in PEM form".to_owned());
+    if !server.reject_invalid_certificates && server.fingerprint.is_none() {
+        let reason = "any certificate is accepted, so anyone on the way can pass for the server";
+        let warning = error_at(file, &["source", "reject_invalid_certificates"], reason).warning();
+        faults.push(warning.help("set `ca_file` or `fingerprint` instead"));
     }
-    found.try_for_each(|certificate| certificate.map(drop).map_err(|error| error.to_string()))
 }

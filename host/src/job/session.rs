@@ -49,7 +49,10 @@ pub async fn session(
     }
     if outcome.is_err() || run.id.is_some() {
         let id = run.id().await?;
-        let comment = outcome.as_ref().err().map(ToString::to_string);
+        let warnings = run.mailbox.warnings().iter().map(|warning| format!("warning: {warning}"));
+        let comment: Vec<String> =
+            outcome.as_ref().err().map(ToString::to_string).into_iter().chain(warnings).collect();
+        let comment = (!comment.is_empty()).then(|| comment.join("; "));
         ctx.store.finish_session(id, &run.tally, comment.as_deref()).await?;
     }
     outcome.map(|()| run.tally)
@@ -70,11 +73,22 @@ pub struct Care {
     /// Messages are fetched one at a time, because an answer that made no sense ended the session before. Thus it
     /// shows which message is to blame.
     one_by_one: bool,
+    /// What the last connection was warned of.
+    warned: Vec<mailbox::Warning>,
     /// The last session learnt something that makes another attempt worthwhile at once.
     learnt: bool,
 }
 
 impl Care {
+    /// Logs what a new connection warns of, unless the one before did: some jobs connect every few minutes.
+    pub(super) fn warn(&mut self, job: &Job, mailbox: &Session) {
+        let warnings = mailbox.warnings();
+        for warning in warnings.iter().filter(|warning| !self.warned.contains(warning)) {
+            tracing::warn!(job = job.name, "{warning}");
+        }
+        self.warned = warnings.to_vec();
+    }
+
     /// Whether another attempt is worthwhile at once.
     pub(super) fn take_learnt(&mut self) -> bool {
         std::mem::take(&mut self.learnt)

@@ -2,6 +2,10 @@
 
 mod certificate;
 mod stream;
+#[cfg(test)]
+pub(super) mod testing;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod verifier;
 

@@ -3,6 +3,7 @@
 mod fetch;
 mod login;
 mod name;
+mod starttls;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -59,7 +60,7 @@ impl ImapAccount {
         let greeting = steps.run(Stage::Greeting, server.greeted(wire.greeting()), Seen::clone).await?;
         let logged_in = matches!(greeting, Seen::Greeting { logged_in: true, .. });
         if self.security.wants_starttls() {
-            wire = starttls(&server, wire, logged_in, steps).await?;
+            wire = starttls::secure(&server, wire, logged_in, steps).await?;
         }
         let offered = |capabilities: &Vec<String>| Seen::Capabilities { capabilities: capabilities.clone() };
         steps.run(Stage::Capabilities, capabilities(&mut wire), offered).await?;
@@ -92,24 +93,6 @@ async fn capabilities(wire: &mut Wire) -> Result<Vec<String>, Error> {
         wire.run("CAPABILITY", "CAPABILITY").await?;
     }
     Ok(wire.told.capabilities.clone())
-}
-
-/// Secures the connection by a command (RFC 9051 section 6.2.1), if the server lets us.
-async fn starttls(server: &Server<'_>, mut wire: Wire, logged_in: bool, steps: &mut Steps<'_>) -> Result<Wire, Error> {
-    // RFC 9051 section 6.2.1: it is a command for those who are not logged in. RFC 8314 section 3.2 warns of the trick.
-    let refusal = if logged_in {
-        "it says that we are logged in already, and then it is too late".to_owned()
-    } else if !capabilities(&mut wire).await?.iter().any(|offered| offered.eq_ignore_ascii_case("STARTTLS")) {
-        "it does not offer STARTTLS".to_owned()
-    } else {
-        match wire.run("STARTTLS", "STARTTLS").await {
-            Ok(()) => return wire.upgrade(server, steps).await,
-            Err(Error::Refused { said, .. }) => format!("it offers STARTTLS and then refuses it ({said})"),
-            Err(error) => return Err(error),
-        }
-    };
-    server.stay_plain(refusal, steps).await?;
-    Ok(wire)
 }
 
 /// What a mailbox is opened for.
