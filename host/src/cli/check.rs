@@ -131,25 +131,28 @@ pub(super) async fn connection(global: &Global, options: Connection) -> Done {
         }
         Err(error) => return Err(anyhow::Error::new(error).context("the job's password cannot be read").into()),
     };
-    let warning = password_warning(&job);
+    let mut warnings: Vec<String> = password_warning(&job).into_iter().collect();
     let paint = Paint::new(stdout_has_colour());
-    if let Some(warning) = warning.as_ref().filter(|_| !options.json) {
-        print(&format!("{}: {warning}\n", paint.paint(Style::Bad, "warning")))?;
+    if let Some(warning) = warnings.first().filter(|_| !options.json) {
+        print(&warning_line(warning, paint))?;
     }
     let mut steps = Vec::new();
     let outcome = account
         .test(|step: Step| {
+            let warning = warning(&step);
             if options.json {
                 steps.push(json(&step));
             } else {
                 let _ = print(&line(&step, paint));
+                let _ = warning.iter().try_for_each(|warning| print(&warning_line(warning, paint)));
             }
+            warnings.extend(warning);
         })
         .await;
     if options.json {
         let fault = outcome.as_ref().err().map(ToString::to_string);
         print_json(&serde_json::json!({
-            "job": job.name, "ok": fault.is_none(), "steps": steps, "fault": fault, "warning": warning,
+            "job": job.name, "ok": fault.is_none(), "steps": steps, "fault": fault, "warnings": warnings,
         }))?;
         return outcome.map_err(|_| Failure::Silent);
     }
@@ -162,7 +165,7 @@ pub(super) async fn connection(global: &Global, options: Connection) -> Done {
 /// What is to be said of the way a job's password is kept.
 fn password_warning(job: &Job) -> Option<String> {
     match &job.source {
-        JobSource::Imap(imap) => imap.password.resolve().ok()?.warning,
+        JobSource::Imap(imap) => imap.server.password.resolve().ok()?.warning,
         JobSource::Maildir(_) | JobSource::Folder(_) => None,
     }
 }
@@ -172,12 +175,26 @@ fn json(step: &Step) -> serde_json::Value {
         "step": step.stage.to_string(),
         "ok": step.outcome.is_ok(),
         "ms": step.took.as_millis(),
-        "seen": step.outcome.as_ref().map_or_else(ToString::to_string, Clone::clone),
+        "seen": seen(step),
+        "details": step.outcome.as_ref().ok(),
     })
 }
 
 fn line(step: &Step, paint: Paint) -> String {
-    let seen = step.outcome.as_ref().map_or_else(ToString::to_string, Clone::clone);
     let sign = if step.outcome.is_ok() { paint.paint(Style::Good, "ok") } else { paint.paint(Style::Bad, "no") };
-    format!("{sign}  {:<14} {:>5} ms  {}\n", step.stage, step.took.as_millis(), super::paint::tame(&seen))
+    format!("{sign}  {:<14} {:>5} ms  {}\n", step.stage, step.took.as_millis(), super::paint::tame(&seen(step)))
+}
+
+fn warning_line(warning: &str, paint: Paint) -> String {
+    format!("{}: {}\n", paint.paint(Style::Bad, "warning"), super::paint::tame(warning))
+}
+
+/// What a step saw, or why it failed.
+fn seen(step: &Step) -> String {
+    step.outcome.as_ref().map_or_else(ToString::to_string, ToString::to_string)
+}
+
+/// What a step warns of.
+fn warning(step: &Step) -> Option<String> {
+    Some(step.outcome.as_ref().ok()?.warning()?.to_string())
 }

@@ -1,13 +1,11 @@
 //! Whether what settings and jobs name is there: the daemon would not find out before it needs it.
 
 use crate::config::reader::error_at;
-use crate::config::{Config, Imap, Job, JobSource};
+use crate::config::{Config, Job, JobSource, Server};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::secret;
 use crate::thread::TagError;
 use std::path::Path;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
 
 /// Looks at what the settings file says of tickets.
 pub(super) fn settings(file: &Path, config: &Config, faults: &mut Diagnostics) {
@@ -22,7 +20,7 @@ pub(super) fn jobs(folder: &Path, jobs: &[Job], faults: &mut Diagnostics) {
     for job in jobs {
         let file = folder.join(format!("{}.toml", job.name));
         match &job.source {
-            JobSource::Imap(imap) => account(&file, imap, faults),
+            JobSource::Imap(imap) => account(&file, &imap.server, faults),
             JobSource::Folder(mail) => faults.extend(no_folder(&file, &mail.path)),
             JobSource::Maildir(mail) => {
                 let parts = [mail.path.clone(), mail.path.join("new"), mail.path.join("cur")];
@@ -38,27 +36,20 @@ fn no_folder(file: &Path, folder: &Path) -> Option<Diagnostic> {
     Some(error_at(file, &["source", "path"], reason))
 }
 
-fn account(file: &Path, imap: &Imap, faults: &mut Diagnostics) {
+fn account(file: &Path, server: &Server, faults: &mut Diagnostics) {
     let about_password = |sentence: String| error_at(file, &["source", "password"], sentence);
-    match imap.password.resolve() {
+    match server.password.resolve() {
         Ok(password) => faults.extend(password.warning.map(|warning| about_password(warning).warning())),
         // Only the service manager can say whether the service will have it.
         Err(error @ secret::Error::NoCredentials(_)) => faults.push(about_password(error.to_string()).warning()),
         Err(error) => faults.push(about_password(error.to_string())),
     }
-    if let Some(path) = &imap.ca_file
-        && let Err(reason) = certificates(path)
-    {
-        let reason = format!("the certificates in {} cannot be used: {reason}", path.display());
-        faults.push(error_at(file, &["source", "ca_file"], reason));
+    if let Err(error) = server.trust().check() {
+        faults.push(error_at(file, &["source", "ca_file"], error.to_string()));
     }
-}
-
-fn certificates(path: &Path) -> Result<(), String> {
-    let text = std::fs::read(path).map_err(|error| error.to_string())?;
-    let mut found = CertificateDer::pem_slice_iter(&text).peekable();
-    if found.peek().is_none() {
-        return Err("the file holds no certificate in PEM form".to_owned());
+    if !server.reject_invalid_certificates && server.fingerprint.is_none() {
+        let reason = "any certificate is accepted, so anyone on the way can pass for the server";
+        let warning = error_at(file, &["source", "reject_invalid_certificates"], reason).warning();
+        faults.push(warning.help("set `ca_file` or `fingerprint` instead"));
     }
-    found.try_for_each(|certificate| certificate.map(drop).map_err(|error| error.to_string()))
 }

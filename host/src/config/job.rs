@@ -3,7 +3,7 @@
 use super::reader::{self, Section, Setting, leaves};
 use super::settings::{Described, Example, Settings, example, settings};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
-use crate::mailbox::Disposition;
+use crate::mailbox::{Disposition, Fingerprint, Protocol, Security, Trust};
 use crate::message::document::{CutKind, CutKinds};
 use crate::schedule::Interval;
 use crate::secret::SecretRef;
@@ -41,16 +41,6 @@ pub enum JobSource {
     Folder(Folder),
 }
 
-/// How a connection is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Security {
-    /// TLS from the first byte.
-    Tls,
-    /// Not at all.
-    None,
-}
-
 /// Which messages are preprocessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -80,28 +70,53 @@ enum StepsWritten {
 }
 
 leaves! {
-    Security: "\"tls\" or \"none\"";
+    Security: "\"tls\", \"starttls\", \"starttls-if-available\" or \"none\"";
+    Fingerprint: "a SHA-256: 64 hexadecimal digits, with or without colons";
     ApplyTo: "\"active-follow-ups\" or \"all\"";
     Steps: "\"recommended\" or a list of steps";
 }
 
+/// An IMAP4 account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imap {
+    /// The server, and who logs in.
+    pub server: Server,
+    /// What is watched there.
+    pub watched: Watched,
+}
+
 settings! {
-    /// An IMAP4 account.
-    pub struct Imap {
+    /// A mail server, and who logs in.
+    pub struct Server {
         /// The server's name.
         host: String => required("\"mail.example.org\""),
         /// The server's port. Not set: 993 with `security = "tls"`, else 143.
         port: Option<u16> => unset("993"),
-        /// How the connection is protected: `tls`, or `none`.
+        /// How the connection is protected: `tls` from the first byte; `starttls`, which begins in plain text and becomes
+        /// TLS before anything secret is said, or fails; `starttls-if-available`, which stays in plain text where the
+        /// server does not offer TLS, with a warning; `none`.
         security: Security => default(Security::Tls),
+        /// Whether a server's certificate must be in order. If not, a faulty one is accepted with a warning: then anyone
+        /// on the way can pass for the server. Better set `ca_file` or `fingerprint`.
+        reject_invalid_certificates: bool => default(true),
+        /// A PEM file with certificates to trust besides the system's.
+        ca_file: Option<PathBuf> => unset("\"ca.pem\""),
+        /// The SHA-256 of the server's certificate. Set, this certificate is accepted whatever its faults, and no other.
+        fingerprint: Option<Fingerprint> => unset(
+            "\"C4:5F:6B:49:1A:6C:D8:1E:0E:3F:2C:B7:0F:5A:9D:77:21:3B:8E:64:90:AF:12:D3:5E:48:B6:07:CC:19:F2:8A\""
+        ),
         /// The user's name.
         user: String => required("\"support\""),
         /// Where the password is: `{ env = "NAME" }`, `{ file = "path" }` or `{ credential = "name" }` (systemd).
         password: SecretRef => required("{ env = \"SUPPORT_PASSWORD\" }"),
+    }
+}
+
+settings! {
+    /// What is watched on an IMAP4 server.
+    pub struct Watched {
         /// The mailbox (folder) to watch.
         mailbox: String => default("INBOX".into()),
-        /// A PEM file with certificates to trust besides the system's.
-        ca_file: Option<PathBuf> => unset("\"ca.pem\""),
     }
 }
 
@@ -229,12 +244,7 @@ impl JobSource {
     /// Makes relative paths start at `dir`.
     fn resolve(&mut self, dir: &Path) {
         match self {
-            Self::Imap(imap) => {
-                imap.ca_file.iter_mut().for_each(|path| *path = dir.join(&*path));
-                if let SecretRef::File(path) = &mut imap.password {
-                    *path = dir.join(&*path);
-                }
-            }
+            Self::Imap(imap) => imap.server.resolve(dir),
             Self::Maildir(maildir) => maildir.path = dir.join(&maildir.path),
             Self::Folder(folder) => folder.path = dir.join(&folder.path),
         }
@@ -242,13 +252,35 @@ impl JobSource {
 }
 
 impl Imap {
+    fn read_section(section: &mut Section<'_, '_>, out: &mut Diagnostics) -> Option<Self> {
+        let (server, watched) = (Server::read_section(section, out), Watched::read_section(section, out));
+        Some(Self { server: server?, watched: watched? })
+    }
+}
+
+impl Server {
     /// The port to use.
     #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port.unwrap_or(match self.security {
-            Security::Tls => 993,
-            Security::None => 143,
-        })
+    pub fn port(&self, protocol: Protocol) -> u16 {
+        self.port.unwrap_or_else(|| self.security.port(protocol))
+    }
+
+    /// Whom a connection trusts to be the server.
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        Trust {
+            reject_invalid_certificates: self.reject_invalid_certificates,
+            ca_file: self.ca_file.clone(),
+            fingerprint: self.fingerprint,
+        }
+    }
+
+    /// Makes relative paths start at `dir`.
+    fn resolve(&mut self, dir: &Path) {
+        self.ca_file.iter_mut().for_each(|path| *path = dir.join(&*path));
+        if let SecretRef::File(path) = &mut self.password {
+            *path = dir.join(&*path);
+        }
     }
 }
 
@@ -273,7 +305,8 @@ pub fn job_example() -> String {
     const TYPE: &[&str] =
         &[" Where the mail is: `imap`, or with the one further setting `path`: `maildir` or `folder` (of .eml files)."];
     let mut source = vec![Described { key: "type", doc: TYPE, example: Example::Value("\"imap\"") }];
-    source.extend(Imap::describe());
+    source.extend(Server::describe());
+    source.extend(Watched::describe());
     let table = |key, doc, settings| Described { key, doc, example: Example::Table(settings) };
     let tables = [
         table("source", &[" Where the mail comes from."][..], source),

@@ -8,7 +8,7 @@ pub(crate) mod reader;
 pub(crate) mod settings;
 
 pub use job::{
-    ApplyTo, Folder, Handling, Imap, Job, JobLimits, JobSource, Maildir, Preprocess, Schedule, Security, Steps,
+    ApplyTo, Folder, Handling, Imap, Job, JobLimits, JobSource, Maildir, Preprocess, Schedule, Server, Steps, Watched,
     job_example, job_files,
 };
 

@@ -1,9 +1,9 @@
 //! What a job's settings mean for the parts below: its account, its rules, its limits.
 
 use crate::config::reader::error_at;
-use crate::config::{Job, JobSource, Security, Steps};
+use crate::config::{Job, JobSource, Steps};
 use crate::diagnostic::{Diagnostics, suggestion};
-use crate::mailbox::{self, Account, FolderAccount, FolderKind, ImapAccount};
+use crate::mailbox::{self, Account, FolderAccount, FolderKind, ImapAccount, Protocol};
 use crate::pipeline::Cleaning;
 use crate::rules::RuleSet;
 use crate::secret;
@@ -20,22 +20,19 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 pub fn account(job: &Job, message_bytes_max: u64) -> Result<Account, secret::Error> {
     Ok(match &job.source {
         JobSource::Imap(imap) => {
-            let password = imap.password.resolve()?;
+            let server = &imap.server;
+            let password = server.password.resolve()?;
             if let Some(warning) = &password.warning {
                 tracing::warn!(job = job.name, "{warning}");
             }
-            let security = match imap.security {
-                Security::Tls => mailbox::Security::Tls,
-                Security::None => mailbox::Security::None,
-            };
             Account::Imap(ImapAccount {
-                host: imap.host.clone(),
-                port: imap.port(),
-                security,
-                user: imap.user.clone(),
+                host: server.host.clone(),
+                port: server.port(Protocol::Imap),
+                security: server.security,
+                trust: server.trust(),
+                user: server.user.clone(),
                 password: password.secret,
-                mailbox: imap.mailbox.clone(),
-                ca_file: imap.ca_file.clone(),
+                mailbox: imap.watched.mailbox.clone(),
                 timeout: COMMAND_TIMEOUT,
                 limits: mailbox::Limits { literal_bytes_max: message_bytes_max, ..mailbox::Limits::default() },
             })

@@ -182,6 +182,7 @@ pub async fn run_once(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<SessionTally
 
 async fn connect_once(ctx: &Arc<Context>, job: &Arc<Job>, care: &mut Care) -> Result<SessionTally, Error> {
     let mut mailbox = open(ctx, job).await?;
+    care.warn(job, &mailbox);
     let tally = session(ctx, job, &mut mailbox, care).await?;
     mailbox.close().await?;
     Ok(tally)
@@ -202,6 +203,7 @@ async fn watch_account(ctx: &Arc<Context>, job: &Arc<Job>, failures: &mut u32, c
         opened = open(ctx, job) => opened?,
         () = ctx.stopped() => return Ok(()),
     };
+    care.warn(job, &mailbox);
     while !ctx.stopping() {
         match session(ctx, job, &mut mailbox, care).await {
             Ok(tally) => log_tally(job, &tally),

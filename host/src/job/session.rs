@@ -37,15 +37,22 @@ pub async fn session(
     mailbox: &mut Session,
     care: &mut Care,
 ) -> Result<SessionTally, Error> {
-    let mut run = Run { ctx, job, mailbox, care, id: None, tally: SessionTally::default(), undone: None };
+    let tally = SessionTally::default();
+    let mut run = Run { ctx, job, mailbox, care, id: None, tally, undone: None, uncertain: Vec::new() };
     let mut outcome = run.drain().await;
+    if outcome.is_ok() {
+        outcome = run.settle().await;
+    }
     outcome = outcome.and_then(|()| run.undone.take().map_or(Ok(()), Err));
     if outcome.is_ok() {
         run.care.one_by_one = false;
     }
     if outcome.is_err() || run.id.is_some() {
         let id = run.id().await?;
-        let comment = outcome.as_ref().err().map(ToString::to_string);
+        let warnings = run.mailbox.warnings().iter().map(|warning| format!("warning: {warning}"));
+        let comment: Vec<String> =
+            outcome.as_ref().err().map(ToString::to_string).into_iter().chain(warnings).collect();
+        let comment = (!comment.is_empty()).then(|| comment.join("; "));
         ctx.store.finish_session(id, &run.tally, comment.as_deref()).await?;
     }
     outcome.map(|()| run.tally)
@@ -66,11 +73,22 @@ pub struct Care {
     /// Messages are fetched one at a time, because an answer that made no sense ended the session before. Thus it
     /// shows which message is to blame.
     one_by_one: bool,
+    /// What the last connection was warned of.
+    warned: Vec<mailbox::Warning>,
     /// The last session learnt something that makes another attempt worthwhile at once.
     learnt: bool,
 }
 
 impl Care {
+    /// Logs what a new connection warns of, unless the one before did: some jobs connect every few minutes.
+    pub(super) fn warn(&mut self, job: &Job, mailbox: &Session) {
+        let warnings = mailbox.warnings();
+        for warning in warnings.iter().filter(|warning| !self.warned.contains(warning)) {
+            tracing::warn!(job = job.name, "{warning}");
+        }
+        self.warned = warnings.to_vec();
+    }
+
     /// Whether another attempt is worthwhile at once.
     pub(super) fn take_learnt(&mut self) -> bool {
         std::mem::take(&mut self.learnt)
@@ -88,6 +106,8 @@ struct Run<'r> {
     tally: SessionTally,
     /// The first thing that was left undone, and did not keep the rest from being done.
     undone: Option<Error>,
+    /// What is marked, but certain only once the mailbox has settled.
+    uncertain: Vec<MessageKey>,
 }
 
 impl Run<'_> {
@@ -256,7 +276,20 @@ impl Run<'_> {
             Some(Err(error)) => return Err(error.into()),
         }
         let keys: Vec<MessageKey> = marks.iter().map(|(key, _)| key.clone()).collect();
-        Ok(self.ctx.store.marked(&self.job.name, &keys).await?)
+        if self.mailbox.is_lasting() {
+            return Ok(self.ctx.store.marked(&self.job.name, &keys).await?);
+        }
+        self.uncertain.extend(keys);
+        Ok(())
+    }
+
+    /// Where marks are certain only at the end of a session, this is it.
+    async fn settle(&mut self) -> Result<(), Error> {
+        match self.ctx.unless_stopped(self.mailbox.settle()).await {
+            None => return Ok(()),
+            Some(settled) => settled?,
+        }
+        Ok(self.ctx.store.marked(&self.job.name, &std::mem::take(&mut self.uncertain)).await?)
     }
 
     /// A message that cannot be fetched: it stays in the mailbox, and an entry in the quarantine says so.
