@@ -12,6 +12,7 @@ mod golden;
 mod imap;
 mod installation;
 pub mod messages;
+mod proxy;
 pub mod records;
 mod wait;
 
@@ -22,4 +23,5 @@ pub use dovecot::Dovecot;
 pub use golden::steady;
 pub use imap::Mailbox;
 pub use installation::{Installation, Run, sample};
+pub use proxy::{Meddling, Proxy, Said, Speaker};
 pub use wait::{PATIENCE, wait_until};
