@@ -4,7 +4,7 @@ use anyhow::Result;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use std::path::{Path, PathBuf};
 
-/// The files of an authority and of a server certificate for `localhost`, `127.0.0.1` and `::1`.
+/// The files of an authority and of a server certificate for `localhost` and the loopback addresses that tests use.
 #[derive(Debug, Clone)]
 pub struct Certificates {
     /// The authority's certificate, PEM: the one a client must trust.
@@ -31,7 +31,7 @@ impl Certificates {
         std::fs::write(&files.authority, authority.self_signed(&issuer_key)?.pem())?;
 
         let server_key = KeyPair::generate()?;
-        let names = ["localhost", "127.0.0.1", "::1"].map(String::from).to_vec();
+        let names = ["localhost", "127.0.0.1", "127.0.0.2", "127.0.0.3", "::1"].map(String::from).to_vec();
         let server = CertificateParams::new(names)?.signed_by(&server_key, &Issuer::new(authority, issuer_key))?;
         std::fs::write(&files.server, server.pem())?;
         std::fs::write(&files.server_key, server_key.serialize_pem())?;

@@ -1,7 +1,7 @@
 //! `mailmill run`, watched.
 
-use crate::dovecot::signal;
 use crate::installation::Installation;
+use crate::servers::signal;
 use crate::wait::{PATIENCE, wait_until};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader, Read};

@@ -1,9 +1,10 @@
 //! A mailbox seen through a small IMAP client of the tests' own, so that no assertion rests on the code under test.
 
+use crate::servers::Endpoint;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 
 /// The INBOX of one user, over one connection.
 #[derive(Debug)]
@@ -12,9 +13,21 @@ pub struct Mailbox {
     sequence: u32,
 }
 
+/// A message as it lies in a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its UID.
+    pub uid: u32,
+    /// Its flags and keywords, without `\\Recent`.
+    pub flags: Vec<String>,
+    /// Its `Message-ID`, with the angle brackets; empty if it has none.
+    pub message_id: String,
+}
+
 impl Mailbox {
-    pub(crate) fn open(port: u16, user: &str, password: &str) -> Result<Self> {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    pub(crate) fn open(endpoint: Endpoint, user: &str, password: &str) -> Result<Self> {
+        let stream = TcpStream::connect((endpoint.host, endpoint.port))?;
+        stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(crate::PATIENCE))?;
         let mut mailbox = Self { reader: BufReader::new(stream), sequence: 0 };
         let greeting = mailbox.line()?;
@@ -29,15 +42,15 @@ impl Mailbox {
     ///
     /// # Errors
     /// When the server refuses it.
-    pub fn deliver(&mut self, message: &str) -> Result<()> {
-        let bytes = message.replace("\r\n", "\n").replace('\n', "\r\n");
+    pub fn deliver(&mut self, message: &(impl AsRef<[u8]> + ?Sized)) -> Result<()> {
+        let bytes = with_crlf(message.as_ref());
         let tag = self.send(&format!("APPEND INBOX {{{}}}", bytes.len()))?;
         let answer = self.line()?;
         if !answer.starts_with('+') {
             bail!("APPEND refused: {answer}");
         }
         let stream = self.reader.get_mut();
-        stream.write_all(bytes.as_bytes())?;
+        stream.write_all(&bytes)?;
         stream.write_all(b"\r\n")?;
         self.responses(&tag).map(drop)
     }
@@ -50,6 +63,16 @@ impl Mailbox {
         self.command("EXAMINE INBOX")?;
         let responses = self.command("UID FETCH 1:* (FLAGS)")?;
         responses.iter().filter(|line| line.contains(" FETCH ")).map(|line| flags_of(line)).collect()
+    }
+
+    /// The messages of a folder, by UID. Nothing is changed by looking.
+    ///
+    /// # Errors
+    /// As [`Self::flags`]; also when there is no such folder.
+    pub fn messages(&mut self, folder: &str) -> Result<Vec<Message>> {
+        self.command(&format!("EXAMINE \"{folder}\""))?;
+        let responses = self.command("UID FETCH 1:* (UID FLAGS BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")?;
+        responses.iter().filter(|response| response.contains(" FETCH ")).map(|response| message_of(response)).collect()
     }
 
     /// How many messages carry `\Seen`.
@@ -91,13 +114,40 @@ impl Mailbox {
         }
     }
 
+    /// One response: a line, with the literals that it announces.
     fn line(&mut self) -> Result<String> {
-        let mut line = String::new();
-        if self.reader.read_line(&mut line)? == 0 {
-            bail!("the server closed the connection");
+        let mut response = String::new();
+        loop {
+            if self.reader.read_line(&mut response)? == 0 {
+                bail!("the server closed the connection");
+            }
+            let Some(length) = literal_length(&response) else { break };
+            let mut literal = vec![0; length];
+            self.reader.read_exact(&mut literal)?;
+            response += &String::from_utf8_lossy(&literal);
         }
-        Ok(line.trim_end().to_owned())
+        Ok(response.trim_end().to_owned())
     }
+}
+
+/// Reads the `{12}` that a line ends with.
+fn literal_length(line: &str) -> Option<usize> {
+    line.trim_end().strip_suffix('}')?.rsplit_once('{')?.1.parse().ok()
+}
+
+/// Line ends as mail has them, whatever they were.
+fn with_crlf(message: &[u8]) -> Vec<u8> {
+    let lines = message.split(|byte| *byte == b'\n');
+    let lines: Vec<_> = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).collect();
+    lines.join(&b"\r\n"[..])
+}
+
+/// Reads what [`Mailbox::messages`] asked for.
+fn message_of(response: &str) -> Result<Message> {
+    let (uid, flags) = flags_of(response)?;
+    let header = response.split_once("\r\n").map_or("", |(_, literal)| literal);
+    let message_id = header.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
+    Ok(Message { uid, flags, message_id: message_id.map(|(id, _)| format!("<{id}>")).unwrap_or_default() })
 }
 
 /// Reads `* 3 FETCH (UID 7 FLAGS (\Seen \Recent))`, whichever comes first.
@@ -124,5 +174,22 @@ mod tests {
         check("* 2 FETCH (FLAGS () UID 12)", 12, &[]);
         check("* 3 FETCH (FLAGS (\\Seen mailmill) UID 13)", 13, &["\\Seen", "mailmill"]);
         assert!(flags_of("* 1 FETCH (UID 7)").is_err());
+    }
+
+    #[test]
+    fn messages_are_read() {
+        let check = |response: &str, expect: &str| assert_eq!(message_of(response).unwrap().message_id, expect);
+        check("* 1 FETCH (UID 7 FLAGS () BODY[HEADER.FIELDS (MESSAGE-ID)] {21}\r\nMessage-ID: <a@b>\r\n\r\n)", "<a@b>");
+        check("* 1 FETCH (BODY[HEADER.FIELDS (MESSAGE-ID)] {2}\r\n\r\n UID 7 FLAGS ())", "");
+        assert_eq!(literal_length("* 1 FETCH (BODY[] {12}\r\n"), Some(12));
+        assert_eq!(literal_length("* 1 FETCH (UID 12)\r\n"), None);
+    }
+
+    #[test]
+    fn line_ends_become_those_of_mail() {
+        let check = |message: &[u8], expect: &[u8]| assert_eq!(with_crlf(message), expect);
+        check(b"a\nb\r\n\xff\n", b"a\r\nb\r\n\xff\r\n");
+        check(b"a", b"a");
+        check(b"", b"");
     }
 }

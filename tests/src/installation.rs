@@ -1,6 +1,6 @@
 //! An installation of mailmill in a directory of its own.
 
-use crate::dovecot::Dovecot;
+use crate::servers::Dovecot;
 use anyhow::{Context, Result, bail};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -240,7 +240,8 @@ pub fn sample(name: &str) -> PathBuf {
     repository().join("xtask").join("samples").join(name)
 }
 
-fn target() -> PathBuf {
+/// Cargo's target directory.
+pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
 }
 

@@ -40,7 +40,7 @@ impl Scene {
             &format!("jobs/{user}.toml"),
             &format!(
                 "[source]\ntype = \"imap\"\nhost = \"127.0.0.1\"\nport = {port}\nsecurity = \"{security}\"\n\
-                 ca_file = '{authority}'\nuser = \"{user}\"\npassword = {{ file = '{}' }}\n\
+                 ca_file = '{authority}'\nuser = \"{user}\"\npassword = {{ file = '{}' }}\ntimeout = \"3s\"\n\
                  [schedule]\nevery = \"1s\"\n",
                 self.installation.path("password").display()
             ),
@@ -354,6 +354,39 @@ fn uidvalidity_changes_within_a_session() -> Result<()> {
 fn a_login_is_referred_to_another_server() -> Result<()> {
     let refer = |said: &Said<'_>| Meddling::Answer(tagged(said, "NO [REFERRAL imap://evil.example/] go there"));
     check("go there", once(|said| matches!(said.command, "LOGIN" | "AUTHENTICATE"), refer))
+}
+
+/// The server takes a command and says no more.
+fn silent_at(command: &'static str) -> Result<()> {
+    check(
+        &format!("127.0.0.1 did not answer {command} within 3 s"),
+        once(move |said| said.by == Speaker::Server && said.command == command, |_| Meddling::Silence),
+    )
+}
+
+#[test]
+fn a_server_never_answers() -> Result<()> {
+    check("127.0.0.1 did not answer", |_| Meddling::Silence)
+}
+
+#[test]
+fn a_server_never_answers_the_login() -> Result<()> {
+    silent_at("LOGIN")
+}
+
+#[test]
+fn a_server_never_opens_the_mailbox() -> Result<()> {
+    silent_at("EXAMINE")
+}
+
+#[test]
+fn a_server_never_sends_the_messages() -> Result<()> {
+    silent_at("UID FETCH")
+}
+
+#[test]
+fn a_server_never_marks() -> Result<()> {
+    silent_at("UID STORE")
 }
 
 #[test]

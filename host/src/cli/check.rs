@@ -172,12 +172,23 @@ fn json(step: &Step) -> serde_json::Value {
         "step": step.stage.to_string(),
         "ok": step.outcome.is_ok(),
         "ms": step.took.as_millis(),
-        "seen": step.outcome.as_ref().map_or_else(ToString::to_string, Clone::clone),
+        "seen": seen(step),
+        "details": step.outcome.as_ref().ok(),
+        "warning": warning(step),
     })
 }
 
 fn line(step: &Step, paint: Paint) -> String {
-    let seen = step.outcome.as_ref().map_or_else(ToString::to_string, Clone::clone);
     let sign = if step.outcome.is_ok() { paint.paint(Style::Good, "ok") } else { paint.paint(Style::Bad, "no") };
-    format!("{sign}  {:<14} {:>5} ms  {}\n", step.stage, step.took.as_millis(), super::paint::tame(&seen))
+    format!("{sign}  {:<14} {:>5} ms  {}\n", step.stage, step.took.as_millis(), super::paint::tame(&seen(step)))
+}
+
+/// What a step saw, or why it failed.
+fn seen(step: &Step) -> String {
+    step.outcome.as_ref().map_or_else(ToString::to_string, ToString::to_string)
+}
+
+/// What a step warns of.
+fn warning(step: &Step) -> Option<String> {
+    Some(step.outcome.as_ref().ok()?.warning()?.to_string())
 }

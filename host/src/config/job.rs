@@ -3,7 +3,7 @@
 use super::reader::{self, Section, Setting, leaves};
 use super::settings::{Described, Example, Settings, example, settings};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
-use crate::mailbox::Disposition;
+use crate::mailbox::{Disposition, Fingerprint, Protocol, Security, Trust};
 use crate::message::document::{CutKind, CutKinds};
 use crate::schedule::Interval;
 use crate::secret::SecretRef;
@@ -41,16 +41,6 @@ pub enum JobSource {
     Folder(Folder),
 }
 
-/// How a connection is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Security {
-    /// TLS from the first byte.
-    Tls,
-    /// Not at all.
-    None,
-}
-
 /// Which messages are preprocessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -80,7 +70,8 @@ enum StepsWritten {
 }
 
 leaves! {
-    Security: "\"tls\" or \"none\"";
+    Security: "\"tls\", \"starttls\", \"starttls-if-available\" or \"none\"";
+    Fingerprint: "a SHA-256: 64 hexadecimal digits, with or without colons";
     ApplyTo: "\"active-follow-ups\" or \"all\"";
     Steps: "\"recommended\" or a list of steps";
 }
@@ -101,14 +92,25 @@ settings! {
         host: String => required("\"mail.example.org\""),
         /// The server's port. Not set: 993 with `security = "tls"`, else 143.
         port: Option<u16> => unset("993"),
-        /// How the connection is protected: `tls`, or `none`.
+        /// How the connection is protected: `tls` from the first byte; `starttls`, which begins in plain text and becomes
+        /// TLS before anything secret is said, or fails; `starttls-if-available`, which stays in plain text where the
+        /// server does not offer TLS, with a warning; `none`.
         security: Security => default(Security::Tls),
+        /// Whether a server's certificate must be in order. If not, a faulty one is accepted with a warning: then anyone
+        /// on the way can pass for the server. Better set `ca_file` or `fingerprint`.
+        reject_invalid_certificates: bool => default(true),
+        /// A PEM file with certificates to trust besides the system's.
+        ca_file: Option<PathBuf> => unset("\"ca.pem\""),
+        /// The SHA-256 of the server's certificate. Set, this certificate is accepted whatever its faults, and no other.
+        fingerprint: Option<Fingerprint> => unset(
+            "\"C4:5F:6B:49:1A:6C:D8:1E:0E:3F:2C:B7:0F:5A:9D:77:21:3B:8E:64:90:AF:12:D3:5E:48:B6:07:CC:19:F2:8A\""
+        ),
         /// The user's name.
         user: String => required("\"support\""),
         /// Where the password is: `{ env = "NAME" }`, `{ file = "path" }` or `{ credential = "name" }` (systemd).
         password: SecretRef => required("{ env = \"SUPPORT_PASSWORD\" }"),
-        /// A PEM file with certificates to trust besides the system's.
-        ca_file: Option<PathBuf> => unset("\"ca.pem\""),
+        /// How long the server may be silent before the connection counts as lost.
+        timeout: Interval => default(Interval::MINUTE),
     }
 }
 
@@ -252,15 +254,6 @@ impl JobSource {
 }
 
 impl Imap {
-    /// The port to use.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.server.port.unwrap_or(match self.server.security {
-            Security::Tls => 993,
-            Security::None => 143,
-        })
-    }
-
     fn read_section(section: &mut Section<'_, '_>, out: &mut Diagnostics) -> Option<Self> {
         let (server, watched) = (Server::read_section(section, out), Watched::read_section(section, out));
         Some(Self { server: server?, watched: watched? })
@@ -268,6 +261,22 @@ impl Imap {
 }
 
 impl Server {
+    /// The port to use.
+    #[must_use]
+    pub fn port(&self, protocol: Protocol) -> u16 {
+        self.port.unwrap_or_else(|| self.security.port(protocol))
+    }
+
+    /// Whom a connection trusts to be the server.
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        Trust {
+            reject_invalid_certificates: self.reject_invalid_certificates,
+            ca_file: self.ca_file.clone(),
+            fingerprint: self.fingerprint,
+        }
+    }
+
     /// Makes relative paths start at `dir`.
     fn resolve(&mut self, dir: &Path) {
         self.ca_file.iter_mut().for_each(|path| *path = dir.join(&*path));

@@ -150,7 +150,7 @@ fn the_example_of_a_job_is_complete() {
     assert_eq!(job.name, "support");
     let JobSource::Imap(imap) = job.source else { panic!("{:?}", job.source) };
     assert_eq!(imap.server.password, SecretRef::Env("SUPPORT_PASSWORD".into()));
-    assert_eq!(imap.port(), 993);
+    assert_eq!(imap.server.port(crate::mailbox::Protocol::Imap), 993);
     let table: toml::Table = all_set(&job_example()).parse().unwrap();
     let described: Vec<_> = Server::describe().into_iter().chain(Watched::describe()).collect();
     assert_shown(table["source"].as_table().unwrap(), &described);

@@ -1,17 +1,14 @@
 //! What a job's settings mean for the parts below: its account, its rules, its limits.
 
 use crate::config::reader::error_at;
-use crate::config::{Job, JobSource, Security, Steps};
+use crate::config::{Job, JobSource, Steps};
 use crate::diagnostic::{Diagnostics, suggestion};
-use crate::mailbox::{self, Account, FolderAccount, FolderKind, ImapAccount};
+use crate::mailbox::{self, Account, FolderAccount, FolderKind, ImapAccount, Protocol};
 use crate::pipeline::Cleaning;
 use crate::rules::RuleSet;
 use crate::secret;
 use std::path::Path;
 use std::time::Duration;
-
-/// How long a mail server may take to answer.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The account that a job watches, and of which it fetches messages of at most so many bytes. Reads the password.
 ///
@@ -25,19 +22,15 @@ pub fn account(job: &Job, message_bytes_max: u64) -> Result<Account, secret::Err
             if let Some(warning) = &password.warning {
                 tracing::warn!(job = job.name, "{warning}");
             }
-            let security = match server.security {
-                Security::Tls => mailbox::Security::Tls,
-                Security::None => mailbox::Security::None,
-            };
             Account::Imap(ImapAccount {
                 host: server.host.clone(),
-                port: imap.port(),
-                security,
+                port: server.port(Protocol::Imap),
+                security: server.security,
+                trust: server.trust(),
                 user: server.user.clone(),
                 password: password.secret,
                 mailbox: imap.watched.mailbox.clone(),
-                ca_file: server.ca_file.clone(),
-                timeout: COMMAND_TIMEOUT,
+                timeout: server.timeout.duration(),
                 limits: mailbox::Limits { literal_bytes_max: message_bytes_max, ..mailbox::Limits::default() },
             })
         }

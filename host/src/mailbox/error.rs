@@ -29,10 +29,28 @@ pub enum Error {
     Tls { host: String, cause: String },
     #[error("the certificate of {host} is refused: {cause}")]
     Certificate { host: String, cause: String },
+    #[error(
+        "port {port} of {host} does not speak TLS from the first byte: set security = \"starttls\", or port = {tls_port}"
+    )]
+    NoTls { host: String, port: u16, tls_port: u16 },
+    #[error("port {port} of {host} speaks TLS from the first byte: set security = \"tls\"")]
+    TlsOnly { host: String, port: u16 },
+    #[error(
+        "{host} cannot begin TLS, which security = \"starttls\" demands: {cause}; either it is switched off there, or \
+         someone on the way has removed it, so no password was sent"
+    )]
+    NoStarttls { host: String, cause: String },
+    #[error(
+        "{host} sent more in plain text after it had agreed to begin TLS: someone on the way may have put it there, so \
+         nothing of it is used"
+    )]
+    Injected { host: String },
     #[error("cannot use the certificates in {}: {cause}", path.display())]
     Trust { path: PathBuf, cause: String },
     #[error("{host} refuses the connection: {said}")]
     Greeting { host: String, said: String },
+    #[error("{host} does not greet as a mail server does: {cause}; check port and security mode")]
+    NoGreeting { host: String, cause: String },
     #[error("{host} refuses user \"{user}\" and its password: {said}; check both")]
     Login { host: String, user: String, said: String },
     #[error("{host} cannot log in user \"{user}\": {cause}")]
@@ -63,6 +81,8 @@ pub enum Error {
     Folder { path: PathBuf, action: &'static str, cause: String },
     #[error("message {key} does not belong to this mailbox")]
     ForeignKey { key: String },
+    #[error("a connection cannot be prepared: {cause}")]
+    Bug { cause: String },
 }
 
 impl Error {
@@ -89,7 +109,10 @@ impl Error {
             Self::Resolve { .. }
             | Self::Connect { .. }
             | Self::Tls { .. }
+            | Self::NoStarttls { .. }
+            | Self::Injected { .. }
             | Self::Greeting { .. }
+            | Self::NoGreeting { .. }
             | Self::Refused { .. }
             | Self::Closed { .. }
             | Self::Timeout { .. }
@@ -99,25 +122,30 @@ impl Error {
             | Self::Stopped
             | Self::Folder { .. } => Class::Transient,
             Self::Certificate { .. }
+            | Self::NoTls { .. }
+            | Self::TlsOnly { .. }
             | Self::Trust { .. }
             | Self::Login { .. }
             | Self::LoginMethod { .. }
             | Self::Mailbox { .. }
             | Self::ReadOnly { .. }
             | Self::Protocol { .. } => Class::Permanent,
-            Self::ForeignKey { .. } => Class::Bug,
+            Self::ForeignKey { .. } | Self::Bug { .. } => Class::Bug,
         }
     }
 }
 
-/// A server's own words, on one line and of bearable length.
+/// A server's reason, in its own words.
 pub(super) fn said(text: &str) -> String {
+    let said = one_line(text);
+    if said.is_empty() { "it gave no reason".into() } else { said }
+}
+
+/// A server's own words, on one line and of bearable length.
+pub(super) fn one_line(text: &str) -> String {
     let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SAID_CHARS_MAX + 1).collect();
     // The sentence around it goes on.
     let clean = clean.trim().trim_end_matches('.');
-    if clean.is_empty() {
-        return "it gave no reason".into();
-    }
     if clean.chars().count() <= SAID_CHARS_MAX {
         return clean.to_owned();
     }

@@ -41,6 +41,28 @@ impl<S> Guard<S> {
         Self { inner, scanner: Scanner::new(limits), received: 0, refusal: None }
     }
 
+    /// How many whole responses have arrived: if more than were read, the rest waits in a buffer.
+    pub(super) fn responses(&self) -> u64 {
+        self.scanner.responses
+    }
+
+    /// Whether nothing has arrived of the next response.
+    pub(super) fn is_between_responses(&self) -> bool {
+        self.scanner.line_bytes == 0 && self.scanner.literal_left == 0
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.scanner.limits
+    }
+
+    pub(super) fn into_inner(self) -> S {
+        self.inner
+    }
+
+    pub(super) fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
     /// How many bytes have arrived: tells a slow server from a silent one.
     pub(super) fn received(&self) -> u64 {
         self.received
@@ -109,6 +131,8 @@ enum Announcement {
 #[derive(Debug)]
 struct Scanner {
     limits: Limits,
+    /// Whole responses so far.
+    responses: u64,
     /// Bytes of the present literal still to come.
     literal_left: u64,
     literal_bytes: u64,
@@ -127,6 +151,7 @@ impl Scanner {
     fn new(limits: Limits) -> Self {
         Self {
             limits,
+            responses: 0,
             literal_left: 0,
             literal_bytes: 0,
             line_bytes: 0,
@@ -229,7 +254,7 @@ impl Scanner {
             }
             _ if self.quoted => Err(Refusal::OpenQuote),
             _ => {
-                *self = Self::new(self.limits);
+                *self = Self { responses: self.responses + 1, ..Self::new(self.limits) };
                 Ok(())
             }
         }

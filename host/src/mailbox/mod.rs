@@ -10,12 +10,12 @@ mod guard;
 mod imap;
 mod report;
 
-pub use connection::Security;
+pub use connection::{Certificate, Fingerprint, NoFingerprint, Protocol, Security, Trust};
 pub use error::{Class, Error};
 pub use folder::{FolderAccount, FolderKind};
 pub use guard::Limits;
 pub use imap::ImapAccount;
-pub use report::{Stage, Step};
+pub use report::{Secured, Seen, Stage, Step, Warning};
 
 use crate::field::DateTime;
 use report::Steps;
@@ -113,7 +113,10 @@ impl Account {
     /// # Errors
     /// Says which step failed and what to change.
     pub async fn open(&self) -> Result<Session, Error> {
-        self.open_reporting(&mut Steps::new(&mut |_| {})).await
+        let mut unheard = |_| {};
+        let mut steps = Steps::new(&mut unheard);
+        let session = self.open_reporting(&mut steps).await?;
+        Ok(Session { warnings: steps.into_warnings(), ..session })
     }
 
     /// Opens the mailbox, counts its messages and closes it again; nothing changes there. Each step is reported as it
@@ -124,8 +127,8 @@ impl Account {
     pub async fn test(&self, mut report: impl FnMut(Step) + Send) -> Result<(), Error> {
         let mut steps = Steps::new(&mut report);
         let mut session = self.open_reporting(&mut steps).await?;
-        let count = async { session.list().await.map(|listed| listed.len()) };
-        steps.run(Stage::Waiting, count, |count| format!("{count} messages")).await?;
+        let count = async { session.list().await.map(|listed| listed.len() as u64) };
+        steps.run(Stage::Waiting, count, |count| Seen::Waiting { messages: *count }).await?;
         session.close().await
     }
 
@@ -134,18 +137,19 @@ impl Account {
             Self::Imap(account) => Inner::Imap(Box::new(account.open(steps).await?)),
             Self::Folder(account) => Inner::Folder(steps.run(Stage::Folder, account.open(), describe_folder).await?),
         };
-        Ok(Session { inner })
+        Ok(Session { inner, warnings: Vec::new() })
     }
 }
 
-fn describe_folder(session: &folder::Session) -> String {
-    format!("{} opened", session.path().display())
+fn describe_folder(session: &folder::Session) -> Seen {
+    Seen::Opened { mailbox: session.path().display().to_string() }
 }
 
 /// An open mailbox. After an error, or when a call was dropped half way, it must be closed and opened again.
 #[derive(Debug)]
 pub struct Session {
     inner: Inner,
+    warnings: Vec<Warning>,
 }
 
 #[derive(Debug)]
@@ -164,6 +168,12 @@ impl Session {
             Inner::Imap(session) => session.list().await,
             Inner::Folder(session) => session.list().await,
         }
+    }
+
+    /// What is not as safe as it should be about the connection.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 
     /// How many messages are in the mailbox, as far as is known without asking.

@@ -7,16 +7,15 @@ mod name;
 mod tests;
 mod wire;
 
-use super::connection::{Security, Server};
-use super::error::{Error, said};
+use super::connection::{Protocol, Security, Server, Trust};
+use super::error::Error;
 use super::guard::Limits;
-use super::report::{Stage, Steps};
+use super::report::{Seen, Stage, Steps};
 use super::{Disposition, Fetched, Listed, MessageKey, RawMessage};
 use fetch::{Fetch, Wanted};
 use imap_proto::{AttributeValue, Response};
 use secrecy::SecretString;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -34,18 +33,18 @@ const IDLE_MAX: Duration = Duration::from_secs(29 * 60);
 pub struct ImapAccount {
     /// The server's name or address.
     pub host: String,
-    /// Its port: by custom 993 with TLS, 143 without.
+    /// Its port; see [`Security::port`].
     pub port: u16,
-    /// How the connection is secured. Without TLS the password travels in clear.
+    /// How the connection is secured.
     pub security: Security,
+    /// Whom it trusts to be its server.
+    pub trust: Trust,
     /// Who logs in.
     pub user: String,
     /// With what password.
     pub password: SecretString,
     /// The mailbox, such as `INBOX`.
     pub mailbox: String,
-    /// Certificates to trust beside the system's own, in PEM form.
-    pub ca_file: Option<PathBuf>,
     /// How long the server may be silent before it counts as gone.
     pub timeout: Duration,
     /// What one of its responses may cost.
@@ -54,38 +53,63 @@ pub struct ImapAccount {
 
 impl ImapAccount {
     pub(super) async fn open(&self, steps: &mut Steps<'_>) -> Result<Session, Error> {
-        let stream = self.server().connect(steps).await?;
+        let server = self.server();
+        let stream = server.connect(steps).await?;
         let mut wire = Wire::new(stream, &self.host, self.timeout, self.limits);
-        let greet = greet(&mut wire);
-        let (preauth, _) = steps.run(Stage::Greeting, greet, |(_, seen): &(bool, String)| seen.clone()).await?;
-        if !preauth {
+        let greeting = steps.run(Stage::Greeting, server.greeted(wire.greeting()), Seen::clone).await?;
+        let logged_in = matches!(greeting, Seen::Greeting { logged_in: true, .. });
+        if self.security.wants_starttls() {
+            wire = starttls(&server, wire, logged_in, steps).await?;
+        }
+        let offered = |capabilities: &Vec<String>| Seen::Capabilities { capabilities: capabilities.clone() };
+        steps.run(Stage::Capabilities, capabilities(&mut wire), offered).await?;
+        if !logged_in {
             let log_in = login::log_in(&mut wire, &self.host, &self.user, &self.password);
-            steps.run(Stage::Authentication, log_in, |method| format!("logged in with {method}")).await?;
+            let mechanism = |method: &&str| Seen::LoggedIn { mechanism: (*method).to_owned() };
+            steps.run(Stage::Authentication, log_in, mechanism).await?;
         }
         let mut session = Session::new(self, wire);
-        steps.run(Stage::Folder, session.enter(Access::Read), |_: &()| format!("\"{}\" opened", self.mailbox)).await?;
+        let opened = |(): &()| Seen::Opened { mailbox: self.mailbox.clone() };
+        steps.run(Stage::Folder, session.enter(Access::Read), opened).await?;
         Ok(session)
     }
 
     fn server(&self) -> Server<'_> {
         Server {
+            protocol: Protocol::Imap,
             host: &self.host,
             port: self.port,
             security: self.security,
-            ca_file: self.ca_file.as_deref(),
+            trust: &self.trust,
             timeout: self.timeout,
         }
     }
 }
 
-/// Reads the greeting and what the server can do; whether we are logged in already, and a word for the report.
-async fn greet(wire: &mut Wire) -> Result<(bool, String), Error> {
-    let preauth = wire.greeting().await?;
+/// Asks what the server can do, unless it has told already.
+async fn capabilities(wire: &mut Wire) -> Result<Vec<String>, Error> {
     if wire.told.capabilities.is_empty() {
         wire.run("CAPABILITY", "CAPABILITY").await?;
     }
-    let offered = said(&wire.told.capabilities.join(" "));
-    Ok((preauth, if preauth { format!("already logged in; {offered}") } else { offered }))
+    Ok(wire.told.capabilities.clone())
+}
+
+/// Secures the connection by a command (RFC 9051 section 6.2.1), if the server lets us.
+async fn starttls(server: &Server<'_>, mut wire: Wire, logged_in: bool, steps: &mut Steps<'_>) -> Result<Wire, Error> {
+    // RFC 9051 section 6.2.1: it is a command for those who are not logged in. RFC 8314 section 3.2 warns of the trick.
+    let refusal = if logged_in {
+        "it says that we are logged in already, and then it is too late".to_owned()
+    } else if !capabilities(&mut wire).await?.iter().any(|offered| offered.eq_ignore_ascii_case("STARTTLS")) {
+        "it does not offer STARTTLS".to_owned()
+    } else {
+        match wire.run("STARTTLS", "STARTTLS").await {
+            Ok(()) => return wire.upgrade(server, steps).await,
+            Err(Error::Refused { said, .. }) => format!("it offers STARTTLS and then refuses it ({said})"),
+            Err(error) => return Err(error),
+        }
+    };
+    server.stay_plain(refusal, steps).await?;
+    Ok(wire)
 }
 
 /// What a mailbox is opened for.

@@ -68,7 +68,7 @@ async fn account(greeting: &str, script: Script) -> ImapAccount {
         user: "me".into(),
         password: "secret".to_owned().into(),
         mailbox: "INBOX".into(),
-        ca_file: None,
+        trust: Trust::default(),
         timeout: Duration::from_millis(300),
         limits: Limits::default(),
     }
@@ -127,14 +127,14 @@ async fn opening_says_what_is_wrong() {
         "220 smtp ready\r\n",
         vec![],
         passing,
-        "127.0.0.1 refuses the connection: it does not speak IMAP; check the port",
+        "127.0.0.1 does not greet as a mail server does: what it says is not IMAP; check port and security mode",
     )
     .await;
     check(
         SILENCE,
         vec![],
         passing,
-        "127.0.0.1 refuses the connection: it does not greet; check port and security mode",
+        "127.0.0.1 does not greet as a mail server does: it says nothing; check port and security mode",
     )
     .await;
     check(
@@ -432,8 +432,8 @@ async fn a_test_reports_each_step_and_the_one_that_failed() {
     let mut seen = Vec::new();
     let good = Account::Imap(account(GREETING, script).await);
     good.test(|step| seen.push((step.stage, step.outcome.unwrap()))).await.unwrap();
-    assert_eq!(seen.last().unwrap(), &(Stage::Waiting, "3 messages".to_owned()));
-    assert_eq!(seen.len(), 6, "{seen:?}");
+    assert_eq!(seen.last().unwrap(), &(Stage::Waiting, Seen::Waiting { messages: 3 }));
+    assert_eq!(seen.len(), 7, "{seen:?}");
 
     let mut seen = Vec::new();
     let bad = Account::Imap(account(GREETING, vec![("LOGIN", "# NO no\r\n".into())]).await);

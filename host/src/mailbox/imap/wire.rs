@@ -3,9 +3,10 @@
 //! async-imap parses responses; its convenience calls are not used, because they report refusals and lost connections
 //! as success. Nor does it write commands: its trace log would hold the password.
 
-use crate::mailbox::connection::ByteStream;
-use crate::mailbox::error::{Error, said};
+use crate::mailbox::connection::{Server, Stream};
+use crate::mailbox::error::{Error, one_line, said};
 use crate::mailbox::guard::{Guard, Limits, Refusal};
+use crate::mailbox::report::{Seen, Steps};
 use async_imap::Client;
 use imap_proto::{Capability, MailboxDatum, Outcome, Response, ResponseCode, Status};
 use secrecy::zeroize::Zeroizing;
@@ -18,7 +19,7 @@ use tokio::time::timeout;
 /// A server that sends at least so many bytes of an unfinished response in one time-out is slow, not silent.
 const PROGRESS_BYTES_MIN: u64 = 4096;
 
-const NOT_IMAP: &str = "it does not speak IMAP; check the port";
+const NOT_IMAP: &str = "what it says is not IMAP";
 
 /// What the server tells about itself and the mailbox, asked or unasked.
 #[derive(Debug, Default)]
@@ -47,10 +48,12 @@ pub(super) struct Tag(u64);
 /// A connection that speaks IMAP.
 #[derive(Debug)]
 pub(super) struct Wire {
-    client: Client<Guard<Box<dyn ByteStream>>>,
+    client: Client<Guard<Stream>>,
     host: String,
     patience: Duration,
     last_tag: u64,
+    /// How many responses were read.
+    responses: u64,
     pending: VecDeque<(Tag, &'static str)>,
     writing: bool,
     leaving: bool,
@@ -58,12 +61,13 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(stream: Box<dyn ByteStream>, host: &str, patience: Duration, limits: Limits) -> Self {
+    pub(super) fn new(stream: Stream, host: &str, patience: Duration, limits: Limits) -> Self {
         Self {
             client: Client::new(Guard::new(stream, limits)),
             host: host.to_owned(),
             patience,
             last_tag: 0,
+            responses: 0,
             pending: VecDeque::new(),
             writing: false,
             leaving: false,
@@ -71,21 +75,38 @@ impl Wire {
         }
     }
 
-    /// Reads the greeting; whether the server takes us as logged in already.
-    pub(super) async fn greeting(&mut self) -> Result<bool, Error> {
+    /// Begins TLS, which the server has just agreed to. What it told before may have come from anyone.
+    pub(super) async fn upgrade(self, server: &Server<'_>, steps: &mut Steps<'_>) -> Result<Self, Error> {
+        let guard = self.client.into_inner();
+        if guard.responses() != self.responses || !guard.is_between_responses() {
+            return Err(Error::Injected { host: self.host });
+        }
+        let limits = guard.limits();
+        let stream = server.upgrade(guard.into_inner(), steps).await?;
+        Ok(Self { last_tag: self.last_tag, ..Self::new(stream, server.host, self.patience, limits) })
+    }
+
+    /// Reads the greeting.
+    pub(super) async fn greeting(&mut self) -> Result<Seen, Error> {
         let greeting = self.read(self.patience, |wire, response| match response {
             Response::Data { status: status @ (Status::Ok | Status::PreAuth), outcome } => {
                 wire.told.note_code(outcome);
-                Ok(*status == Status::PreAuth)
+                let greeting = one_line(outcome.information.as_deref().unwrap_or_default());
+                Ok(Seen::Greeting { greeting, logged_in: *status == Status::PreAuth })
             }
             Response::Data { outcome, .. } => Err(wire.unwelcome(outcome.information.as_deref().unwrap_or_default())),
-            _ => Err(wire.unwelcome(NOT_IMAP)),
+            _ => Err(wire.no_greeting(NOT_IMAP)),
         });
         match greeting.await {
-            Err(Error::Protocol { .. }) => Err(self.unwelcome(NOT_IMAP)),
-            Err(Error::Timeout { .. }) => Err(self.unwelcome("it does not greet; check port and security mode")),
+            Err(Error::Protocol { .. }) => Err(self.no_greeting(NOT_IMAP)),
+            Err(Error::Timeout { .. }) => Err(self.no_greeting("it says nothing")),
             other => other?,
         }
+    }
+
+    /// Whether nobody on the way can read what is said.
+    pub(super) fn encrypted(&self) -> bool {
+        self.client.get_ref().get_ref().encrypted()
     }
 
     pub(super) fn offers(&self, capability: &str) -> bool {
@@ -226,7 +247,10 @@ impl Wire {
         loop {
             let before = self.client.get_ref().received();
             match timeout(patience, self.client.read_response()).await {
-                Ok(Ok(Some(response))) => return Ok(take(self, response.parsed())),
+                Ok(Ok(Some(response))) => {
+                    self.responses += 1;
+                    return Ok(take(self, response.parsed()));
+                }
                 Ok(Ok(None)) => return Err(self.closed(None)),
                 Ok(Err(error)) => return Err(self.broken(&error)),
                 Err(_) if self.client.get_ref().received() - before >= PROGRESS_BYTES_MIN => {}
@@ -249,6 +273,10 @@ impl Wire {
 
     fn unwelcome(&self, text: &str) -> Error {
         Error::Greeting { host: self.host.clone(), said: said(text) }
+    }
+
+    fn no_greeting(&self, cause: &str) -> Error {
+        Error::NoGreeting { host: self.host.clone(), cause: cause.to_owned() }
     }
 
     fn closed(&self, text: Option<&str>) -> Error {

@@ -1,0 +1,140 @@
+//! What it takes to run any of the servers: programs, ports, a folder, and an end.
+
+use super::Endpoint;
+use crate::installation::target;
+use crate::wait::wait_until;
+use anyhow::{Context, Result, bail};
+use std::fs::Permissions;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
+use tempfile::TempDir;
+
+/// What every error about a missing program ends with.
+pub(super) const SET_UP: &str = "run `cargo xtask test`, which sets it up";
+/// Someone else may take a free port between choosing it and listening on it.
+const START_ATTEMPTS: u32 = 5;
+/// Below those that the system gives to clients: one that a client has is not free when the server comes for it.
+const FIRST_PORT: u16 = 12_000;
+const PORT_BLOCK: u16 = 16;
+const PORT_BLOCKS: u32 = 1250;
+/// How many servers one test can start before it comes to the ports of the next process.
+const BLOCKS_PER_PROCESS: u32 = 8;
+/// How many blocks this process has tried.
+static TURN: AtomicU32 = AtomicU32::new(0);
+/// Who owns the mail when root runs the tests: the servers refuse to serve root's.
+const MAIL_OWNER: &str = "nobody";
+
+/// Tries `attempt` until a server starts.
+pub(super) fn started<T>(name: &str, attempt: impl Fn() -> Result<T>) -> Result<T> {
+    let mut failures = Vec::new();
+    for _ in 0..START_ATTEMPTS {
+        match attempt() {
+            Ok(server) => return Ok(server),
+            Err(error) => failures.push(format!("{error:#}")),
+        }
+    }
+    bail!("{name} did not start in {START_ATTEMPTS} attempts:\n{}", failures.join("\n"))
+}
+
+/// The root folder of a server that `cargo xtask test` unpacks instead of installing it.
+pub(super) fn unpacked(name: &str, program: &str) -> Result<PathBuf> {
+    let root = target().join("servers").join(name);
+    if !root.join(program).is_file() {
+        bail!("no {name} in {}: {SET_UP}", root.display());
+    }
+    // The servers' own helpers are started from other folders.
+    Ok(root.canonicalize()?)
+}
+
+/// A folder for one server. It is open to all: the servers drop root, and must still get in.
+pub(super) fn folder(name: &str) -> Result<TempDir> {
+    let mode = Permissions::from_mode(0o755);
+    Ok(tempfile::Builder::new().prefix(&format!("mailmill-{name}-")).permissions(mode).tempdir()?)
+}
+
+/// Different free ports: a block that no other test takes at the same time, unless process numbers lie far apart.
+pub(super) fn free_ports<const N: usize>() -> Result<[u16; N]> {
+    for _ in 0..PORT_BLOCKS {
+        let turn = TURN.fetch_add(1, Ordering::Relaxed);
+        let block = std::process::id().wrapping_mul(BLOCKS_PER_PROCESS).wrapping_add(turn) % PORT_BLOCKS;
+        let first = FIRST_PORT + u16::try_from(block)? * PORT_BLOCK;
+        let free = (first..first + PORT_BLOCK).filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+        if let Ok(ports) = <[u16; N]>::try_from(free.take(N).collect::<Vec<_>>()) {
+            return Ok(ports);
+        }
+    }
+    bail!("no {N} free ports between {FIRST_PORT} and {}", u32::from(FIRST_PORT) + PORT_BLOCKS * u32::from(PORT_BLOCK))
+}
+
+/// Waits until a server, whose process number is given to `is_up`, is up, unless it ends first.
+pub(super) fn wait_until_up(name: &str, process: &mut Child, is_up: impl Fn(u32) -> bool) -> Result<()> {
+    wait_until(&format!("{name} to start"), || {
+        if let Some(status) = process.try_wait()? {
+            bail!("{name} ended with {status}");
+        }
+        Ok(is_up(process.id()).then_some(()))
+    })
+}
+
+/// Whether something listens at all endpoints.
+pub(super) fn is_listening(endpoints: &[Endpoint]) -> bool {
+    endpoints.iter().all(|endpoint| TcpStream::connect((endpoint.host, endpoint.port)).is_ok())
+}
+
+/// The user who runs the tests.
+pub(super) fn me() -> Result<String> {
+    run(Command::new("id").arg("-un"))
+}
+
+/// The user who owns the mail.
+pub(super) fn mail_owner() -> Result<String> {
+    let me = me()?;
+    Ok(if me == "root" { MAIL_OWNER.to_owned() } else { me })
+}
+
+/// Gives a path and all below it to the owner of the mail.
+pub(super) fn give_to_mail_owner(paths: &[&Path]) -> Result<()> {
+    if me()? == "root" {
+        run(Command::new("chown").arg("-R").arg(MAIL_OWNER).args(paths))?;
+    }
+    Ok(())
+}
+
+/// Runs a program to its end and gives what it wrote, without the last line end.
+pub(super) fn run(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
+    if !output.status.success() {
+        bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+/// Ends a process in order, and by force if it does not follow.
+pub(super) fn terminate(name: &str, process: &mut Child) -> Result<()> {
+    let ended = signal("TERM", process.id())
+        .and_then(|()| wait_until(&format!("{name} to end"), || Ok(process.try_wait()?)).map(drop));
+    if ended.is_err() {
+        process.kill()?;
+        process.wait()?;
+    }
+    ended
+}
+
+/// Ends a process and those that it started at once, in the middle of whatever they do.
+///
+/// A master process that is asked to end waits a second for the others; too long for every test.
+pub(super) fn kill(mut process: Child) -> Result<()> {
+    let id = process.id();
+    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+    run(Command::new("sh").arg("-c").arg(format!("kill -KILL {id} {children}")))?;
+    process.wait()?;
+    Ok(())
+}
+
+/// Sends a signal through the shell, the one way without unsafe code and without a further dependency.
+pub(crate) fn signal(name: &str, process: u32) -> Result<()> {
+    run(Command::new("sh").arg("-c").arg(format!("kill -{name} {process}"))).map(drop)
+}
