@@ -366,7 +366,7 @@ fn silent_at(command: &'static str) -> Result<()> {
 
 #[test]
 fn a_server_never_answers() -> Result<()> {
-    check("127.0.0.1 did not answer", |_| Meddling::Silence)
+    check("127.0.0.1 does not greet as a mail server does: it says nothing", |_| Meddling::Silence)
 }
 
 #[test]
@@ -441,7 +441,7 @@ fn an_answer_is_slipped_in_behind_starttls() -> Result<()> {
 
 #[test]
 fn a_server_that_needs_no_login_cannot_be_secured() -> Result<()> {
-    starttls("PREAUTH", |said| {
+    starttls("it says that we are logged in already, and then it is too late", |said| {
         if said.by == Speaker::Server && said.number == 0 {
             Meddling::Instead(b"* PREAUTH [CAPABILITY IMAP4rev1] welcome\r\n".to_vec())
         } else {
