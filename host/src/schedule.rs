@@ -23,6 +23,9 @@ impl Interval {
     /// Every five minutes.
     pub const DEFAULT: Self = Self(Duration::from_secs(5 * 60));
 
+    /// Every minute.
+    pub const MINUTE: Self = Self(Duration::from_secs(60));
+
     /// Reads an interval.
     ///
     /// # Errors

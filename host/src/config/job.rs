@@ -109,6 +109,8 @@ settings! {
         user: String => required("\"support\""),
         /// Where the password is: `{ env = "NAME" }`, `{ file = "path" }` or `{ credential = "name" }` (systemd).
         password: SecretRef => required("{ env = \"SUPPORT_PASSWORD\" }"),
+        /// How long the server may be silent before the connection counts as lost.
+        timeout: Interval => default(Interval::MINUTE),
     }
 }
 

@@ -10,9 +10,6 @@ use crate::secret;
 use std::path::Path;
 use std::time::Duration;
 
-/// How long a mail server may take to answer.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// The account that a job watches, and of which it fetches messages of at most so many bytes. Reads the password.
 ///
 /// # Errors
@@ -33,7 +30,7 @@ pub fn account(job: &Job, message_bytes_max: u64) -> Result<Account, secret::Err
                 user: server.user.clone(),
                 password: password.secret,
                 mailbox: imap.watched.mailbox.clone(),
-                timeout: COMMAND_TIMEOUT,
+                timeout: server.timeout.duration(),
                 limits: mailbox::Limits { literal_bytes_max: message_bytes_max, ..mailbox::Limits::default() },
             })
         }
