@@ -86,7 +86,7 @@ impl Dovecot {
     /// # Errors
     /// When the process cannot be ended.
     pub fn stop(&mut self) -> Result<()> {
-        self.process.take().map_or(Ok(()), |mut process| process::terminate("dovecot", &mut process))
+        self.process.take().map_or(Ok(()), process::kill)
     }
 
     /// Starts it again after [`Self::stop`], on the same ports and with the same mail.
@@ -233,7 +233,7 @@ impl Server for Dovecot {
 impl Drop for Dovecot {
     fn drop(&mut self) {
         // Nothing is left to be done about a failure here; the directory goes in any case.
-        let _ = self.process.take().map(process::kill);
+        let _ = self.stop();
     }
 }
 

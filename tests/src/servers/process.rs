@@ -125,20 +125,9 @@ pub(super) fn run(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
-/// Ends a process in order, and by force if it does not follow.
-pub(super) fn terminate(name: &str, process: &mut Child) -> Result<()> {
-    let ended = signal("TERM", process.id())
-        .and_then(|()| wait_until(&format!("{name} to end"), || Ok(process.try_wait()?)).map(drop));
-    if ended.is_err() {
-        process.kill()?;
-        process.wait()?;
-    }
-    ended
-}
-
 /// Ends a process and those that it started at once, in the middle of whatever they do.
 ///
-/// A master process that is asked to end waits a second for the others; too long for every test.
+/// A master process that is asked to end waits for the others, up to 30 seconds; too long for every test.
 pub(super) fn kill(mut process: Child) -> Result<()> {
     let id = process.id();
     let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
