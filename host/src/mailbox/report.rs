@@ -154,7 +154,14 @@ impl Seen {
             Self::Secured(secured) if !secured.faults.is_empty() && !secured.pinned => {
                 Some(Warning::Certificate { host: secured.host.clone(), faults: secured.faults.clone() })
             }
-            _ => None,
+            Self::Addresses { .. }
+            | Self::Connected { .. }
+            | Self::Greeting { .. }
+            | Self::Secured(_)
+            | Self::Capabilities { .. }
+            | Self::LoggedIn { .. }
+            | Self::Opened { .. }
+            | Self::Waiting { .. } => None,
         }
     }
 }
