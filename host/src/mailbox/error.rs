@@ -54,7 +54,14 @@ pub enum Error {
     #[error("{host} refuses user \"{user}\" and its password: {said}; check both")]
     Login { host: String, user: String, said: String },
     #[error("{host} cannot log in user \"{user}\": {cause}")]
-    LoginMethod { host: String, user: String, cause: &'static str },
+    LoginMethod { host: String, user: String, cause: String },
+    #[error(
+        "{host} refuses the access token of user \"{user}\": {said}; \
+         check that it is for this mailbox and that its scope allows this protocol"
+    )]
+    TokenRefused { host: String, user: String, said: String },
+    #[error("cannot get an access token for user \"{user}\": {cause}")]
+    Token { user: String, cause: String, class: Class },
     #[error("{host} cannot open mailbox \"{mailbox}\": {said}; check its name and the user's rights")]
     Mailbox { host: String, mailbox: String, said: String },
     #[error("mailbox \"{mailbox}\" on {host} is read-only, so nothing can be marked there; check the user's rights")]
@@ -99,7 +106,11 @@ impl Error {
     /// Whether the server does not let this user in: each further attempt may get the account locked.
     #[must_use]
     pub fn is_login_refused(&self) -> bool {
-        matches!(self, Self::Login { .. } | Self::LoginMethod { .. })
+        match self {
+            Self::Login { .. } | Self::LoginMethod { .. } | Self::TokenRefused { .. } => true,
+            Self::Token { class, .. } => *class == Class::Permanent,
+            _ => false,
+        }
     }
 
     /// Whether trying again can help.
@@ -127,10 +138,12 @@ impl Error {
             | Self::Trust { .. }
             | Self::Login { .. }
             | Self::LoginMethod { .. }
+            | Self::TokenRefused { .. }
             | Self::Mailbox { .. }
             | Self::ReadOnly { .. }
             | Self::Protocol { .. } => Class::Permanent,
             Self::ForeignKey { .. } | Self::Bug { .. } => Class::Bug,
+            Self::Token { class, .. } => *class,
         }
     }
 }

@@ -9,6 +9,7 @@ mod folder;
 mod guard;
 mod imap;
 mod report;
+mod sasl;
 
 pub use connection::{Certificate, Fingerprint, NoFingerprint, Protocol, Security, Trust};
 pub use error::{Class, Error};
@@ -16,6 +17,7 @@ pub use folder::{FolderAccount, FolderKind};
 pub use guard::Limits;
 pub use imap::ImapAccount;
 pub use report::{Secured, Seen, Stage, Step, Warning};
+pub use sasl::{Authentication, TokenSource};
 
 use crate::field::DateTime;
 use report::Steps;

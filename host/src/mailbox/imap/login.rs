@@ -30,7 +30,7 @@ pub(super) async fn log_in(
     let method = choose(wire, user, password.expose_secret()).map_err(|cause| Error::LoginMethod {
         host: host.to_owned(),
         user: user.to_owned(),
-        cause,
+        cause: cause.to_owned(),
     })?;
     // What is offered may differ once we are somebody (RFC 9051 section 6.2.3).
     wire.told.capabilities.clear();
