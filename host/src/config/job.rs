@@ -41,6 +41,19 @@ pub enum JobSource {
     Folder(Folder),
 }
 
+/// How a job proves who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Authentication {
+    /// By its password, in the strongest way that the server offers.
+    Password,
+    /// By its password and NTLM.
+    #[serde(alias = "spa")]
+    Ntlm,
+    /// By an access token.
+    OAuth2,
+}
+
 /// Which messages are preprocessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -72,6 +85,7 @@ enum StepsWritten {
 leaves! {
     Security: "\"tls\", \"starttls\", \"starttls-if-available\" or \"none\"";
     Fingerprint: "a SHA-256: 64 hexadecimal digits, with or without colons";
+    Authentication: "\"password\", \"ntlm\" (or \"spa\") or \"oauth2\"";
     ApplyTo: "\"active-follow-ups\" or \"all\"";
     Steps: "\"recommended\" or a list of steps";
 }
@@ -105,9 +119,13 @@ settings! {
         fingerprint: Option<Fingerprint> => unset(
             "\"C4:5F:6B:49:1A:6C:D8:1E:0E:3F:2C:B7:0F:5A:9D:77:21:3B:8E:64:90:AF:12:D3:5E:48:B6:07:CC:19:F2:8A\""
         ),
-        /// The user's name.
+        /// How to log in: `password`, in the strongest way that the server offers; `ntlm`, which mail programs call SPA;
+        /// or `oauth2`.
+        authentication: Authentication => default(Authentication::Password),
+        /// The user's name; with `ntlm` also as `DOMAIN\\user`.
         user: String => required("\"support\""),
-        /// Where the password is: `{ env = "NAME" }`, `{ file = "path" }` or `{ credential = "name" }` (systemd).
+        /// Where the password is, or the access token: `{ env = "NAME" }`, `{ file = "path" }` or
+        /// `{ credential = "name" }` (systemd). An access token is read anew for each login.
         password: SecretRef => required("{ env = \"SUPPORT_PASSWORD\" }"),
         /// How long the server may be silent before the connection counts as lost.
         timeout: Interval => default(Interval::MINUTE),

@@ -8,8 +8,8 @@ pub(crate) mod reader;
 pub(crate) mod settings;
 
 pub use job::{
-    ApplyTo, Folder, Handling, Imap, Job, JobLimits, JobSource, Maildir, Preprocess, Schedule, Server, Steps, Watched,
-    job_example, job_files,
+    ApplyTo, Authentication, Folder, Handling, Imap, Job, JobLimits, JobSource, Maildir, Preprocess, Schedule, Server,
+    Steps, Watched, job_example, job_files,
 };
 
 use crate::diagnostic::{Diagnostics, Source};

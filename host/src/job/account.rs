@@ -1,13 +1,16 @@
 //! What a job's settings mean for the parts below: its account, its rules, its limits.
 
 use crate::config::reader::error_at;
-use crate::config::{Job, JobSource, Steps};
+use crate::config::{Authentication, Job, JobSource, Server, Steps};
 use crate::diagnostic::{Diagnostics, suggestion};
-use crate::mailbox::{self, Account, FolderAccount, FolderKind, ImapAccount, Protocol};
+use crate::mailbox::{self, Account, Class, FolderAccount, FolderKind, ImapAccount, Protocol, TokenSource};
 use crate::pipeline::Cleaning;
 use crate::rules::RuleSet;
-use crate::secret;
+use crate::secret::{self, SecretRef};
+use secrecy::SecretString;
 use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The account that a job watches, and of which it fetches messages of at most so many bytes. Reads the password.
@@ -18,17 +21,13 @@ pub fn account(job: &Job, message_bytes_max: u64) -> Result<Account, secret::Err
     Ok(match &job.source {
         JobSource::Imap(imap) => {
             let server = &imap.server;
-            let password = server.password.resolve()?;
-            if let Some(warning) = &password.warning {
-                tracing::warn!(job = job.name, "{warning}");
-            }
             Account::Imap(ImapAccount {
                 host: server.host.clone(),
                 port: server.port(Protocol::Imap),
                 security: server.security,
                 trust: server.trust(),
                 user: server.user.clone(),
-                password: password.secret,
+                authentication: authentication(&job.name, server)?,
                 mailbox: imap.watched.mailbox.clone(),
                 timeout: server.timeout.duration(),
                 limits: mailbox::Limits { literal_bytes_max: message_bytes_max, ..mailbox::Limits::default() },
@@ -37,6 +36,42 @@ pub fn account(job: &Job, message_bytes_max: u64) -> Result<Account, secret::Err
         JobSource::Maildir(maildir) => folder(&maildir.path, FolderKind::Maildir, 0, message_bytes_max),
         JobSource::Folder(mail) => folder(&mail.path, FolderKind::Eml, mail.settle_ms, message_bytes_max),
     })
+}
+
+fn authentication(job: &str, server: &Server) -> Result<mailbox::Authentication, secret::Error> {
+    let resolved = server.password.resolve()?;
+    if let Some(warning) = &resolved.warning {
+        tracing::warn!(job, "{warning}");
+    }
+    Ok(match server.authentication {
+        Authentication::Password => mailbox::Authentication::Password(resolved.secret),
+        Authentication::Ntlm => mailbox::Authentication::Ntlm(resolved.secret),
+        Authentication::OAuth2 => mailbox::Authentication::OAuth2(Arc::new(StoredToken {
+            user: server.user.clone(),
+            place: server.password.clone(),
+        })),
+    })
+}
+
+/// An access token that another program keeps fresh.
+#[derive(Debug)]
+struct StoredToken {
+    user: String,
+    place: SecretRef,
+}
+
+impl TokenSource for StoredToken {
+    fn token<'a>(
+        &'a self,
+        _: Option<&'a SecretString>,
+    ) -> Pin<Box<dyn Future<Output = Result<SecretString, mailbox::Error>> + Send + 'a>> {
+        let token = self.place.resolve().map(|resolved| resolved.secret).map_err(|error| mailbox::Error::Token {
+            user: self.user.clone(),
+            cause: error.to_string(),
+            class: Class::Permanent,
+        });
+        Box::pin(std::future::ready(token))
+    }
 }
 
 fn folder(path: &Path, kind: FolderKind, settle_ms: u64, message_bytes_max: u64) -> Account {

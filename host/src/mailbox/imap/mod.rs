@@ -12,10 +12,10 @@ use super::connection::{Protocol, Security, Server, Trust};
 use super::error::Error;
 use super::guard::Limits;
 use super::report::{Seen, Stage, Steps};
+use super::sasl::Authentication;
 use super::{Disposition, Fetched, Listed, MessageKey, RawMessage};
 use fetch::{Fetch, Wanted};
 use imap_proto::{AttributeValue, Response};
-use secrecy::SecretString;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -42,8 +42,8 @@ pub struct ImapAccount {
     pub trust: Trust,
     /// Who logs in.
     pub user: String,
-    /// With what password.
-    pub password: SecretString,
+    /// With what.
+    pub authentication: Authentication,
     /// The mailbox, such as `INBOX`.
     pub mailbox: String,
     /// How long the server may be silent before it counts as gone.
@@ -65,8 +65,8 @@ impl ImapAccount {
         let offered = |capabilities: &Vec<String>| Seen::Capabilities { capabilities: capabilities.clone() };
         steps.run(Stage::Capabilities, capabilities(&mut wire), offered).await?;
         if !logged_in {
-            let log_in = login::log_in(&mut wire, &self.host, &self.user, &self.password);
-            let mechanism = |method: &&str| Seen::LoggedIn { mechanism: (*method).to_owned() };
+            let log_in = login::log_in(&mut wire, self);
+            let mechanism = |mechanism: &String| Seen::LoggedIn { mechanism: mechanism.clone() };
             steps.run(Stage::Authentication, log_in, mechanism).await?;
         }
         let mut session = Session::new(self, wire);

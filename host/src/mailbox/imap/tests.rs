@@ -5,7 +5,7 @@ use crate::mailbox::{Account, Class, Session};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-const GREETING: &str = "* OK [CAPABILITY IMAP4rev1 IDLE AUTH=PLAIN] ready\r\n";
+const GREETING: &str = "* OK [CAPABILITY IMAP4rev1 IDLE] ready\r\n";
 const EXAMINED: &str = "* 3 EXISTS\r\n* OK [UIDVALIDITY 7] valid\r\n# OK [READ-ONLY] done\r\n";
 const SELECTED: &str = "* 3 EXISTS\r\n* OK [UIDVALIDITY 7] valid\r\n# OK [READ-WRITE] done\r\n";
 const LISTED: &str = "* 1 FETCH (UID 5 RFC822.SIZE 2)\r\n* 2 FETCH (UID 6 RFC822.SIZE 2)\r\n* 3 FETCH (UID 9 RFC822.SIZE 2)\r\n# OK done\r\n";
@@ -66,7 +66,7 @@ async fn account(greeting: &str, script: Script) -> ImapAccount {
         port,
         security: Security::None,
         user: "me".into(),
-        password: "secret".to_owned().into(),
+        authentication: Authentication::Password("secret".to_owned().into()),
         mailbox: "INBOX".into(),
         trust: Trust::default(),
         timeout: Duration::from_millis(300),
@@ -201,8 +201,8 @@ async fn a_server_that_knows_us_already_needs_no_login() {
 async fn any_password_goes_through_plain_even_when_news_comes_first() {
     // "\0me\0s\"é" in base64.
     let script = vec![("AUTHENTICATE PLAIN", "* OK please wait\r\n+ \r\n".into()), ("AG1lAHMiw6k=", String::new())];
-    let mut account = account(GREETING, script).await;
-    account.password = "s\"é".to_owned().into();
+    let mut account = account("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] ready\r\n", script).await;
+    account.authentication = Authentication::Password("s\"é".to_owned().into());
     let error = Account::Imap(account).open().await.unwrap_err();
     assert_eq!(error.to_string(), "127.0.0.1 did not answer AUTHENTICATE within 300 ms");
 }

@@ -128,6 +128,25 @@ impl Wire {
         }
     }
 
+    /// Reads on until the server asks for more, and gives the text with which it asks; nothing if the command is done.
+    /// News may come before, for no longer than one time-out.
+    pub(super) async fn continuation(&mut self) -> Result<Option<String>, Error> {
+        let (during, patience) = (self.during(), self.patience);
+        let asked = async {
+            loop {
+                match self.next(request).await? {
+                    Event::Data(None) => {}
+                    Event::Data(asked) => return Ok(asked),
+                    Event::Done(_) => return Ok(None),
+                }
+            }
+        };
+        match timeout(patience, asked).await {
+            Ok(result) => result,
+            Err(_) => Err(self.timed_out(during)),
+        }
+    }
+
     async fn drain(&mut self) -> Result<(), Error> {
         while !self.pending.is_empty() {
             self.next(|_| ()).await?;
@@ -298,6 +317,14 @@ impl Wire {
             io::ErrorKind::Other => self.nonsense("a response that is not IMAP"),
             _ => Error::Broken { host: self.host.clone(), during: self.during(), cause: said(&error.to_string()) },
         }
+    }
+}
+
+/// The text with which a server asks to go on.
+fn request(response: &Response<'_>) -> Option<String> {
+    match response {
+        Response::Continue(outcome) => Some(outcome.information.as_deref().unwrap_or_default().to_owned()),
+        _ => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which way to log in is tried, and which after it.
 
 use super::{Fault, Mechanism};
+use crate::mailbox::connection::Security;
 
 /// A way to log in: by SASL, or by a command that a protocol had before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +84,17 @@ pub(in crate::mailbox) enum Privacy {
     OpenByChoice,
     /// Anybody on the way, and nobody has said that they may.
     Open,
+}
+
+impl Privacy {
+    /// Of a connection that is encrypted or not, whatever its settings have hoped for.
+    pub(in crate::mailbox) fn of(encrypted: bool, security: Security) -> Self {
+        match security {
+            _ if encrypted => Self::Encrypted,
+            Security::None => Self::OpenByChoice,
+            Security::StarttlsIfAvailable | Security::Starttls | Security::Tls => Self::Open,
+        }
+    }
 }
 
 /// The ways to try, in this order, of those that are offered. None is in clear text unless that is allowed.

@@ -7,12 +7,16 @@
 
 use super::{Authentication, Credentials, Exchange, Fault, Mechanism, Privacy, Secret, Way, choose, line};
 use crate::mailbox::error::{Error, said};
+use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
 
 /// How a protocol logs in.
 pub(in crate::mailbox) trait Transport: Send {
+    /// What the protocol's own command, [`Way::Command`], is called.
+    const COMMAND: &'static str;
+
     /// The ways that the server offers.
-    fn offered(&self) -> Vec<Way>;
+    fn offered(&self) -> &[Way];
 
     /// Whether a first message may go along with the command that begins an exchange.
     fn takes_initial(&self) -> bool;
@@ -66,6 +70,22 @@ pub(in crate::mailbox) enum Verdict {
     Unclear,
 }
 
+impl Verdict {
+    /// Reads the code with which a refusal begins (RFC 5530; RFC 2449 section 8 and RFC 3206 for POP3).
+    pub(in crate::mailbox) fn read(said: &str) -> Self {
+        let code = said.strip_prefix('[').and_then(|rest| rest.split([']', ' ']).next()).unwrap_or_default();
+        match code.to_ascii_uppercase().as_str() {
+            "AUTHENTICATIONFAILED" | "AUTHORIZATIONFAILED" | "EXPIRED" | "CONTACTADMIN" | "NOPERM" => Self::Denied,
+            "AUTH" | "SYS/PERM" => Self::Denied,
+            "UNAVAILABLE" | "INUSE" | "LIMIT" | "SERVERBUG" => Self::Passing,
+            "IN-USE" | "LOGIN-DELAY" | "SYS/TEMP" => Self::Passing,
+            "CANNOT" => Self::Unsupported,
+            "PRIVACYREQUIRED" => Self::PrivacyRequired,
+            _ => Self::Unclear,
+        }
+    }
+}
+
 /// Who logs in where.
 #[derive(Debug)]
 pub(in crate::mailbox) struct Login<'a> {
@@ -93,21 +113,20 @@ impl Login<'_> {
     /// # Errors
     /// `Login`, `LoginMethod` or `TokenRefused` if someone must change something, else what the connection came to.
     pub(in crate::mailbox) async fn run(&self, transport: &mut impl Transport) -> Result<String, Error> {
-        let ways = choose(&transport.offered(), self.authentication.kind(), self.privacy);
+        let ways = choose(transport.offered(), self.authentication.kind(), self.privacy);
         let ways = ways.map_err(|fault| self.fault(&fault))?;
-        let mut secret = self.authentication.secret(None).await?;
-        match (self.attempt(transport, &ways, &secret).await, &secret) {
-            // A token may have been withdrawn before its time.
-            (Err(Error::TokenRefused { .. }), Secret::Token(refused)) => {
-                secret = self.authentication.secret(Some(refused)).await?;
-                self.attempt(transport, &ways, &secret).await
-            }
-            (result, _) => result,
+        let secret = self.authentication.secret(None).await?;
+        let result = self.attempt(transport, &ways, &secret).await;
+        // A token may have been withdrawn before its time: then another one is worth one more try.
+        let (Err(Error::TokenRefused { .. }), Secret::Token(refused)) = (&result, &secret) else { return result };
+        match self.authentication.secret(Some(refused)).await? {
+            Secret::Token(other) if other.expose_secret() == refused.expose_secret() => result,
+            other => self.attempt(transport, &ways, &other).await,
         }
     }
 
     /// Tries one way after the other until one works or no other one should be tried.
-    async fn attempt(&self, transport: &mut impl Transport, ways: &[Way], secret: &Secret) -> Result<String, Error> {
+    async fn attempt<T: Transport>(&self, transport: &mut T, ways: &[Way], secret: &Secret) -> Result<String, Error> {
         let credentials = Credentials {
             user: self.user.to_owned(),
             secret: secret.clone(),
@@ -122,7 +141,7 @@ impl Login<'_> {
                 continue;
             }
             match self.try_way(transport, way, &credentials).await? {
-                Outcome::Accepted => return Ok(describe(way, &refusals)),
+                Outcome::Accepted => return Ok(describe::<T>(way, &refusals)),
                 Outcome::Refused { refused, proved } => {
                     let next = next(way, refused.verdict, proved);
                     refusals.push((way, refused));
@@ -134,7 +153,7 @@ impl Login<'_> {
                 }
             }
         }
-        Err(self.refusal(refusals, secret))
+        Err(self.refusal::<T>(refusals, secret))
     }
 
     async fn try_way(
@@ -183,13 +202,13 @@ impl Login<'_> {
         Outcome::Refused { refused: Refused { said, ..refused }, proved: exchange.has_proved() }
     }
 
-    fn refusal(&self, refusals: Vec<(Way, Refused)>, secret: &Secret) -> Error {
+    fn refusal<T: Transport>(&self, refusals: Vec<(Way, Refused)>, secret: &Secret) -> Error {
         let (host, user) = (self.host.to_owned(), self.user.to_owned());
         let Some((way, Refused { said, verdict })) = refusals.into_iter().next_back() else {
             return self.fault(&Fault::Disabled("password"));
         };
         match (verdict, secret) {
-            (Verdict::Passing, _) => Error::Refused { host, command: way.name(), said },
+            (Verdict::Passing, _) => Error::Refused { host, command: name::<T>(way), said },
             (Verdict::PrivacyRequired, _) => self.fault(&Fault::PrivacyRequired { said }),
             (Verdict::Denied | Verdict::Unsupported | Verdict::Unclear, Secret::Password(_)) => {
                 Error::Login { host, user, said }
@@ -239,8 +258,12 @@ fn next(way: Way, verdict: Verdict, proved: bool) -> Next {
 }
 
 /// For the report: with what we got in, and what did not work before.
-fn describe(way: Way, refusals: &[(Way, Refused)]) -> String {
-    let refused = refusals.iter().map(|(way, _)| way.name()).collect::<Vec<_>>().join(" and ");
-    let after = if refused.is_empty() { String::new() } else { format!(", after {refused} was refused") };
-    format!("{}{after}", way.name())
+fn describe<T: Transport>(way: Way, refusals: &[(Way, Refused)]) -> String {
+    let refused = refusals.iter().map(|(way, _)| name::<T>(*way)).collect::<Vec<_>>().join(" and ");
+    let after = if refused.is_empty() { String::new() } else { format!(", after it refused {refused}") };
+    format!("{}{after}", name::<T>(way))
+}
+
+fn name<T: Transport>(way: Way) -> &'static str {
+    if way == Way::Command { T::COMMAND } else { way.name() }
 }

@@ -21,7 +21,10 @@ pub enum Authentication {
 /// Where access tokens come from: they live for an hour, a job runs for years.
 pub trait TokenSource: fmt::Debug + Send + Sync {
     /// A token to log in with now. `refused` is the one before, if the mail server has just refused it: then another
-    /// one is needed, or the error that says why there is none.
+    /// one is wanted; the same one again says that there is no other.
+    ///
+    /// # Errors
+    /// [`Error::Token`], which says whether trying again later can help.
     fn token<'a>(
         &'a self,
         refused: Option<&'a SecretString>,
