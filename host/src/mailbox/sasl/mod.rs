@@ -12,6 +12,8 @@ mod ntlm;
 mod oauth;
 mod scram;
 mod source;
+#[cfg(test)]
+mod tests;
 
 pub(super) use choice::{Kind, Privacy, Way, choose};
 pub(super) use dialogue::{Login, Refused, Reply, Transport, Verdict};
