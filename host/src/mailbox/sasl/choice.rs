@@ -121,3 +121,61 @@ fn names(ways: &[Way]) -> String {
     }
     ways.iter().map(|way| way.name()).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Privacy::{Encrypted, Open, OpenByChoice};
+
+    /// Ways by their names; `-` is the login command.
+    fn ways(names: &str) -> Vec<Way> {
+        let way = |name| match name {
+            "-" => Way::Command,
+            "APOP" => Way::Apop,
+            name => Way::Sasl(Mechanism::named(name).unwrap()),
+        };
+        names.split_whitespace().map(way).collect()
+    }
+
+    fn check(offered: &str, kind: Kind, privacy: Privacy, expect: Result<&str, &str>) {
+        let chosen = choose(&ways(offered), kind, privacy).map_err(|fault| fault.to_string());
+        assert_eq!(chosen, expect.map(ways).map_err(str::to_owned), "{offered} {kind:?} {privacy:?}");
+    }
+
+    const ALL: &str = "- LOGIN XOAUTH2 PLAIN NTLM CRAM-MD5 OAUTHBEARER SCRAM-SHA-1 APOP SCRAM-SHA-256";
+
+    #[test]
+    fn passwords_go_the_strongest_way_first() {
+        let all = Ok("SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 APOP PLAIN LOGIN -");
+        check(ALL, Kind::Password, Encrypted, all);
+        check(ALL, Kind::Password, OpenByChoice, all);
+        check(ALL, Kind::Password, Open, Ok("SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 APOP"));
+        check("- APOP", Kind::Password, Open, Ok("APOP"));
+        check("-", Kind::Password, Encrypted, Ok("-"));
+    }
+
+    #[test]
+    fn nothing_goes_in_clear_text_that_nobody_has_allowed() {
+        let told = |offered, what| {
+            format!(
+                "it offers only logins in clear text ({offered}) and the connection is not encrypted; \
+                 use `security = \"tls\"` or \"starttls\", or `security = \"none\"` if anybody on the way may know the {what}"
+            )
+        };
+        check("- NTLM PLAIN", Kind::Password, Open, Err(&told("PLAIN, the login command", "password")));
+        check(ALL, Kind::Token, Open, Err(&told("OAUTHBEARER, XOAUTH2", "access token")));
+    }
+
+    #[test]
+    fn what_is_wanted_is_what_is_done() {
+        check(ALL, Kind::Ntlm, Open, Ok("NTLM"));
+        check(ALL, Kind::Token, Encrypted, Ok("OAUTHBEARER XOAUTH2"));
+        check("XOAUTH2 PLAIN", Kind::Token, OpenByChoice, Ok("XOAUTH2"));
+        let none = Err("it takes no NTLM login; it offers PLAIN, LOGIN; change `authentication`");
+        check("PLAIN LOGIN", Kind::Ntlm, Encrypted, none);
+        let nothing = "it takes no password; it offers no way to log in that is known here; change `authentication`";
+        check("", Kind::Password, Encrypted, Err(nothing));
+        let disabled = Err("the server takes no password on this connection; use `security = \"tls\"`");
+        check("", Kind::Password, OpenByChoice, disabled);
+    }
+}

@@ -267,3 +267,189 @@ fn describe<T: Transport>(way: Way, refusals: &[(Way, Refused)]) -> String {
 fn name<T: Transport>(way: Way) -> &'static str {
     if way == Way::Command { T::COMMAND } else { way.name() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::SecretString;
+    use std::collections::VecDeque;
+    use std::pin::Pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// A server that plays a script: `(what is sent, its reply)`. Replies: `+ challenge`, `OK`, or a refusal.
+    struct Script {
+        offered: Vec<Way>,
+        takes_initial: bool,
+        lines: VecDeque<(&'static str, &'static str)>,
+    }
+
+    impl Script {
+        fn new(offered: &str, lines: &[(&'static str, &'static str)]) -> Self {
+            let way = |name| match name {
+                "-" => Way::Command,
+                "APOP" => Way::Apop,
+                name => Way::Sasl(Mechanism::named(name).unwrap()),
+            };
+            let offered = offered.split(' ').map(way).collect();
+            Self { offered, takes_initial: true, lines: lines.iter().copied().collect() }
+        }
+
+        fn reply(&mut self, sent: &str) -> Result<Reply, Error> {
+            let (expected, reply) = self.lines.pop_front().unwrap_or_else(|| panic!("no more was due: {sent}"));
+            assert!(sent.starts_with(expected), "{sent:?} is not {expected:?}");
+            Ok(match reply.strip_prefix("+ ") {
+                Some(challenge) => Reply::Challenge(challenge.into()),
+                None if reply == "OK" => Reply::Accepted,
+                None => Reply::Refused(Refused { said: reply.into(), verdict: Verdict::read(reply) }),
+            })
+        }
+    }
+
+    impl Transport for Script {
+        const COMMAND: &'static str = "COMMAND";
+        fn offered(&self) -> &[Way] {
+            &self.offered
+        }
+        fn takes_initial(&self) -> bool {
+            self.takes_initial
+        }
+        async fn begin(&mut self, mechanism: Mechanism, initial: Option<&str>) -> Result<Reply, Error> {
+            self.reply(&format!("{} {}", mechanism.name(), initial.unwrap_or_default()))
+        }
+        async fn go_on(&mut self, line: &str) -> Result<Reply, Error> {
+            self.reply(line)
+        }
+        async fn command(&mut self, way: Way, credentials: &Credentials) -> Result<Reply, Error> {
+            self.reply(&format!("{} {} {}", name::<Self>(way), credentials.user, credentials.exposed()))
+        }
+    }
+
+    async fn run(script: &mut Script, authentication: &Authentication, privacy: Privacy) -> Result<String, String> {
+        let login = Login { host: "mx", port: 143, user: "me", authentication, privacy };
+        let result = login.run(script).await.map_err(|error| error.to_string());
+        assert_eq!(script.lines, [], "not all was sent; {result:?}");
+        result
+    }
+
+    async fn check(offered: &str, lines: &[(&'static str, &'static str)], expect: Result<&str, &str>) {
+        let password = Authentication::Password("secret".to_owned().into());
+        let result = run(&mut Script::new(offered, lines), &password, Privacy::Encrypted).await;
+        assert_eq!(result.as_deref().map_err(String::as_str), expect, "{offered}");
+    }
+
+    const WRONG: &str = "[AUTHENTICATIONFAILED] wrong";
+    const PLAIN: &str = "PLAIN AG1lAHNlY3JldA==";
+    const REFUSED: Result<&str, &str> =
+        Err("mx refuses user \"me\" and its password: [AUTHENTICATIONFAILED] wrong; check both");
+
+    #[tokio::test]
+    async fn a_wrong_password_is_tried_as_seldom_as_can_be() {
+        check("PLAIN LOGIN -", &[(PLAIN, WRONG)], REFUSED).await;
+        check("-", &[("COMMAND me secret", WRONG)], REFUSED).await;
+        // A hash may be refused because the server has only another one.
+        check("CRAM-MD5 APOP PLAIN LOGIN -", &[("CRAM-MD5 ", "+ PHg+"), ("bWUg", WRONG), (PLAIN, WRONG)], REFUSED)
+            .await;
+        check("APOP PLAIN", &[("APOP", WRONG), (PLAIN, "OK")], Ok("PLAIN, after it refused APOP")).await;
+        check("CRAM-MD5 APOP", &[("CRAM-MD5 ", "+ PHg+"), ("bWUg", WRONG)], REFUSED).await;
+    }
+
+    #[tokio::test]
+    async fn a_way_that_is_not_open_to_this_user_leads_to_the_next() {
+        let all = "SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN";
+        check(
+            all,
+            &[("SCRAM-SHA-256 biws", WRONG), ("SCRAM-SHA-1 biws", "no"), ("CRAM-MD5", "no"), (PLAIN, "OK")],
+            Ok("PLAIN, after it refused SCRAM-SHA-256 and SCRAM-SHA-1 and CRAM-MD5"),
+        )
+        .await;
+        check(
+            "PLAIN LOGIN",
+            &[(PLAIN, "[CANNOT] not here"), ("LOGIN", "+ VQ=="), ("bWU=", "+ UA=="), ("c2VjcmV0", "OK")],
+            Ok("LOGIN, after it refused PLAIN"),
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_passes_by_itself_is_no_refused_login() {
+        for (said, command) in [("[UNAVAILABLE] later", "PLAIN"), ("[inuse] later", "PLAIN")] {
+            let script = [(PLAIN, said)];
+            check("PLAIN LOGIN", &script, Err(&format!("mx refuses {command}: {said}"))).await;
+        }
+        check("-", &[("COMMAND", "[IN-USE] locked")], Err("mx refuses COMMAND: [IN-USE] locked")).await;
+        let private = "mx cannot log in user \"me\": it wants an encrypted connection for that: [PRIVACYREQUIRED] no; \
+                       use `security = \"tls\"` or \"starttls\"";
+        check("PLAIN LOGIN -", &[(PLAIN, "[PRIVACYREQUIRED] no")], Err(private)).await;
+    }
+
+    #[tokio::test]
+    async fn clear_text_is_never_a_way_out_where_others_can_listen() {
+        let password = Authentication::Password("secret".to_owned().into());
+        let script = [("SCRAM-SHA-256 biws", "no"), ("CRAM-MD5", "+ PHg+"), ("bWUg", WRONG)];
+        let mut server = Script::new("SCRAM-SHA-256 CRAM-MD5 PLAIN -", &script);
+        let result = run(&mut server, &password, Privacy::Open).await;
+        assert_eq!(result.as_deref().map_err(String::as_str), REFUSED);
+    }
+
+    #[tokio::test]
+    async fn a_bad_challenge_ends_the_login_and_sends_nothing_more() {
+        let nonsense = "mx cannot log in user \"me\": its SCRAM-SHA-256 challenge makes no sense: \
+                        it does not begin with a nonce";
+        check("SCRAM-SHA-256 PLAIN", &[("SCRAM-SHA-256", "+ eA=="), ("*", "cancelled")], Err(nonsense)).await;
+        let nonsense = "mx cannot log in user \"me\": its PLAIN challenge makes no sense: it asks again";
+        check("PLAIN LOGIN", &[(PLAIN, "+ "), ("*", "+ really?")], Err(nonsense)).await;
+        let impostor = "mx cannot log in user \"me\": \
+                        it does not prove that it knows the password: it may be another server than it says";
+        check("SCRAM-SHA-256 PLAIN", &[("SCRAM-SHA-256", "OK")], Err(impostor)).await;
+    }
+
+    /// Gives `first`, `second`, then `second` for ever.
+    #[derive(Debug, Default)]
+    struct Tokens(AtomicUsize);
+
+    impl super::super::TokenSource for Tokens {
+        fn token<'a>(
+            &'a self,
+            refused: Option<&'a SecretString>,
+        ) -> Pin<Box<dyn Future<Output = Result<SecretString, Error>> + Send + 'a>> {
+            let call = self.0.fetch_add(1, Ordering::Relaxed);
+            assert_eq!(refused.map(ExposeSecret::expose_secret), [None, Some("first")][call]);
+            Box::pin(std::future::ready(Ok(["first", "second"][call].to_owned().into())))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_token_is_renewed_once() {
+        const FIRST: &str = "XOAUTH2 dXNlcj1tZQFhdXRoPUJlYXJlciBmaXJzdAEB";
+        const SECOND: &str = "XOAUTH2 dXNlcj1tZQFhdXRoPUJlYXJlciBzZWNvbmQBAQ==";
+        async fn check(lines: &[(&'static str, &'static str)], expect: Result<&str, &str>) {
+            let source = Authentication::OAuth2(Arc::new(Tokens::default()));
+            let result = run(&mut Script::new("XOAUTH2 PLAIN", lines), &source, Privacy::Encrypted).await;
+            assert_eq!(result.as_deref().map_err(String::as_str), expect);
+        }
+        check(&[(FIRST, "OK")], Ok("XOAUTH2")).await;
+        check(&[(FIRST, WRONG), (SECOND, "OK")], Ok("XOAUTH2")).await;
+        check(
+            // {"status":"401","scope":"mail"}
+            &[(FIRST, WRONG), (SECOND, "+ eyJzdGF0dXMiOiI0MDEiLCJzY29wZSI6Im1haWwifQ=="), ("", "no")],
+            Err("mx refuses the access token of user \"me\": no (status 401, scope mail); \
+                 check that it is for this mailbox and that its scope allows this protocol"),
+        )
+        .await;
+        check(&[(FIRST, "[UNAVAILABLE] later")], Err("mx refuses XOAUTH2: [UNAVAILABLE] later")).await;
+    }
+
+    #[test]
+    fn codes_tell_what_a_refusal_means() {
+        let check = |said: &str, expect| assert_eq!(Verdict::read(said), expect, "{said}");
+        check("[AUTHENTICATIONFAILED] x", Verdict::Denied);
+        check("[expired]", Verdict::Denied);
+        check("[AUTH] x", Verdict::Denied);
+        check("[LOGIN-DELAY 10] x", Verdict::Passing);
+        check("[LIMIT] x", Verdict::Passing);
+        check("[ALERT] x", Verdict::Unclear);
+        check("AUTHENTICATIONFAILED", Verdict::Unclear);
+        check("", Verdict::Unclear);
+    }
+}

@@ -152,7 +152,7 @@ pub(super) enum Fault {
     Disabled(&'static str),
     #[error("it wants an encrypted connection for that: {said}; use `security = \"tls\"` or \"starttls\"")]
     PrivacyRequired { said: String },
-    #[error("it offers {offered}, which takes no {what}; change `authentication`")]
+    #[error("it takes no {what}; it offers {offered}; change `authentication`")]
     NotOffered { what: &'static str, offered: String },
 }
 
