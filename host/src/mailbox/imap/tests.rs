@@ -1,5 +1,7 @@
 //! What servers do wrong, each by a scripted server on this machine.
 
+mod login;
+
 use super::*;
 use crate::mailbox::{Account, Class, Session};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};

@@ -10,8 +10,9 @@ use secrecy::zeroize::Zeroizing;
 
 const SIGNATURE: &[u8; 8] = b"NTLMSSP\0";
 /// UNICODE, REQUEST_TARGET, NTLM, ALWAYS_SIGN, EXTENDED_SESSIONSECURITY, TARGET_INFO, 128 (MS-NLMP 2.2.2.5).
-const FLAGS: u32 = FLAG_UNICODE | 0x4 | 0x200 | 0x8000 | 0x8_0000 | 0x80_0000 | 0x2000_0000;
+const FLAGS: u32 = FLAG_UNICODE | 0x4 | 0x200 | 0x8000 | 0x8_0000 | FLAG_TARGET_INFO | 0x2000_0000;
 const FLAG_UNICODE: u32 = 0x1;
+const FLAG_TARGET_INFO: u32 = 0x80_0000;
 /// Where what the fields of an AUTHENTICATE message point to begins: behind the fields, 8 bytes of version and the
 /// integrity code.
 const PAYLOAD_OFFSET: usize = MIC_OFFSET + MIC_BYTES;
@@ -22,6 +23,7 @@ const WORKSTATION: &str = "MAILMILL";
 
 /// Pairs in the server's target information (MS-NLMP 2.2.2.1).
 const PAIR_END: u16 = 0;
+const NO_TARGET_INFO: &[u8] = &[0; 4];
 const PAIR_FLAGS: u16 = 6;
 const PAIR_TIMESTAMP: u16 = 7;
 /// In [`PAIR_FLAGS`]: there is an integrity code.
@@ -112,11 +114,14 @@ impl<'a> Challenge<'a> {
         if flags & FLAG_UNICODE == 0 {
             return Err(nonsense("it speaks no Unicode"));
         }
+        // Cyrus tells nothing of itself, and takes version 2 all the same.
+        let has_info = flags & FLAG_TARGET_INFO != 0;
+        let target_info = if has_info { field(raw, 40).ok_or_else(short)? } else { NO_TARGET_INFO };
         Ok(Self {
             flags,
             nonce: raw.get(24..).and_then(|rest| rest.first_chunk().copied()).ok_or_else(short)?,
             target_name: field(raw, 12).ok_or_else(short)?,
-            target_info: field(raw, 40).ok_or_else(|| nonsense("it is of version 1, which is not safe"))?,
+            target_info,
         })
     }
 

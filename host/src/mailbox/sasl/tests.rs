@@ -292,6 +292,19 @@ fn an_ntlm_user_has_a_domain_of_his_own_or_the_servers() {
     check("OTHER\\me@x", "OTHER", "me@x");
 }
 
+#[test]
+fn a_server_that_tells_nothing_of_itself_is_answered() {
+    let mut challenge = bytes(CHALLENGE);
+    challenge[22] &= 0x7f;
+    challenge.truncate(0x44);
+    let message = ntlm("Domain\\User", &challenge).unwrap();
+    assert_eq!(pointed_to(&message, 20)[16 + 28..], [0; 8]);
+    let mut short = bytes("4e544c4d53535000 02000000 0000000000000000 01020000 0123456789abcdef");
+    assert!(ntlm("me", &short).is_ok(), "of the time before there was such information");
+    short.pop();
+    assert!(ntlm("me", &short).is_err());
+}
+
 /// A challenge whose target information has a time, a flag, and a pair that is not known here.
 fn timed_challenge() -> Vec<u8> {
     let mut challenge = bytes(CHALLENGE);
@@ -339,7 +352,7 @@ fn bad_ntlm_challenges_are_refused() {
     check(12, &[0xff, 0xff], "it is cut short");
     check(16, &[0xff; 4], "it is cut short");
     check(40, &[0, 0], "its target information has no end");
-    check(44, &[0xff; 4], "it is of version 1, which is not safe");
+    check(44, &[0xff; 4], "it is cut short");
     check(0x44 + 2, &[0xff], "its target information is cut short");
     let mut twice = new(Mechanism::Ntlm, &credentials("me", "x"));
     twice.initial();
