@@ -371,7 +371,7 @@ fn a_server_never_answers() -> Result<()> {
 
 #[test]
 fn a_server_never_answers_the_login() -> Result<()> {
-    silent_at("LOGIN")
+    silent_at("AUTHENTICATE")
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a server, or someone on the way to it, may answer to STARTTLS.
 
 use crate::mailbox::connection::testing::{Authority, Identity};
-use crate::mailbox::{Account, ImapAccount, Limits, Security, Seen, Stage, Step, Trust};
+use crate::mailbox::{Account, Authentication, ImapAccount, Limits, Security, Seen, Stage, Step, Trust};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
@@ -97,7 +97,7 @@ fn account(port: u16, security: Security, trust: Trust) -> ImapAccount {
         security,
         trust,
         user: "me".into(),
-        password: "secret".to_owned().into(),
+        authentication: Authentication::Password("secret".to_owned().into()),
         mailbox: "INBOX".into(),
         timeout: Duration::from_millis(500),
         limits: Limits::default(),
