@@ -1,11 +1,11 @@
 //! Jobs: `jobs/NAME.toml`, one account each.
 
 use super::reader::{self, Section, Setting, leaves};
+use super::schedule::Schedule;
 use super::settings::{Described, Example, Settings, example, settings};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::mailbox::{Disposition, Fingerprint, Protocol, Security, Trust};
 use crate::message::document::{CutKind, CutKinds};
-use crate::schedule::Interval;
 use crate::secret::SecretRef;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU64;
@@ -138,14 +138,6 @@ settings! {
         /// How long a file must have been left alone before it is read, in milliseconds. Better than waiting: write it
         /// under another name and rename it.
         settle_ms: u64 => default(1000),
-    }
-}
-
-settings! {
-    /// When a job runs.
-    pub struct Schedule {
-        /// The time between two runs: a number with `s`, `m` or `h`.
-        every: Interval => default(Interval::DEFAULT),
     }
 }
 

@@ -5,12 +5,14 @@
 
 mod job;
 pub(crate) mod reader;
+mod schedule;
 pub(crate) mod settings;
 
 pub use job::{
-    ApplyTo, Folder, Handling, Imap, Job, JobLimits, JobSource, Maildir, Preprocess, Schedule, Server, Steps, Watched,
+    ApplyTo, Folder, Handling, Imap, Job, JobLimits, JobSource, Maildir, Preprocess, Server, Steps, Watched,
     job_example, job_files,
 };
+pub use schedule::Schedule;
 
 use crate::diagnostic::{Diagnostics, Source};
 use reader::{Section, Setting, leaves};

@@ -150,7 +150,7 @@ pub async fn run(ctx: Arc<Context>, job: Arc<Job>) {
             Ok(()) => return,
             Err(error) => {
                 failures = failures.saturating_add(1);
-                let every = job.schedule.every.duration();
+                let every = until_next_run(&job);
                 let refused = error.is_login_refused();
                 let pause = if refused { every.max(LOGIN_PAUSE_MIN) } else { back_off(failures, every) };
                 let retry_in_s = pause.as_secs();
@@ -212,7 +212,7 @@ async fn watch_account(ctx: &Arc<Context>, job: &Arc<Job>, failures: &mut u32, c
         }
         *failures = 0;
         tokio::select! {
-            waited = mailbox.wait(job.schedule.every.duration()) => waited?,
+            waited = mailbox.wait(until_next_run(job)) => waited?,
             () = ctx.stopped() => {}
         }
     }
@@ -236,6 +236,13 @@ pub fn log_tally(job: &Job, tally: &SessionTally) {
             "session finished"
         );
     }
+}
+
+/// How long it is until the job's next run; for ever if there is none.
+fn until_next_run(job: &Job) -> Duration {
+    let now = jiff::Timestamp::now();
+    let next = job.schedule.runs.next_after(now).map(|next| next.duration_since(now).unsigned_abs());
+    next.unwrap_or(Duration::MAX)
 }
 
 async fn pause_or_stop(ctx: &Context, pause: Duration) {
