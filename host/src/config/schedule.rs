@@ -205,7 +205,6 @@ impl Setting for TimeZone {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::config::{Job, job_example};
 
     /// What a schedule in a job's file comes to: in short, or each fault with its place.
@@ -254,8 +253,8 @@ mod tests {
         check(
             "cron = '* * * * *'\ndays = 'mon'\nevery = '5m'",
             &[
-                "5:9: `every` does not go with `cron`: the cron line says it already",
                 "4:8: `days` does not go with `cron`: the cron line says it already",
+                "5:9: `every` does not go with `cron`: the cron line says it already",
             ],
         );
         check(

@@ -103,6 +103,13 @@ impl Schedule {
         spans.find(|span| span.has(now)).map(|span| span.end.min(ends))
     }
 
+    /// Whether what failed may be tried again at this time: outside of its window a job leaves its mailbox alone, but a run
+    /// at a fixed time must not be lost to a server that is away for a minute.
+    #[must_use]
+    pub fn allows_retry(&self, at: Timestamp) -> bool {
+        !matches!(self.runs, Runs::On(_, Times::Every(..))) || self.open_until(at).is_some()
+    }
+
     /// The dates whose runs may be after `now`, from the day before: its window may reach into today.
     fn dates(&self, now: Timestamp) -> impl Iterator<Item = Date> {
         let today = self.time_zone.to_datetime(now).date();
