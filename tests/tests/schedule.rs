@@ -154,6 +154,16 @@ fn job_commands_without_a_daemon() -> Result<()> {
 }
 
 #[test]
+fn help_of_the_job_commands() -> Result<()> {
+    let installation = Installation::new()?;
+    for command in ["list", "run", "pause", "resume", "next"] {
+        let run = installation.mailmill(&["job", command, "--help"])?.success()?;
+        insta::assert_snapshot!(format!("help-job-{command}"), run.stdout);
+    }
+    Ok(())
+}
+
+#[test]
 fn the_next_runs_are_shown() -> Result<()> {
     let installation = Installation::new()?;
     add_job(&installation, "desk", "cron = \"0 0 29 2 *\"\ntime_zone = \"Europe/Berlin\"\nuntil = 2029-01-01")?;

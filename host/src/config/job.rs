@@ -1,7 +1,6 @@
 //! Jobs: `jobs/NAME.toml`, one account each.
 
 use super::reader::{self, Section, Setting, leaves};
-use super::schedule::Schedule;
 use super::settings::{Described, Example, Settings, example, settings};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::mailbox::{Disposition, Fingerprint, Protocol, Security, Trust};
@@ -12,6 +11,8 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::DeValue;
+
+pub use super::schedule::Schedule;
 
 /// One account, and what is done with its mail.
 #[derive(Debug, Clone, PartialEq, Eq)]

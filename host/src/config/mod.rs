@@ -12,7 +12,6 @@ pub use job::{
     ApplyTo, Folder, Handling, Imap, Job, JobLimits, JobSource, Maildir, Preprocess, Server, Steps, Watched,
     job_example, job_files,
 };
-pub use schedule::Schedule;
 
 use crate::diagnostic::{Diagnostics, Source};
 use reader::{Section, Setting, leaves};
