@@ -9,7 +9,7 @@ mod schedule;
 pub(crate) mod settings;
 
 pub use job::{
-    ApplyTo, Folder, Handling, Imap, Job, JobLimits, JobSource, Maildir, Preprocess, Server, Steps, Watched,
+    ApplyTo, Folder, Handling, Imap, Job, JobLimits, JobSource, Maildir, Preprocess, Schedule, Server, Steps, Watched,
     job_example, job_files,
 };
 

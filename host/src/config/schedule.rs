@@ -244,9 +244,15 @@ mod tests {
     #[test]
     fn the_examples_of_the_documentation_are_sound() {
         let page = include_str!("../../../docs/schedule.md");
-        let examples: Vec<&str> = page.split("```toml\n[schedule]\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        let examples: Vec<&str> =
+            page.split("```toml\n[schedule]\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
         assert_eq!(examples.len(), page.matches("```toml").count());
-        let expect = ["every 10m, 08:00-18:00, mon", "1, 15, last at 06:00", "every 1h, 22:00-06:00, fri, 12-24, from", "cron */10"];
+        let expect = [
+            "every 10m, 08:00-18:00, mon",
+            "1, 15, last at 06:00",
+            "every 1h, 22:00-06:00, fri, 12-24, from",
+            "cron */10",
+        ];
         assert_eq!(examples.len(), expect.len());
         for (example, expect) in examples.into_iter().zip(expect) {
             let shown = loaded(example);
