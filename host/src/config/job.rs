@@ -5,6 +5,7 @@ use super::settings::{Described, Example, Settings, example, settings};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::mailbox::{Disposition, Fingerprint, Protocol, Security, Trust};
 use crate::message::document::{CutKind, CutKinds};
+use crate::schedule::Interval;
 use crate::secret::SecretRef;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU64;

@@ -26,7 +26,7 @@ const PROBE: Timestamp = Timestamp::UNIX_EPOCH;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cron {
     text: String,
-    pattern: croner::Cron,
+    pattern: Box<croner::Cron>,
 }
 
 /// A text is no line of a cron table.
@@ -88,9 +88,9 @@ impl Cron {
     }
 }
 
-fn parse(text: &str) -> Option<croner::Cron> {
+fn parse(text: &str) -> Option<Box<croner::Cron>> {
     let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-    parser.parse(text).ok()
+    parser.parse(text).ok().map(Box::new)
 }
 
 /// Each field is tried alone: the parser's own error does not say which one it means.
