@@ -5,6 +5,7 @@
 
 mod job;
 pub(crate) mod reader;
+mod schedule;
 pub(crate) mod settings;
 
 pub use job::{
