@@ -58,8 +58,10 @@ pub(in crate::mailbox) struct Refused {
 /// What a refusal means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::mailbox) enum Verdict {
-    /// User and secret do not fit, or the user may not log in.
+    /// User and secret do not fit.
     Denied,
+    /// The user may not log in here, by whatever way.
+    Barred,
     /// The server cannot tell at present.
     Passing,
     /// The server does not know this way.
@@ -75,8 +77,10 @@ impl Verdict {
     pub(in crate::mailbox) fn read(said: &str) -> Self {
         let code = said.strip_prefix('[').and_then(|rest| rest.split([']', ' ']).next()).unwrap_or_default();
         match code.to_ascii_uppercase().as_str() {
-            "AUTHENTICATIONFAILED" | "AUTHORIZATIONFAILED" | "EXPIRED" | "CONTACTADMIN" | "NOPERM" => Self::Denied,
-            "AUTH" | "SYS/PERM" => Self::Denied,
+            "AUTHENTICATIONFAILED" | "AUTH" => Self::Denied,
+            "AUTHORIZATIONFAILED" | "EXPIRED" | "CONTACTADMIN" | "NOPERM" | "SYS/PERM" => Self::Barred,
+            // RFC 2221: the user belongs to another server. No password is taken to where an answer points.
+            "REFERRAL" => Self::Barred,
             "UNAVAILABLE" | "INUSE" | "LIMIT" | "SERVERBUG" => Self::Passing,
             "IN-USE" | "LOGIN-DELAY" | "SYS/TEMP" => Self::Passing,
             "CANNOT" => Self::Unsupported,
@@ -210,10 +214,10 @@ impl Login<'_> {
         match (verdict, secret) {
             (Verdict::Passing, _) => Error::Refused { host, command: name::<T>(way), said },
             (Verdict::PrivacyRequired, _) => self.fault(&Fault::PrivacyRequired { said }),
-            (Verdict::Denied | Verdict::Unsupported | Verdict::Unclear, Secret::Password(_)) => {
+            (Verdict::Denied | Verdict::Barred | Verdict::Unsupported | Verdict::Unclear, Secret::Password(_)) => {
                 Error::Login { host, user, said }
             }
-            (Verdict::Denied | Verdict::Unsupported | Verdict::Unclear, Secret::Token(_)) => {
+            (Verdict::Denied | Verdict::Barred | Verdict::Unsupported | Verdict::Unclear, Secret::Token(_)) => {
                 Error::TokenRefused { host, user, said }
             }
         }
@@ -247,7 +251,7 @@ enum Next {
 fn next(way: Way, verdict: Verdict, proved: bool) -> Next {
     let is_scram = matches!(way, Way::Sasl(Mechanism::ScramSha256 | Mechanism::ScramSha1));
     match verdict {
-        Verdict::Passing | Verdict::PrivacyRequired => Next::Stop,
+        Verdict::Barred | Verdict::Passing | Verdict::PrivacyRequired => Next::Stop,
         Verdict::Unsupported => Next::Any,
         Verdict::Denied | Verdict::Unclear if !proved => Next::Any,
         // The server had a secret to check against, and says that ours is another one.
@@ -377,6 +381,8 @@ mod tests {
             let script = [(PLAIN, said)];
             check("PLAIN LOGIN", &script, Err(&format!("mx refuses {command}: {said}"))).await;
         }
+        let elsewhere = "mx refuses user \"me\" and its password: [REFERRAL imap://x/] no; check both";
+        check("SCRAM-SHA-256 PLAIN", &[("SCRAM-SHA-256", "[REFERRAL imap://x/] no")], Err(elsewhere)).await;
         check("-", &[("COMMAND", "[IN-USE] locked")], Err("mx refuses COMMAND: [IN-USE] locked")).await;
         let private = "mx cannot log in user \"me\": it wants an encrypted connection for that: [PRIVACYREQUIRED] no; \
                        use `security = \"tls\"` or \"starttls\"";
@@ -444,7 +450,8 @@ mod tests {
     fn codes_tell_what_a_refusal_means() {
         let check = |said: &str, expect| assert_eq!(Verdict::read(said), expect, "{said}");
         check("[AUTHENTICATIONFAILED] x", Verdict::Denied);
-        check("[expired]", Verdict::Denied);
+        check("[expired]", Verdict::Barred);
+        check("[REFERRAL imap://other.example/] go there", Verdict::Barred);
         check("[AUTH] x", Verdict::Denied);
         check("[LOGIN-DELAY 10] x", Verdict::Passing);
         check("[LIMIT] x", Verdict::Passing);
