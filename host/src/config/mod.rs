@@ -12,7 +12,7 @@ pub use job::{
     ApplyTo, Authentication, Folder, Handling, Imap, Job, JobLimits, JobSource, Maildir, Preprocess, Schedule, Server,
     Steps, Watched, job_example, job_files,
 };
-pub use oauth::{Endpoints, Grant, OAuth, Protocol, Provider};
+pub use oauth::{Endpoints, Grant, OAuth, Provider};
 
 use crate::diagnostic::{Diagnostics, Source};
 use reader::{Section, Setting, leaves};

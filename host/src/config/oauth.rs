@@ -2,6 +2,7 @@
 
 use super::reader::leaves;
 use super::settings::settings;
+use crate::mailbox::Protocol;
 use crate::secret::SecretRef;
 use serde::{Deserialize, Serialize};
 
@@ -72,15 +73,6 @@ pub struct Endpoints {
     pub authorize_url: Option<String>,
     /// What is asked for.
     pub scopes: Vec<String>,
-}
-
-/// The mail protocol that a token is for: Microsoft has a scope for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    /// IMAP4.
-    Imap,
-    /// POP3.
-    Pop3,
 }
 
 const MICROSOFT: &str = "https://login.microsoftonline.com";
@@ -154,7 +146,7 @@ impl OAuth {
         match grant {
             Grant::Browser => {}
             Grant::Device => {
-                faults.push("Google gives no right to mail to devices: set grant = \"browser\"".to_owned())
+                faults.push("Google gives no right to mail to devices: set grant = \"browser\"".to_owned());
             }
             Grant::ClientCredentials => {
                 faults.push("Google lets no application in by itself: set grant = \"browser\"".to_owned());

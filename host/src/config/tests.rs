@@ -146,12 +146,16 @@ fn the_example_is_complete_and_means_the_defaults() {
 
 #[test]
 fn the_example_of_a_job_is_complete() {
-    let job = loaded("support.toml", &all_set(&job_example()), Job::load).unwrap();
+    let all = all_set(&job_example());
+    // A job logs in by one means.
+    let by_password: String =
+        all.lines().filter(|line| !line.starts_with("oauth =")).map(|line| format!("{line}\n")).collect();
+    let job = loaded("support.toml", &by_password, Job::load).unwrap();
     assert_eq!(job.name, "support");
     let JobSource::Imap(imap) = job.source else { panic!("{:?}", job.source) };
-    assert_eq!(imap.server.password, SecretRef::Env("SUPPORT_PASSWORD".into()));
+    assert_eq!(imap.server.password, Some(SecretRef::Env("SUPPORT_PASSWORD".into())));
     assert_eq!(imap.server.port(crate::mailbox::Protocol::Imap), 993);
-    let table: toml::Table = all_set(&job_example()).parse().unwrap();
+    let table: toml::Table = all.parse().unwrap();
     let described: Vec<_> = Server::describe().into_iter().chain(Watched::describe()).collect();
     assert_shown(table["source"].as_table().unwrap(), &described);
 }
@@ -197,6 +201,17 @@ fn bad_jobs_say_what_to_do() {
     );
     check("[source]\ntype = \"pop\"", &["2:8: `type` must be \"imap\", \"maildir\" or \"folder\", not \"pop\""]);
     let imap = "[source]\ntype = \"imap\"\nhost = \"h\"\nuser = \"u\"\n";
+    check(imap, &["1:1: `source` has no `password`"]);
+    let oauth2 = format!("{imap}authentication = \"oauth2\"\n");
+    check(&oauth2, &["5:18: `source` needs an `oauth` table, or a `password` where an access token is"]);
+    check(
+        &format!("{oauth2}oauth = {{ provider = \"gmail\", client_id = \"app\" }}\n"),
+        &["6:9: `client_secret` is needed: Google gives one to every application"],
+    );
+    check(
+        &format!("{imap}password = {{ env = \"P\" }}\n[source.oauth]\nclient_id = \"app\"\n"),
+        &["6:1: it is used with authentication = \"oauth2\" only"],
+    );
     check(
         &format!("{imap}password = \"hunter2\""),
         &[

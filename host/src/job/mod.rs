@@ -5,16 +5,19 @@ mod account;
 mod committer;
 mod order;
 mod session;
+mod tokens;
 mod workers;
 
 pub use account::{account, check_steps, cleaning};
 pub use committer::{Committer, Settings as BatchSettings};
 pub use order::Order;
 pub use session::{Care, entry, session};
+pub use tokens::oauth_app;
 pub use workers::Workers;
 
 use crate::config::Job;
 use crate::mailbox::{self, Session};
+use crate::oauth::Tokens;
 use crate::rules::RuleSet;
 use crate::secret;
 use crate::store::{self, SessionTally, Store};
@@ -49,6 +52,8 @@ pub struct Context {
     pub turns: AtomicU64,
     /// The rule set in force.
     pub rules: watch::Receiver<Arc<RuleSet>>,
+    /// The access tokens of the jobs that log in with OAuth 2.0.
+    pub tokens: Arc<Tokens>,
     /// How ticket tags are written.
     pub tags: Arc<Tags>,
     /// The limits of fetching.
@@ -190,7 +195,7 @@ async fn connect_once(ctx: &Arc<Context>, job: &Arc<Job>, care: &mut Care) -> Re
 
 /// Opens the account; a failure is a row of the log.
 async fn open(ctx: &Context, job: &Job) -> Result<Session, Error> {
-    let opened = match account(job, ctx.limits.message_bytes_max(job)) {
+    let opened = match account(job, ctx.limits.message_bytes_max(job), &ctx.tokens) {
         Ok(account) => account.open().await.map_err(Error::from),
         Err(error) => Err(error.into()),
     };

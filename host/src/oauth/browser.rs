@@ -36,9 +36,8 @@ pub(super) async fn log_in(http: &Http, app: &App, mut prompt: impl FnMut(Prompt
         .url();
     prompt(Prompt::Open { url: page.to_string() });
     let code = timeout(LOGIN_MAX, wait_for_code(&listener, state.secret())).await.map_err(|_| Error::TooLate)??;
-    let send = |request| http.send(request);
     let code = AuthorizationCode::new(code);
-    let answer = client.exchange_code(code).set_pkce_verifier(verifier).request_async(&send).await;
+    let answer = client.exchange_code(code).set_pkce_verifier(verifier).request_async(http).await;
     answer.map(Issued::from).map_err(|error| refused(&app.endpoints.token_url, error))
 }
 

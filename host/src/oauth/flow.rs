@@ -77,16 +77,14 @@ pub(super) fn not_a_url(url: &str, error: &impl std::fmt::Display) -> Error {
 
 pub(super) async fn client_credentials(http: &Http, app: &App) -> Result<Issued, Error> {
     let client = app.client()?;
-    let send = |request| http.send(request);
-    let answer = client.exchange_client_credentials().add_scopes(app.scopes()).request_async(&send).await;
+    let answer = client.exchange_client_credentials().add_scopes(app.scopes()).request_async(http).await;
     answer.map(Issued::from).map_err(|error| refused(&app.endpoints.token_url, error))
 }
 
 pub(super) async fn refresh(http: &Http, app: &App, granted: &SecretString) -> Result<Issued, Error> {
     let client = app.client()?;
     let granted = RefreshToken::new(granted.expose_secret().to_owned());
-    let send = |request| http.send(request);
-    let answer = client.exchange_refresh_token(&granted).request_async(&send).await;
+    let answer = client.exchange_refresh_token(&granted).request_async(http).await;
     answer.map(Issued::from).map_err(|error| refused(&app.endpoints.token_url, error))
 }
 
@@ -94,11 +92,10 @@ pub(super) async fn device(http: &Http, app: &App, mut prompt: impl FnMut(Prompt
     let url = app.endpoints.device_url.clone().unwrap_or_default();
     let device_url = DeviceAuthorizationUrl::new(url.clone()).map_err(|error| not_a_url(&url, &error))?;
     let client = app.client()?.set_device_authorization_url(device_url);
-    let send = |request| http.send(request);
     let details: StandardDeviceAuthorizationResponse = client
         .exchange_device_code()
         .add_scopes(app.scopes())
-        .request_async(&send)
+        .request_async(http)
         .await
         .map_err(|error| refused(&url, error))?;
     prompt(Prompt::Code {
@@ -106,7 +103,7 @@ pub(super) async fn device(http: &Http, app: &App, mut prompt: impl FnMut(Prompt
         code: tame(details.user_code().secret()),
         lasts: details.expires_in(),
     });
-    let answer = client.exchange_device_access_token(&details).request_async(&send, tokio::time::sleep, None).await;
+    let answer = client.exchange_device_access_token(&details).request_async(http, tokio::time::sleep, None).await;
     answer.map(Issued::from).map_err(|error| match &error {
         RequestTokenError::ServerResponse(response) => match response.error() {
             DeviceCodeErrorResponseType::AccessDenied => Error::Denied { said: said(response) },

@@ -1,7 +1,8 @@
 //! HTTP, as far as OAuth 2.0 needs it.
 
 use super::flow::host_of;
-use oauth2::{HttpRequest, HttpResponse};
+use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OnceCell;
@@ -29,9 +30,18 @@ pub(super) enum Fault {
     Nonsense(String),
 }
 
+impl<'c> AsyncHttpClient<'c> for Http {
+    type Error = Fault;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Fault>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.send(request))
+    }
+}
+
 impl Http {
     /// Sends a request. Redirects are not followed: what is sent holds secrets.
-    pub(super) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Fault> {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Fault> {
         let client = self.client.get_or_try_init(build).await?;
         let request = reqwest::Request::try_from(request).map_err(unreachable)?;
         let mut answer = client.execute(request).await.map_err(unreachable)?;
