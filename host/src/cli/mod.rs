@@ -3,11 +3,13 @@
 mod authorize;
 mod check;
 mod clean;
+mod job;
 mod log;
 pub(crate) mod paint;
 mod plugin;
 mod quarantine;
 mod ready;
+mod run;
 mod show;
 mod table;
 mod ticket;
@@ -62,7 +64,7 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Fetch mail and handle it until stopped; rules and plugins are reloaded when they change
-    Run(RunOptions),
+    Run(run::Options),
     /// Check settings, jobs, rules (with their own tests) and plugins, and report everything that is wrong at once
     Check(check::Options),
     /// Show what would become of a message, hop by hop, with each cut in its place; nothing is stored
@@ -75,6 +77,9 @@ enum Command {
     Authorize(authorize::Options),
     /// Show the incoming mail log: sessions, or the messages of one session
     Log(log::Options),
+    /// Show the jobs, pause them, run them now
+    #[command(subcommand)]
+    Job(job::Command),
     /// Show tickets
     #[command(subcommand)]
     Ticket(ticket::Command),
@@ -100,13 +105,6 @@ enum ConfigCommand {
         #[arg(long)]
         job: bool,
     },
-}
-
-#[derive(Debug, Args)]
-struct RunOptions {
-    /// Run one session of each job, then end
-    #[arg(long)]
-    once: bool,
 }
 
 /// Why a command ends with something else than 0.
@@ -161,22 +159,17 @@ fn run(command: Command, global: &Global) -> Done {
         Command::Config(ConfigCommand::Example { job: false }) => print(&crate::config::example()),
         Command::Clean(options) => clean::run(global, &options),
         Command::Plugin(command) => plugin::run(global, &command),
-        Command::Run(options) => run_daemon(global, &options),
+        Command::Run(options) => run::run(global, options),
         Command::Check(options) => block_on(check::run(global, options)),
         Command::TestConnection(options) => block_on(check::connection(global, options)),
         Command::Authorize(options) => block_on(authorize::run(global, options)),
         Command::Try(options) => block_on(trial::run(global, options)),
         Command::Log(options) => block_on(log::run(global, options)),
+        Command::Job(command) => block_on(job::run(global, command)),
         Command::Ticket(command) => block_on(ticket::run(global, command)),
         Command::Quarantine(command) => block_on(quarantine::run(global, command)),
         Command::CompilePlugin => Ok(()),
     }
-}
-
-fn run_daemon(global: &Global, options: &RunOptions) -> Done {
-    let (file, config) = (global.path()?, global.load()?);
-    daemon::start_log(&config, paint::stderr_has_colour()).map_err(anyhow::Error::msg)?;
-    block_on(async { Ok(daemon::run(&file, config, options.once).await?) })
 }
 
 /// The plugin engine that the settings ask for. That it must do without a cache is said once.

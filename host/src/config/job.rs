@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::DeValue;
 
+pub use super::schedule::Schedule;
+
 /// One account, and what is done with its mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
@@ -159,14 +161,6 @@ settings! {
         /// How long a file must have been left alone before it is read, in milliseconds. Better than waiting: write it
         /// under another name and rename it.
         settle_ms: u64 => default(1000),
-    }
-}
-
-settings! {
-    /// When a job runs.
-    pub struct Schedule {
-        /// The time between two runs: a number with `s`, `m` or `h`.
-        every: Interval => default(Interval::DEFAULT),
     }
 }
 

@@ -6,6 +6,7 @@
 mod job;
 mod oauth;
 pub(crate) mod reader;
+mod schedule;
 pub(crate) mod settings;
 
 pub use job::{

@@ -146,18 +146,22 @@ fn the_example_is_complete_and_means_the_defaults() {
 
 #[test]
 fn the_example_of_a_job_is_complete() {
-    let all = all_set(&job_example());
-    // A job logs in by one means.
-    let by_password: String =
-        all.lines().filter(|line| !line.starts_with("oauth =")).map(|line| format!("{line}\n")).collect();
-    let job = loaded("support.toml", &by_password, Job::load).unwrap();
+    let job = loaded("support.toml", &all_set(&without_alternatives(&job_example())), Job::load).unwrap();
     assert_eq!(job.name, "support");
     let JobSource::Imap(imap) = job.source else { panic!("{:?}", job.source) };
     assert_eq!(imap.server.password, Some(SecretRef::Env("SUPPORT_PASSWORD".into())));
     assert_eq!(imap.server.port(crate::mailbox::Protocol::Imap), 993);
-    let table: toml::Table = all.parse().unwrap();
+    let table: toml::Table = all_set(&job_example()).parse().unwrap();
     let described: Vec<_> = Server::describe().into_iter().chain(Watched::describe()).collect();
     assert_shown(table["source"].as_table().unwrap(), &described);
+    assert_shown(table["schedule"].as_table().unwrap(), &Schedule::describe());
+}
+
+/// The example without those ways to log in, or to set a schedule, that exclude each other.
+fn without_alternatives(example: &str) -> String {
+    let is_alternative =
+        |line: &&str| ["# oauth = ", "# at = ", "# cron = "].iter().any(|start| line.starts_with(start));
+    example.lines().filter(|line| !is_alternative(line)).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -168,7 +172,7 @@ fn a_job_of_files_needs_little() {
     let JobSource::Folder(folder) = &job.source else { panic!("{:?}", job.source) };
     assert!(folder.path.is_absolute() && folder.path.ends_with("mail"));
     assert_eq!(job.preprocess.steps, Steps::Recommended);
-    assert_eq!(job.schedule.every, crate::schedule::Interval::DEFAULT);
+    assert_eq!(job.schedule.runs, crate::schedule::Schedule::default());
     assert!(job.handling.on_success.deleted && !job.handling.on_success.seen && job.handling.on_rejection.seen);
 }
 

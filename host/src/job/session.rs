@@ -1,7 +1,7 @@
 //! One session: list, fetch, hand on, commit, mark. A row of the incoming mail log.
 
 use super::order::{self, Turn};
-use super::{Context, Error, cleaning};
+use super::{Context, Error, Progress, cleaning};
 use crate::class::Class;
 use crate::config::{Handling, Job};
 use crate::mailbox::{self, Disposition, Fetched, Listed, MessageKey, RawMessage, Session};
@@ -136,6 +136,7 @@ impl Run<'_> {
         }
         self.id().await?;
         tracing::info!(job = self.job.name, messages = unknown.len(), "fetching");
+        self.ctx.tell(Progress::Found { job: self.job.name.clone(), messages: unknown.len() });
         let bytes_max = self.ctx.limits.message_bytes_max(self.job);
         let (too_large, wanted): (Vec<Listed>, Vec<Listed>) =
             unknown.into_iter().partition(|listed| listed.size.is_some_and(|size| size > bytes_max));
@@ -297,6 +298,7 @@ impl Run<'_> {
         let id = self.id().await?;
         let entry = refusal(self.ctx, self.job, id, key, reason);
         let receipt = self.ctx.committer.commit(entry).await?;
+        self.ctx.tell(Progress::Handled { job: self.job.name.clone() });
         if !receipt.repeated {
             let key = tame(&key.to_string());
             tracing::warn!(job = self.job.name, key, reason, "a message cannot be fetched; it is in quarantine");
@@ -348,8 +350,8 @@ async fn pump(
         Some(((raw, permit), (fetched, budget)))
     });
     let parse = |(raw, permit): (RawMessage, OwnedSemaphorePermit)| {
-        let (workers, tags) = (ctx.workers.clone(), ctx.tags.clone());
-        async move { (workers.parse(raw, tags).await, permit) }
+        let (workers, tags, job) = (ctx.workers.clone(), ctx.tags.clone(), job.clone());
+        async move { (workers.parse(&job.name, raw, tags).await, permit) }
     };
     let mut parsed = std::pin::pin!(within_budget.map(parse).buffered(PARSE_AHEAD));
     while let Some((parsed, permit)) = parsed.next().await {
@@ -371,9 +373,10 @@ async fn handle(ctx: &Context, job: &Job, id: SessionId, parsed: Parsed, mut tur
     let rules = ctx.rules.borrow().clone();
     let cleaning = Arc::new(cleaning(job, &rules));
     let parsed = Arc::new(parsed);
-    let verdict = ctx.workers.decide(rules, parsed.clone(), conversation, cleaning).await?;
+    let verdict = ctx.workers.decide(&job.name, rules, parsed.clone(), conversation, cleaning).await?;
     let outcome = pipeline::outcome_name(&verdict.plan);
     let receipt = ctx.committer.commit(entry(&job.name, &job.handling, Some(id), &parsed, verdict)).await?;
+    ctx.tell(Progress::Handled { job: job.name.clone() });
     let key = tame(&receipt.key.to_string());
     if receipt.repeated {
         tracing::debug!(job = job.name, key, "the message is known already");

@@ -113,6 +113,20 @@ impl Error {
         }
     }
 
+    /// How long the server itself wants us to stay away, if its words say so.
+    #[must_use]
+    pub fn retry_hint(&self) -> Option<Duration> {
+        match self {
+            Self::Greeting { said, .. }
+            | Self::Login { said, .. }
+            | Self::Mailbox { said, .. }
+            | Self::Refused { said, .. }
+            | Self::Closed { said, .. } => super::hint::retry_hint(said),
+            Self::Token { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// Whether trying again can help.
     #[must_use]
     pub fn class(&self) -> Class {

@@ -7,6 +7,7 @@ mod connection;
 mod error;
 mod folder;
 mod guard;
+mod hint;
 mod imap;
 mod report;
 mod sasl;

@@ -90,6 +90,7 @@ pub(super) async fn run(store: &Store) {
     attachments_are_stored_once(store).await;
     sessions_are_listed(store).await;
     absurd_values_are_kept(store).await;
+    jobs_are_ordered_and_report(store).await;
 }
 
 /// Leaves ticket 1, with a comment.
@@ -291,4 +292,43 @@ async fn absurd_values_are_kept(store: &Store) {
         let ticket = store.ticket(&receipt.created[0]).await.unwrap().unwrap();
         assert_eq!(ticket.ticket.subject, "\u{1f600} '; DROP TABLE tickets; --");
     }
+}
+
+async fn jobs_are_ordered_and_report(store: &Store) {
+    assert!(store.jobs().await.unwrap().is_empty() && store.job_orders().await.unwrap().is_empty());
+    assert!(store.pause_job("desk", "ann").await.unwrap());
+    assert!(!store.pause_job("desk", "bob").await.unwrap(), "a pause keeps the name of who wanted it");
+    store.request_run("desk").await.unwrap();
+    let asked = store.job_orders().await.unwrap()["desk"];
+    let asked_at = asked.run_requested_at.unwrap();
+    assert!(asked.paused);
+    // A request that came in later than the one that is being carried out stays.
+    store.run_begun("desk", asked_at - std::time::Duration::from_millis(1)).await.unwrap();
+    assert_eq!(store.job_orders().await.unwrap()["desk"], asked);
+    store.run_begun("desk", asked_at).await.unwrap();
+    assert_eq!(store.job_orders().await.unwrap()["desk"], JobOrders { paused: true, run_requested_at: None });
+
+    let ended_at = Timestamp::from_second(1_700_000_000).unwrap();
+    let last = LastRun { ended_at, received: 3, error: Some("the server is away".to_owned()) };
+    let retrying = JobReport { state: JobState::Retrying, next_run_at: Some(ended_at), last: Some(last.clone()) };
+    let waiting = JobReport { state: JobState::Waiting, next_run_at: None, last: None };
+    store.report_jobs(&[("desk".to_owned(), retrying.clone()), ("other".to_owned(), waiting)]).await.unwrap();
+    // What is known of the last session stays when the next start knows nothing of it.
+    store.report_jobs(&[("desk".to_owned(), JobReport { last: None, ..retrying })]).await.unwrap();
+    let rows = store.jobs().await.unwrap();
+    let [desk, other] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!(
+        (desk.paused_by.as_deref(), desk.state, desk.last.as_ref()),
+        (Some("ann"), Some(JobState::Retrying), Some(&last))
+    );
+    assert_eq!((desk.next_run_at, other.next_run_at), (Some(ended_at), None));
+    let well = JobReport { state: JobState::Waiting, next_run_at: None, last: Some(LastRun { error: None, ..last }) };
+    store.report_jobs(&[("desk".to_owned(), well)]).await.unwrap();
+    store.jobs_stopped(Some("other")).await.unwrap();
+    let rows = store.jobs().await.unwrap();
+    assert_eq!(rows[0].last.as_ref().unwrap().error, None);
+    assert!(rows[0].reported_at.is_some() && rows[1].reported_at.is_none());
+    assert!(store.resume_job("desk").await.unwrap());
+    assert!(!store.resume_job("desk").await.unwrap() && !store.resume_job("never seen").await.unwrap());
+    assert!(store.job_orders().await.unwrap().is_empty());
 }

@@ -358,3 +358,97 @@ pub struct QuarantineDetail {
     /// The bytes as received.
     pub raw: Arc<[u8]>,
 }
+
+/// What people want of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JobOrders {
+    /// Leave the mailbox alone until further notice.
+    pub paused: bool,
+    /// When somebody asked for a session that has not begun.
+    pub run_requested_at: Option<Timestamp>,
+}
+
+/// What a job does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobState {
+    /// It is in a session.
+    Running,
+    /// It waits for its next run.
+    Waiting,
+    /// It waits for its next run, and the server tells of new messages before.
+    Listening,
+    /// Its last session failed; it waits before it tries again.
+    Retrying,
+    /// Somebody has paused it.
+    Paused,
+    /// Its schedule has no run any more.
+    Finished,
+}
+
+/// How a job's last session ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastRun {
+    /// When.
+    pub ended_at: Timestamp,
+    /// How many messages it received.
+    pub received: u64,
+    /// What ended it early or was left undone.
+    pub error: Option<String>,
+}
+
+/// What the daemon says of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobReport {
+    /// What it does.
+    pub state: JobState,
+    /// When it runs next, or tries again.
+    pub next_run_at: Option<Timestamp>,
+    /// Its last session, if there was one since the start.
+    pub last: Option<LastRun>,
+}
+
+/// All that is known of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JobRow {
+    /// Its name.
+    pub name: String,
+    /// Since when it is paused.
+    pub paused_at: Option<Timestamp>,
+    /// Who paused it.
+    pub paused_by: Option<String>,
+    /// When somebody asked for a session that has not begun.
+    pub run_requested_at: Option<Timestamp>,
+    /// What the daemon last said that it does.
+    pub state: Option<JobState>,
+    /// When it runs next, as the daemon last said.
+    pub next_run_at: Option<Timestamp>,
+    /// Its last session.
+    pub last: Option<LastRun>,
+    /// When the daemon last said anything; none if it has stopped in good order.
+    pub reported_at: Option<Timestamp>,
+}
+
+impl JobState {
+    const ALL: [Self; 6] =
+        [Self::Running, Self::Waiting, Self::Listening, Self::Retrying, Self::Paused, Self::Finished];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Listening => "listening",
+            Self::Retrying => "retrying",
+            Self::Paused => "paused",
+            Self::Finished => "finished",
+        }
+    }
+
+    /// The state of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+}

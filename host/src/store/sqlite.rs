@@ -194,7 +194,8 @@ fn one_line(text: &str) -> String {
 /// All migrations, oldest first. Released ones never change: the database remembers their checksums.
 fn migrations() -> Vec<Migration> {
     let first = include_str!("../../migrations/sqlite/0001_ledger_and_tickets.sql");
-    [(1, "ledger and tickets", first)]
+    let second = include_str!("../../migrations/sqlite/0002_job_control.sql");
+    [(1, "ledger and tickets", first), (2, "job control", second)]
         .into_iter()
         .map(|(version, description, sql)| {
             Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
