@@ -3,6 +3,7 @@
 use crate::config::{Config, Job, LogFormat, PluginLimits};
 use crate::diagnostic::Diagnostics;
 use crate::job::{self, BatchSettings, Board, Committer, Context, Limits, Order, Progress, Workers};
+use crate::oauth::Tokens;
 use crate::plugin::{self, Compiler, Engine, EngineSettings};
 use crate::rules::watch::{Changed, Places, Watch};
 use crate::rules::{Reloader, RuleSet};
@@ -201,6 +202,7 @@ fn context(
         order: Order::default(),
         turns: AtomicU64::new(0),
         rules,
+        tokens: Arc::new(Tokens::new(&Tokens::folder_beside(&config.store.path))),
         tags,
         limits: Limits {
             fetch_ahead_bytes: config.limits.fetch_ahead_bytes.get(),

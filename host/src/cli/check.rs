@@ -5,8 +5,8 @@ use super::{Done, Failure, Global, print, print_json, ready};
 use crate::config::{Config, Job, JobSource, job_files};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::mailbox::Step;
+use crate::oauth::Tokens;
 use crate::rules::RuleSet;
-use anyhow::Context as _;
 use clap::Args;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -119,10 +119,9 @@ pub(super) struct Connection {
 pub(super) async fn connection(global: &Global, options: Connection) -> Done {
     let config = global.load()?;
     let jobs = Job::load_all(&config.jobs).map_err(Failure::Diagnostics)?;
-    let names: Vec<String> = jobs.iter().map(|job| job.name.clone()).collect();
-    let job = jobs.into_iter().find(|job| job.name == options.job);
-    let job = job.with_context(|| format!("there is no job \"{}\"; there are: {}", options.job, names.join(", ")))?;
-    let account = match crate::job::account(&job, config.limits.message_bytes_max.get()) {
+    let job = super::find_job(&jobs, &options.job)?;
+    let tokens = Arc::new(Tokens::new(&Tokens::folder_beside(&config.store.path)));
+    let account = match crate::job::account(job, config.limits.message_bytes_max.get(), &tokens) {
         Ok(account) => account,
         Err(error) if options.json => {
             let fault = format!("the job's password cannot be read: {error}");
@@ -131,7 +130,7 @@ pub(super) async fn connection(global: &Global, options: Connection) -> Done {
         }
         Err(error) => return Err(anyhow::Error::new(error).context("the job's password cannot be read").into()),
     };
-    let mut warnings: Vec<String> = password_warning(&job).into_iter().collect();
+    let mut warnings: Vec<String> = password_warning(job).into_iter().collect();
     let paint = Paint::new(stdout_has_colour());
     if let Some(warning) = warnings.first().filter(|_| !options.json) {
         print(&warning_line(warning, paint))?;
@@ -165,7 +164,7 @@ pub(super) async fn connection(global: &Global, options: Connection) -> Done {
 /// What is to be said of the way a job's password is kept.
 fn password_warning(job: &Job) -> Option<String> {
     match &job.source {
-        JobSource::Imap(imap) => imap.server.password.resolve().ok()?.warning,
+        JobSource::Imap(imap) => imap.server.password.as_ref()?.resolve().ok()?.warning,
         JobSource::Maildir(_) | JobSource::Folder(_) => None,
     }
 }

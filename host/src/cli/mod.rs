@@ -1,5 +1,6 @@
 //! The command line. Only this module and `main` know clap.
 
+mod authorize;
 mod check;
 mod clean;
 mod job;
@@ -14,8 +15,8 @@ mod table;
 mod ticket;
 mod trial;
 
-use crate::config::Config;
-use crate::diagnostic::Diagnostics;
+use crate::config::{Config, Job};
+use crate::diagnostic::{Diagnostics, suggestion};
 use crate::store::Store;
 use crate::{daemon, plugin as plugins};
 use anyhow::Context as _;
@@ -72,6 +73,8 @@ enum Command {
     Clean(clean::Options),
     /// Connect to a job's mail server step by step and say what is wrong; nothing is changed on the server
     TestConnection(check::Connection),
+    /// Grant a job the right to read its mail with OAuth 2.0, once: shows where to log in, and keeps what is granted
+    Authorize(authorize::Options),
     /// Show the incoming mail log: sessions, or the messages of one session
     Log(log::Options),
     /// Show the jobs, pause them, run them now
@@ -159,6 +162,7 @@ fn run(command: Command, global: &Global) -> Done {
         Command::Run(options) => run::run(global, options),
         Command::Check(options) => block_on(check::run(global, options)),
         Command::TestConnection(options) => block_on(check::connection(global, options)),
+        Command::Authorize(options) => block_on(authorize::run(global, options)),
         Command::Try(options) => block_on(trial::run(global, options)),
         Command::Log(options) => block_on(log::run(global, options)),
         Command::Job(command) => block_on(job::run(global, command)),
@@ -198,6 +202,16 @@ fn print_bytes(bytes: &[u8]) -> Done {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// The job of that name.
+fn find_job<'j>(jobs: &'j [Job], name: &str) -> Result<&'j Job, Failure> {
+    let known = || jobs.iter().map(|job| job.name.as_str());
+    Ok(jobs.iter().find(|job| job.name == name).with_context(|| {
+        let help =
+            suggestion(name, known()).unwrap_or_else(|| format!("there are: {}", Vec::from_iter(known()).join(", ")));
+        format!("there is no job \"{name}\"; {help}")
+    })?)
 }
 
 /// How many rows a list has: scripts want all of them, people the latest.

@@ -3,7 +3,7 @@
 use crate::config::reader::error_at;
 use crate::config::{Config, Job, JobSource, Server};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::secret;
+use crate::secret::{self, SecretRef};
 use crate::thread::TagError;
 use std::path::Path;
 
@@ -37,12 +37,11 @@ fn no_folder(file: &Path, folder: &Path) -> Option<Diagnostic> {
 }
 
 fn account(file: &Path, server: &Server, faults: &mut Diagnostics) {
-    let about_password = |sentence: String| error_at(file, &["source", "password"], sentence);
-    match server.password.resolve() {
-        Ok(password) => faults.extend(password.warning.map(|warning| about_password(warning).warning())),
-        // Only the service manager can say whether the service will have it.
-        Err(error @ secret::Error::NoCredentials(_)) => faults.push(about_password(error.to_string()).warning()),
-        Err(error) => faults.push(about_password(error.to_string())),
+    if let Some(password) = &server.password {
+        secret(file, &["source", "password"], password, faults);
+    }
+    if let Some(password) = server.oauth.as_ref().and_then(|oauth| oauth.client_secret.as_ref()) {
+        secret(file, &["source", "oauth", "client_secret"], password, faults);
     }
     if let Err(error) = server.trust().check() {
         faults.push(error_at(file, &["source", "ca_file"], error.to_string()));
@@ -51,5 +50,16 @@ fn account(file: &Path, server: &Server, faults: &mut Diagnostics) {
         let reason = "any certificate is accepted, so anyone on the way can pass for the server";
         let warning = error_at(file, &["source", "reject_invalid_certificates"], reason).warning();
         faults.push(warning.help("set `ca_file` or `fingerprint` instead"));
+    }
+}
+
+/// Looks at whether a secret can be read.
+fn secret(file: &Path, keys: &[&str], place: &SecretRef, faults: &mut Diagnostics) {
+    let about = |sentence: String| error_at(file, keys, sentence);
+    match place.resolve() {
+        Ok(secret) => faults.extend(secret.warning.map(|warning| about(warning).warning())),
+        // Only the service manager can say whether the service will have it.
+        Err(error @ secret::Error::NoCredentials(_)) => faults.push(about(error.to_string()).warning()),
+        Err(error) => faults.push(about(error.to_string())),
     }
 }

@@ -86,9 +86,7 @@ struct Trial<'a> {
 
 fn find_job(folder: &Path, name: &str) -> Result<Job, Failure> {
     let jobs = Job::load_all(folder).map_err(Failure::Diagnostics)?;
-    let names: Vec<String> = jobs.iter().map(|job| job.name.clone()).collect();
-    let found = jobs.into_iter().find(|job| job.name == name);
-    Ok(found.with_context(|| format!("there is no job \"{name}\"; there are: {}", names.join(", ")))?)
+    super::find_job(&jobs, name).cloned()
 }
 
 /// The job of a folder that has just one.

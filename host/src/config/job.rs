@@ -1,5 +1,6 @@
 //! Jobs: `jobs/NAME.toml`, one account each.
 
+use super::oauth::OAuth;
 use super::reader::{self, Section, Setting, leaves};
 use super::settings::{Described, Example, Settings, example, settings};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
@@ -126,9 +127,11 @@ settings! {
         authentication: Authentication => default(Authentication::Password),
         /// The user's name; with `ntlm` also as `DOMAIN\\user`.
         user: String => required("\"support\""),
-        /// Where the password is, or the access token: `{ env = "NAME" }`, `{ file = "path" }` or
-        /// `{ credential = "name" }` (systemd). An access token is read anew for each login.
-        password: SecretRef => required("{ env = \"SUPPORT_PASSWORD\" }"),
+        /// Where the password is: `{ env = "NAME" }`, `{ file = "path" }` or `{ credential = "name" }` (systemd). With
+        /// `oauth2`, and without `oauth`, where an access token is that another program keeps fresh.
+        password: Option<SecretRef> => shown("{ env = \"SUPPORT_PASSWORD\" }"),
+        /// With `oauth2`: the application that gets the access tokens; see docs/servers.md.
+        oauth: Option<OAuth> => unset("{ provider = \"microsoft365\", tenant = \"example.org\", client_id = \"…\" }"),
         /// How long the server may be silent before the connection counts as lost.
         timeout: Interval => default(Interval::MINUTE),
     }
@@ -267,12 +270,46 @@ impl JobSource {
 
 impl Imap {
     fn read_section(section: &mut Section<'_, '_>, out: &mut Diagnostics) -> Option<Self> {
-        let (server, watched) = (Server::read_section(section, out), Watched::read_section(section, out));
-        Some(Self { server: server?, watched: watched? })
+        let server = Server::read_for(Protocol::Imap, section, out);
+        Some(Self { server: server?, watched: Watched::read_section(section, out)? })
     }
 }
 
 impl Server {
+    /// Reads the settings, and whether there is what logging in takes.
+    fn read_for(protocol: Protocol, section: &mut Section<'_, '_>, out: &mut Diagnostics) -> Option<Self> {
+        let server = Self::read_section(section, out)?;
+        let faults = match (server.authentication, &server.oauth) {
+            (Authentication::OAuth2, Some(_)) if server.password.is_some() => {
+                vec![(
+                    "password",
+                    "with `oauth`, tokens take the place of the password: leave one of both out".to_owned(),
+                )]
+            }
+            (Authentication::OAuth2, Some(oauth)) => {
+                let faults = oauth.endpoints(protocol).err().unwrap_or_default();
+                faults.into_iter().map(|fault| ("oauth", fault)).collect()
+            }
+            (Authentication::OAuth2, None) if server.password.is_none() => {
+                vec![(
+                    "authentication",
+                    "`source` needs an `oauth` table, or a `password` where an access token is".to_owned(),
+                )]
+            }
+            (Authentication::Password | Authentication::Ntlm, Some(_)) => {
+                vec![("oauth", "it is used with authentication = \"oauth2\" only".to_owned())]
+            }
+            (Authentication::Password | Authentication::Ntlm, None) if server.password.is_none() => {
+                vec![("", "`source` has no `password`".to_owned())]
+            }
+            _ => Vec::new(),
+        };
+        for (key, reason) in &faults {
+            out.push(section.error(key, reason.as_str()));
+        }
+        faults.is_empty().then_some(server)
+    }
+
     /// The port to use.
     #[must_use]
     pub fn port(&self, protocol: Protocol) -> u16 {
@@ -292,8 +329,11 @@ impl Server {
     /// Makes relative paths start at `dir`.
     fn resolve(&mut self, dir: &Path) {
         self.ca_file.iter_mut().for_each(|path| *path = dir.join(&*path));
-        if let SecretRef::File(path) = &mut self.password {
-            *path = dir.join(&*path);
+        let client_secret = self.oauth.as_mut().and_then(|oauth| oauth.client_secret.as_mut());
+        for secret in [self.password.as_mut(), client_secret].into_iter().flatten() {
+            if let SecretRef::File(path) = secret {
+                *path = dir.join(&*path);
+            }
         }
     }
 }

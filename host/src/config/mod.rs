@@ -4,6 +4,7 @@
 //! made from the same declaration.
 
 mod job;
+mod oauth;
 pub(crate) mod reader;
 mod schedule;
 pub(crate) mod settings;
@@ -12,6 +13,7 @@ pub use job::{
     ApplyTo, Authentication, Folder, Handling, Imap, Job, JobLimits, JobSource, Maildir, Preprocess, Schedule, Server,
     Steps, Watched, job_example, job_files,
 };
+pub use oauth::{Endpoints, Grant, OAuth, Provider};
 
 use crate::diagnostic::{Diagnostics, Source};
 use reader::{Section, Setting, leaves};

@@ -149,7 +149,7 @@ fn the_example_of_a_job_is_complete() {
     let job = loaded("support.toml", &all_set(&without_alternatives(&job_example())), Job::load).unwrap();
     assert_eq!(job.name, "support");
     let JobSource::Imap(imap) = job.source else { panic!("{:?}", job.source) };
-    assert_eq!(imap.server.password, SecretRef::Env("SUPPORT_PASSWORD".into()));
+    assert_eq!(imap.server.password, Some(SecretRef::Env("SUPPORT_PASSWORD".into())));
     assert_eq!(imap.server.port(crate::mailbox::Protocol::Imap), 993);
     let table: toml::Table = all_set(&job_example()).parse().unwrap();
     let described: Vec<_> = Server::describe().into_iter().chain(Watched::describe()).collect();
@@ -157,9 +157,10 @@ fn the_example_of_a_job_is_complete() {
     assert_shown(table["schedule"].as_table().unwrap(), &Schedule::describe());
 }
 
-/// The example without those ways to set a schedule that exclude each other.
+/// The example without those ways to log in, or to set a schedule, that exclude each other.
 fn without_alternatives(example: &str) -> String {
-    let is_alternative = |line: &&str| line.starts_with("# at = ") || line.starts_with("# cron = ");
+    let is_alternative =
+        |line: &&str| ["# oauth = ", "# at = ", "# cron = "].iter().any(|start| line.starts_with(start));
     example.lines().filter(|line| !is_alternative(line)).collect::<Vec<_>>().join("\n")
 }
 
@@ -204,6 +205,17 @@ fn bad_jobs_say_what_to_do() {
     );
     check("[source]\ntype = \"pop\"", &["2:8: `type` must be \"imap\", \"maildir\" or \"folder\", not \"pop\""]);
     let imap = "[source]\ntype = \"imap\"\nhost = \"h\"\nuser = \"u\"\n";
+    check(imap, &["1:1: `source` has no `password`"]);
+    let oauth2 = format!("{imap}authentication = \"oauth2\"\n");
+    check(&oauth2, &["5:18: `source` needs an `oauth` table, or a `password` where an access token is"]);
+    check(
+        &format!("{oauth2}oauth = {{ provider = \"gmail\", client_id = \"app\" }}\n"),
+        &["6:9: `client_secret` is needed: Google gives one to every application"],
+    );
+    check(
+        &format!("{imap}password = {{ env = \"P\" }}\n[source.oauth]\nclient_id = \"app\"\n"),
+        &["6:1: it is used with authentication = \"oauth2\" only"],
+    );
     check(
         &format!("{imap}password = \"hunter2\""),
         &[

@@ -1,15 +1,15 @@
 //! What a job's settings mean for the parts below: its account, its rules, its limits.
 
+use super::tokens;
 use crate::config::reader::error_at;
 use crate::config::{Authentication, Job, JobSource, Server, Steps};
 use crate::diagnostic::{Diagnostics, suggestion};
-use crate::mailbox::{self, Account, Class, FolderAccount, FolderKind, ImapAccount, Protocol, TokenSource};
+use crate::mailbox::{self, Account, FolderAccount, FolderKind, ImapAccount, Protocol};
+use crate::oauth::Tokens;
 use crate::pipeline::Cleaning;
 use crate::rules::RuleSet;
 use crate::secret::{self, SecretRef};
-use secrecy::SecretString;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use std::time::Duration;
 ///
 /// # Errors
 /// If the password cannot be read.
-pub fn account(job: &Job, message_bytes_max: u64) -> Result<Account, secret::Error> {
+pub fn account(job: &Job, message_bytes_max: u64, tokens: &Arc<Tokens>) -> Result<Account, secret::Error> {
     Ok(match &job.source {
         JobSource::Imap(imap) => {
             let server = &imap.server;
@@ -27,7 +27,7 @@ pub fn account(job: &Job, message_bytes_max: u64) -> Result<Account, secret::Err
                 security: server.security,
                 trust: server.trust(),
                 user: server.user.clone(),
-                authentication: authentication(&job.name, server)?,
+                authentication: authentication(job, server, tokens)?,
                 mailbox: imap.watched.mailbox.clone(),
                 timeout: server.timeout.duration(),
                 limits: mailbox::Limits { literal_bytes_max: message_bytes_max, ..mailbox::Limits::default() },
@@ -38,40 +38,20 @@ pub fn account(job: &Job, message_bytes_max: u64) -> Result<Account, secret::Err
     })
 }
 
-fn authentication(job: &str, server: &Server) -> Result<mailbox::Authentication, secret::Error> {
-    let resolved = server.password.resolve()?;
+fn authentication(job: &Job, server: &Server, tokens: &Arc<Tokens>) -> Result<mailbox::Authentication, secret::Error> {
+    if server.authentication == Authentication::OAuth2 {
+        return Ok(mailbox::Authentication::OAuth2(tokens::source(job, server, tokens)));
+    }
+    // That there is one was checked when the job was loaded.
+    let nowhere = SecretRef::Env(String::new());
+    let resolved = server.password.as_ref().unwrap_or(&nowhere).resolve()?;
     if let Some(warning) = &resolved.warning {
-        tracing::warn!(job, "{warning}");
+        tracing::warn!(job = job.name, "{warning}");
     }
     Ok(match server.authentication {
-        Authentication::Password => mailbox::Authentication::Password(resolved.secret),
         Authentication::Ntlm => mailbox::Authentication::Ntlm(resolved.secret),
-        Authentication::OAuth2 => mailbox::Authentication::OAuth2(Arc::new(StoredToken {
-            user: server.user.clone(),
-            place: server.password.clone(),
-        })),
+        Authentication::Password | Authentication::OAuth2 => mailbox::Authentication::Password(resolved.secret),
     })
-}
-
-/// An access token that another program keeps fresh.
-#[derive(Debug)]
-struct StoredToken {
-    user: String,
-    place: SecretRef,
-}
-
-impl TokenSource for StoredToken {
-    fn token<'a>(
-        &'a self,
-        _: Option<&'a SecretString>,
-    ) -> Pin<Box<dyn Future<Output = Result<SecretString, mailbox::Error>> + Send + 'a>> {
-        let token = self.place.resolve().map(|resolved| resolved.secret).map_err(|error| mailbox::Error::Token {
-            user: self.user.clone(),
-            cause: error.to_string(),
-            class: Class::Permanent,
-        });
-        Box::pin(std::future::ready(token))
-    }
 }
 
 fn folder(path: &Path, kind: FolderKind, settle_ms: u64, message_bytes_max: u64) -> Account {

@@ -10,6 +10,7 @@ mod order;
 mod pace;
 mod runner;
 mod session;
+mod tokens;
 mod workers;
 
 pub use account::{account, check_steps, cleaning};
@@ -19,10 +20,12 @@ pub use name::{Unknown, find};
 pub use order::Order;
 pub use runner::run;
 pub use session::{Care, entry, session};
+pub use tokens::oauth_app;
 pub use workers::Workers;
 
 use crate::config::Job;
 use crate::mailbox::{self, Session};
+use crate::oauth::Tokens;
 use crate::rules::RuleSet;
 use crate::secret;
 use crate::store::{self, SessionTally, Store};
@@ -51,6 +54,8 @@ pub struct Context {
     pub turns: AtomicU64,
     /// The rule set in force.
     pub rules: watch::Receiver<Arc<RuleSet>>,
+    /// The access tokens of the jobs that log in with OAuth 2.0.
+    pub tokens: Arc<Tokens>,
     /// How ticket tags are written.
     pub tags: Arc<Tags>,
     /// The limits of fetching.
@@ -196,7 +201,7 @@ async fn connect_once(ctx: &Arc<Context>, job: &Arc<Job>, care: &mut Care) -> Re
 
 /// Opens the account; a failure is a row of the log.
 async fn open(ctx: &Context, job: &Job) -> Result<Session, Error> {
-    let opened = match account(job, ctx.limits.message_bytes_max(job)) {
+    let opened = match account(job, ctx.limits.message_bytes_max(job), &ctx.tokens) {
         Ok(account) => account.open().await.map_err(Error::from),
         Err(error) => Err(error.into()),
     };

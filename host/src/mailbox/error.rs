@@ -61,7 +61,7 @@ pub enum Error {
     )]
     TokenRefused { host: String, user: String, said: String },
     #[error("cannot get an access token for user \"{user}\": {cause}")]
-    Token { user: String, cause: String, class: Class },
+    Token { user: String, cause: String, class: Class, retry_after: Option<Duration> },
     #[error("{host} cannot open mailbox \"{mailbox}\": {said}; check its name and the user's rights")]
     Mailbox { host: String, mailbox: String, said: String },
     #[error("mailbox \"{mailbox}\" on {host} is read-only, so nothing can be marked there; check the user's rights")]
@@ -122,6 +122,7 @@ impl Error {
             | Self::Mailbox { said, .. }
             | Self::Refused { said, .. }
             | Self::Closed { said, .. } => super::hint::retry_hint(said),
+            Self::Token { retry_after, .. } => *retry_after,
             _ => None,
         }
     }
