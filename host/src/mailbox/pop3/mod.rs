@@ -261,7 +261,11 @@ impl Session {
             match self.wire.status().await? {
                 Ok(_) => {
                     let mut bytes = Vec::new();
-                    self.wire.text(self.message_bytes_max, |piece| bytes.extend_from_slice(piece)).await?;
+                    let take = |piece: &[u8]| {
+                        bytes.extend_from_slice(piece);
+                        Ok(())
+                    };
+                    self.wire.text(self.message_bytes_max, take).await?;
                     sink.send(RawMessage { key, received: None, bytes: bytes.into() })
                         .await
                         .map_err(|_| Error::Stopped)?;
@@ -288,6 +292,7 @@ impl Session {
                 let keep = |piece: &[u8]| {
                     let room = HEADER_BYTES_MAX - header.len();
                     header.extend_from_slice(piece.get(..room).unwrap_or(piece));
+                    Ok(())
                 };
                 self.wire.text(HEADER_READ_BYTES_MAX, keep).await?;
                 Ok(Some(header.into()))

@@ -206,25 +206,28 @@ impl Wire {
         }
     }
 
-    /// Hands on a message, in the pieces in which it arrives. One that is longer than so many bytes is an error.
-    pub(super) async fn text(&mut self, bytes_max: u64, mut take: impl FnMut(&[u8])) -> Result<(), Error> {
+    /// Hands on a message, in the pieces in which it arrives. One that is longer than so many bytes is an error; what
+    /// `take` fails with ends the reading, too.
+    pub(super) async fn text(
+        &mut self,
+        bytes_max: u64,
+        mut take: impl FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let mut unstuffer = Unstuffer::new(self.line_end);
-        let mut left = bytes_max;
+        let mut left = Some(bytes_max);
         loop {
             let bytes = self.fill().await?;
-            let mut too_long = false;
+            let mut taken = Ok(());
             let end = unstuffer.push(bytes, |piece| {
-                match u64::try_from(piece.len()).ok().and_then(|length| left.checked_sub(length)) {
-                    Some(rest) => left = rest,
-                    None => too_long = true,
-                }
-                if !too_long {
-                    take(piece);
+                left = u64::try_from(piece.len()).ok().and_then(|length| left?.checked_sub(length));
+                if left.is_some() && taken.is_ok() {
+                    taken = take(piece);
                 }
             });
             let used = end.unwrap_or(bytes.len());
             self.consume(used);
-            if too_long {
+            taken?;
+            if left.is_none() {
                 return Err(self.nonsense(format!("it sends a message of more than {bytes_max} bytes")));
             }
             if end.is_some() {
