@@ -165,6 +165,7 @@ pub(super) async fn connection(global: &Global, options: Connection) -> Done {
 fn password_warning(job: &Job) -> Option<String> {
     match &job.source {
         JobSource::Imap(imap) => imap.server.password.as_ref()?.resolve().ok()?.warning,
+        JobSource::Pop3(server) => server.password.as_ref()?.resolve().ok()?.warning,
         JobSource::Maildir(_) | JobSource::Folder(_) => None,
     }
 }

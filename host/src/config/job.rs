@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
 pub use super::schedule::Schedule;
 
@@ -38,6 +38,8 @@ pub struct Job {
 pub enum JobSource {
     /// An IMAP4 server.
     Imap(Imap),
+    /// A POP3 server.
+    Pop3(Server),
     /// A Maildir.
     Maildir(Maildir),
     /// A folder of `.eml` files.
@@ -241,9 +243,13 @@ impl Job {
         let table = reader::parse(source, out)?;
         let mut section = Section::root(source, &table);
         let (mail, schedule) = (section.required("source", out), section.table("schedule", out));
-        let (preprocess, handling) = (section.table("preprocess", out), section.table("handling", out));
+        let preprocess = section.table("preprocess", out);
+        let mut handling: Option<Handling> = section.table("handling", out);
         let limits = section.table("limits", out);
         section.finish(out);
+        if let (Some(JobSource::Pop3(_)), Some(handling)) = (&mail, &mut handling) {
+            handling.for_pop3(source, table.get_ref(), out);
+        }
         let mut job = Self {
             name: name?,
             source: mail?,
@@ -262,6 +268,7 @@ impl JobSource {
     fn resolve(&mut self, dir: &Path) {
         match self {
             Self::Imap(imap) => imap.server.resolve(dir),
+            Self::Pop3(server) => server.resolve(dir),
             Self::Maildir(maildir) => maildir.path = dir.join(&maildir.path),
             Self::Folder(folder) => folder.path = dir.join(&folder.path),
         }
@@ -338,6 +345,25 @@ impl Server {
     }
 }
 
+impl Handling {
+    /// POP3 has no marks: it deletes a message or leaves it. What is not written down is to leave it, and what cannot
+    /// be done is reported.
+    fn for_pop3(&mut self, source: &Source, job: &DeTable<'_>, out: &mut Diagnostics) {
+        let written = job.get("handling").and_then(|handling| handling.get_ref().as_table());
+        for (key, disposition) in [("on_success", &mut self.on_success), ("on_rejection", &mut self.on_rejection)] {
+            let Some(value) = written.and_then(|written| written.get(key)) else {
+                *disposition = Disposition::default();
+                continue;
+            };
+            if *disposition != (Disposition { deleted: disposition.deleted, ..Disposition::default() }) {
+                let reason = format!("`{key}` asks for more than POP3 can do");
+                let help = "there, a message is deleted ({ deleted = true }) or left as it is ({})";
+                out.push(source.error(value.span(), reason).help(help));
+            }
+        }
+    }
+}
+
 /// The files of a folder that describe a job, by name. A folder that does not exist has none.
 ///
 /// # Errors
@@ -356,8 +382,10 @@ pub fn job_files(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
 /// A complete file of an IMAP job: every setting with its documentation.
 #[must_use]
 pub fn job_example() -> String {
-    const TYPE: &[&str] =
-        &[" Where the mail is: `imap`, or with the one further setting `path`: `maildir` or `folder` (of .eml files)."];
+    const TYPE: &[&str] = &[
+        " Where the mail is: `imap`; `pop3`, with all of these but `mailbox`; or with the one further setting `path`:",
+        " `maildir` or `folder` (of .eml files).",
+    ];
     let mut source = vec![Described { key: "type", doc: TYPE, example: Example::Value("\"imap\"") }];
     source.extend(Server::describe());
     source.extend(Watched::describe());
@@ -380,10 +408,11 @@ impl Setting for JobSource {
         let kind: String = section.required("type", out)?;
         let read = match kind.as_str() {
             "imap" => Imap::read_section(&mut section, out).map(Self::Imap),
+            "pop3" => Server::read_for(Protocol::Pop3, &mut section, out).map(Self::Pop3),
             "maildir" => Maildir::read_section(&mut section, out).map(Self::Maildir),
             "folder" => Folder::read_section(&mut section, out).map(Self::Folder),
             _ => {
-                let reason = format!("`type` must be \"imap\", \"maildir\" or \"folder\", not \"{kind}\"");
+                let reason = format!("`type` must be \"imap\", \"pop3\", \"maildir\" or \"folder\", not \"{kind}\"");
                 out.push(section.error("type", reason));
                 return None;
             }

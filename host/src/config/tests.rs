@@ -176,22 +176,42 @@ fn a_job_of_files_needs_little() {
     assert!(job.handling.on_success.deleted && !job.handling.on_success.seen && job.handling.on_rejection.seen);
 }
 
+const POP3: &str = "[source]\ntype = \"pop3\"\nhost = \"h\"\nuser = \"u\"\npassword = { env = \"A\" }\n";
+
+#[test]
+fn a_pop3_job_leaves_what_it_is_not_told_to_delete() {
+    let check = |text: &str, success: bool, rejection: bool| {
+        let job = loaded("desk.toml", &format!("{POP3}{text}"), Job::load).unwrap();
+        let JobSource::Pop3(server) = &job.source else { panic!("{:?}", job.source) };
+        assert_eq!(server.port(crate::mailbox::Protocol::Pop3), 995);
+        let handling = [&job.handling.on_success, &job.handling.on_rejection];
+        assert_eq!(handling.map(|disposition| disposition.deleted), [success, rejection], "{text}");
+        assert_eq!(handling.map(|disposition| disposition.seen), [false, false], "{text}");
+    };
+    check("", false, false);
+    check("[handling]\non_success = { deleted = true }", true, false);
+    check("[handling]\non_success = {}\non_rejection = { deleted = true, seen = false }", false, true);
+}
+
+/// What is wrong with a job's file: one sentence for each fault.
+fn assert_bad_job(text: &str, expect: &[&str]) {
+    let error = loaded("job.toml", text, |path| {
+        Job::load(path).map_err(|all| {
+            let lines: Vec<_> = all.iter().map(ToString::to_string).collect();
+            let at = format!("{}:", path.display());
+            Diagnostics::from(crate::diagnostic::Diagnostic::error(path, lines.join("\n").replace(&at, "")))
+        })
+    });
+    let error = error.unwrap_err();
+    for line in expect {
+        assert!(error.contains(line), "{line}\n--- not in\n{error}");
+    }
+    assert_eq!(error.lines().count(), expect.len() + 1, "{error}");
+}
+
 #[test]
 fn bad_jobs_say_what_to_do() {
-    let check = |text: &str, expect: &[&str]| {
-        let error = loaded("job.toml", text, |path| {
-            Job::load(path).map_err(|all| {
-                let lines: Vec<_> = all.iter().map(ToString::to_string).collect();
-                let at = format!("{}:", path.display());
-                Diagnostics::from(crate::diagnostic::Diagnostic::error(path, lines.join("\n").replace(&at, "")))
-            })
-        });
-        let error = error.unwrap_err();
-        for line in expect {
-            assert!(error.contains(line), "{line}\n--- not in\n{error}");
-        }
-        assert_eq!(error.lines().count(), expect.len() + 1, "{error}");
-    };
+    let check = assert_bad_job;
     check("", &["the file has no `source`"]);
     check("[source]\npath = \"mail\"", &["1:1: `source` has no `type`"]);
     check(
@@ -203,7 +223,10 @@ fn bad_jobs_say_what_to_do() {
             "3:1: unknown key `pasword` (did you mean `password`?)",
         ],
     );
-    check("[source]\ntype = \"pop\"", &["2:8: `type` must be \"imap\", \"maildir\" or \"folder\", not \"pop\""]);
+    check(
+        "[source]\ntype = \"pop\"",
+        &["2:8: `type` must be \"imap\", \"pop3\", \"maildir\" or \"folder\", not \"pop\""],
+    );
     let imap = "[source]\ntype = \"imap\"\nhost = \"h\"\nuser = \"u\"\n";
     check(imap, &["1:1: `source` has no `password`"]);
     let oauth2 = format!("{imap}authentication = \"oauth2\"\n");
@@ -243,6 +266,26 @@ fn bad_jobs_say_what_to_do() {
     check(
         &format!("{folder}[handling]\non_success = {{ sen = true }}"),
         &["5:16: unknown key `sen` (did you mean `seen`?)"],
+    );
+}
+
+#[test]
+fn a_pop3_job_cannot_do_what_pop3_cannot() {
+    let check = assert_bad_job;
+    let help = "(there, a message is deleted ({ deleted = true }) or left as it is ({}))";
+    check(
+        &format!("{POP3}mailbox = \"x\""),
+        &[
+            "6:1: unknown key `mailbox` (known here: `type`, `host`, `port`, `security`, `reject_invalid_certificates`, \
+             `ca_file`, `fingerprint`, `authentication`, `user`, `password`, `timeout`)",
+        ],
+    );
+    check(
+        &format!("{POP3}[handling]\non_success = {{ seen = true }}\non_rejection = {{ seen = true, deleted = true }}"),
+        &[
+            &format!("7:14: `on_success` asks for more than POP3 can do {help}"),
+            &format!("8:16: `on_rejection` asks for more than POP3 can do {help}"),
+        ],
     );
 }
 

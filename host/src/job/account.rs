@@ -4,7 +4,7 @@ use super::tokens;
 use crate::config::reader::error_at;
 use crate::config::{Authentication, Job, JobSource, Server, Steps};
 use crate::diagnostic::{Diagnostics, suggestion};
-use crate::mailbox::{self, Account, FolderAccount, FolderKind, ImapAccount, Protocol};
+use crate::mailbox::{self, Account, FolderAccount, FolderKind, ImapAccount, Pop3Account, Protocol};
 use crate::oauth::Tokens;
 use crate::pipeline::Cleaning;
 use crate::rules::RuleSet;
@@ -33,6 +33,16 @@ pub fn account(job: &Job, message_bytes_max: u64, tokens: &Arc<Tokens>) -> Resul
                 limits: mailbox::Limits { literal_bytes_max: message_bytes_max, ..mailbox::Limits::default() },
             })
         }
+        JobSource::Pop3(server) => Account::Pop3(Pop3Account {
+            host: server.host.clone(),
+            port: server.port(Protocol::Pop3),
+            security: server.security,
+            trust: server.trust(),
+            user: server.user.clone(),
+            authentication: authentication(job, server, tokens)?,
+            timeout: server.timeout.duration(),
+            message_bytes_max,
+        }),
         JobSource::Maildir(maildir) => folder(&maildir.path, FolderKind::Maildir, 0, message_bytes_max),
         JobSource::Folder(mail) => folder(&mail.path, FolderKind::Eml, mail.settle_ms, message_bytes_max),
     })

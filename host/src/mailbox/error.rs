@@ -82,6 +82,13 @@ pub enum Error {
     Renumbered { host: String, mailbox: String, before: u32, now: u32 },
     #[error("an earlier command to {host} was abandoned half way: open the mailbox again")]
     Abandoned { host: String },
+    #[error("the session with {host} is over: open the mailbox again")]
+    Over { host: String },
+    #[error(
+        "{host} has no unique-ids for its messages (UIDL: {said}), so that those handled already cannot be told from new \
+         ones; use `type = \"imap\"`, or another server"
+    )]
+    NoUidl { host: String, said: String },
     #[error("nobody takes the messages any more, fetching stopped")]
     Stopped,
     #[error("cannot {action} {}: {cause}", path.display())]
@@ -144,6 +151,7 @@ impl Error {
             | Self::Broken { .. }
             | Self::Renumbered { .. }
             | Self::Abandoned { .. }
+            | Self::Over { .. }
             | Self::Stopped
             | Self::Folder { .. } => Class::Transient,
             Self::Certificate { .. }
@@ -155,6 +163,7 @@ impl Error {
             | Self::TokenRefused { .. }
             | Self::Mailbox { .. }
             | Self::ReadOnly { .. }
+            | Self::NoUidl { .. }
             | Self::Protocol { .. } => Class::Permanent,
             Self::ForeignKey { .. } | Self::Bug { .. } => Class::Bug,
             Self::Token { class, .. } => *class,

@@ -1,4 +1,4 @@
-//! Mailboxes: where mail comes from. Only this module knows IMAP and Maildir.
+//! Mailboxes: where mail comes from. Only this module knows IMAP, POP3 and Maildir.
 //!
 //! Reading never changes the server (invariant 1): messages are listed, fetched without setting any flag, and marked
 //! only once the receipt of the same message is committed.
@@ -9,6 +9,7 @@ mod folder;
 mod guard;
 mod hint;
 mod imap;
+mod pop3;
 mod report;
 mod sasl;
 
@@ -17,6 +18,7 @@ pub use error::{Class, Error};
 pub use folder::{FolderAccount, FolderKind};
 pub use guard::Limits;
 pub use imap::ImapAccount;
+pub use pop3::Pop3Account;
 pub use report::{Secured, Seen, Stage, Step, Warning};
 pub use sasl::{Authentication, TokenSource};
 
@@ -31,12 +33,13 @@ use tokio::sync::mpsc;
 /// Which message of which mailbox: unique for ever within one job, and the ledger's key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MessageKey {
-    /// The mailbox, as configured, such as `INBOX` or `.`.
+    /// The mailbox, as configured, such as `INBOX` or `.`; in POP3 the user and the server, such as
+    /// `me@mail.example.org`.
     pub mailbox: String,
     /// What the mailbox's identifiers are valid for: UIDVALIDITY in IMAP (RFC 9051 section 2.3.1.1); 0 elsewhere.
     pub uid_validity: u32,
-    /// The identifier: the UID in IMAP; the unique part of the file name in a Maildir; name and content hash of a
-    /// file in a folder.
+    /// The identifier: the UID in IMAP; the unique-id (UIDL) in POP3; the unique part of the file name in a Maildir; name
+    /// and content hash of a file in a folder.
     pub uid: String,
 }
 
@@ -106,6 +109,8 @@ pub struct Fetched {
 pub enum Account {
     /// On an IMAP server.
     Imap(ImapAccount),
+    /// On a POP3 server.
+    Pop3(Pop3Account),
     /// In a folder on this machine.
     Folder(FolderAccount),
 }
@@ -138,6 +143,7 @@ impl Account {
     async fn open_reporting(&self, steps: &mut Steps<'_>) -> Result<Session, Error> {
         let inner = match self {
             Self::Imap(account) => Inner::Imap(Box::new(account.open(steps).await?)),
+            Self::Pop3(account) => Inner::Pop3(Box::new(account.open(steps).await?)),
             Self::Folder(account) => Inner::Folder(steps.run(Stage::Folder, account.open(), describe_folder).await?),
         };
         Ok(Session { inner, warnings: Vec::new() })
@@ -158,6 +164,7 @@ pub struct Session {
 #[derive(Debug)]
 enum Inner {
     Imap(Box<imap::Session>),
+    Pop3(Box<pop3::Session>),
     Folder(folder::Session),
 }
 
@@ -169,6 +176,7 @@ impl Session {
     pub async fn list(&mut self) -> Result<Vec<Listed>, Error> {
         match &mut self.inner {
             Inner::Imap(session) => session.list().await,
+            Inner::Pop3(session) => session.list().await,
             Inner::Folder(session) => session.list().await,
         }
     }
@@ -184,6 +192,7 @@ impl Session {
     pub fn waiting(&self) -> u64 {
         match &self.inner {
             Inner::Imap(session) => session.waiting(),
+            Inner::Pop3(session) => session.waiting(),
             Inner::Folder(session) => session.waiting(),
         }
     }
@@ -193,6 +202,7 @@ impl Session {
     pub fn take_unreadable(&mut self) -> Vec<String> {
         match &mut self.inner {
             Inner::Imap(_) => Vec::new(),
+            Inner::Pop3(session) => session.take_unreadable(),
             Inner::Folder(session) => session.take_unreadable(),
         }
     }
@@ -202,6 +212,7 @@ impl Session {
     pub fn is_current(&self, key: &MessageKey) -> bool {
         match &self.inner {
             Inner::Imap(session) => session.is_current(key),
+            Inner::Pop3(session) => session.is_current(key),
             Inner::Folder(session) => session.is_current(key),
         }
     }
@@ -214,6 +225,7 @@ impl Session {
     pub async fn fetch(&mut self, keys: &[MessageKey], sink: &mpsc::Sender<RawMessage>) -> Result<Fetched, Error> {
         match &mut self.inner {
             Inner::Imap(session) => session.fetch(keys, sink).await,
+            Inner::Pop3(session) => session.fetch(keys, sink).await,
             Inner::Folder(session) => session.fetch(keys, sink).await,
         }
     }
@@ -226,6 +238,7 @@ impl Session {
     pub async fn mark(&mut self, marks: &[(MessageKey, Disposition)]) -> Result<(), Error> {
         match &mut self.inner {
             Inner::Imap(session) => session.mark(marks).await,
+            Inner::Pop3(session) => session.mark(marks).await,
             Inner::Folder(session) => session.mark(marks).await,
         }
     }
@@ -238,6 +251,7 @@ impl Session {
     pub async fn settle(&mut self) -> Result<(), Error> {
         match &mut self.inner {
             Inner::Imap(_) | Inner::Folder(_) => Ok(()),
+            Inner::Pop3(session) => session.settle().await,
         }
     }
 
@@ -246,6 +260,8 @@ impl Session {
     pub fn is_lasting(&self) -> bool {
         match &self.inner {
             Inner::Imap(_) | Inner::Folder(_) => true,
+            // RFC 1939 section 6: what is deleted is so once the session has ended.
+            Inner::Pop3(_) => false,
         }
     }
 
@@ -256,6 +272,11 @@ impl Session {
     pub async fn wait(&mut self, at_most: Duration) -> Result<(), Error> {
         match &mut self.inner {
             Inner::Imap(session) => session.wait(at_most).await,
+            // There is no push.
+            Inner::Pop3(_) => {
+                tokio::time::sleep(at_most).await;
+                Ok(())
+            }
             Inner::Folder(session) => session.wait(at_most).await,
         }
     }
@@ -267,6 +288,7 @@ impl Session {
     pub async fn close(self) -> Result<(), Error> {
         match self.inner {
             Inner::Imap(session) => session.close().await,
+            Inner::Pop3(session) => session.close().await,
             Inner::Folder(_) => Ok(()),
         }
     }

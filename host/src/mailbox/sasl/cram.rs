@@ -63,6 +63,11 @@ pub(super) fn hmac_md5(key: &[u8], parts: &[&[u8]]) -> [u8; 16] {
     mac.finalize().into_bytes().into()
 }
 
+/// What `APOP` sends behind the user: a hash of the time stamp in the greeting and the password (RFC 1939 section 7).
+pub(in crate::mailbox) fn apop(timestamp: &str, credentials: &Credentials) -> Zeroizing<String> {
+    hex(&Md5::new().chain_update(timestamp).chain_update(credentials.exposed()).finalize())
+}
+
 /// In lower-case hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> Zeroizing<String> {
     bytes.iter().fold(Zeroizing::new(String::new()), |mut text, byte| {

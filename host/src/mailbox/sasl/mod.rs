@@ -16,6 +16,7 @@ mod source;
 mod tests;
 
 pub(super) use choice::{Kind, Privacy, Way, choose};
+pub(super) use cram::apop;
 pub(super) use dialogue::{Login, Refused, Reply, Transport, Verdict};
 pub use source::{Authentication, TokenSource};
 
