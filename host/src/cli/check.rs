@@ -6,7 +6,6 @@ use crate::config::{Config, Job, JobSource, job_files};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::mailbox::Step;
 use crate::rules::RuleSet;
-use anyhow::Context as _;
 use clap::Args;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -118,10 +117,7 @@ pub(super) struct Connection {
 /// Tries a job's settings on its server; each step is shown when it is done.
 pub(super) async fn connection(global: &Global, options: Connection) -> Done {
     let config = global.load()?;
-    let jobs = Job::load_all(&config.jobs).map_err(Failure::Diagnostics)?;
-    let names: Vec<String> = jobs.iter().map(|job| job.name.clone()).collect();
-    let job = jobs.into_iter().find(|job| job.name == options.job);
-    let job = job.with_context(|| format!("there is no job \"{}\"; there are: {}", options.job, names.join(", ")))?;
+    let job = super::find_job(&config, &options.job)?;
     let account = match crate::job::account(&job, config.limits.message_bytes_max.get()) {
         Ok(account) => account,
         Err(error) if options.json => {

@@ -2,6 +2,7 @@
 
 mod check;
 mod clean;
+mod folders;
 mod job;
 mod log;
 pub(crate) mod paint;
@@ -14,7 +15,7 @@ mod table;
 mod ticket;
 mod trial;
 
-use crate::config::Config;
+use crate::config::{Config, Job};
 use crate::diagnostic::Diagnostics;
 use crate::store::Store;
 use crate::{daemon, plugin as plugins};
@@ -72,6 +73,8 @@ enum Command {
     Clean(clean::Options),
     /// Connect to a job's mail server step by step and say what is wrong; nothing is changed on the server
     TestConnection(check::Connection),
+    /// List the mailboxes (folders) of a job's account, as they can be written in the job's file
+    Folders(folders::Options),
     /// Show the incoming mail log: sessions, or the messages of one session
     Log(log::Options),
     /// Show the jobs, pause them, run them now
@@ -159,6 +162,7 @@ fn run(command: Command, global: &Global) -> Done {
         Command::Run(options) => run::run(global, options),
         Command::Check(options) => block_on(check::run(global, options)),
         Command::TestConnection(options) => block_on(check::connection(global, options)),
+        Command::Folders(options) => block_on(folders::run(global, options)),
         Command::Try(options) => block_on(trial::run(global, options)),
         Command::Log(options) => block_on(log::run(global, options)),
         Command::Job(command) => block_on(job::run(global, command)),
@@ -175,6 +179,14 @@ fn engine(config: &Config) -> Result<plugins::Engine, Failure> {
         eprintln!("warning: {fault}");
     }
     Ok(engine)
+}
+
+/// The job of that name.
+fn find_job(config: &Config, name: &str) -> Result<Job, Failure> {
+    let jobs = Job::load_all(&config.jobs).map_err(Failure::Diagnostics)?;
+    let names: Vec<String> = jobs.iter().map(|job| job.name.clone()).collect();
+    let job = jobs.into_iter().find(|job| job.name == name);
+    Ok(job.with_context(|| format!("there is no job \"{name}\"; there are: {}", names.join(", ")))?)
 }
 
 fn block_on(work: impl Future<Output = Done>) -> Done {

@@ -102,8 +102,8 @@ fn only_job(folder: &Path) -> Result<Option<Job>, Failure> {
 
 /// What jobs do unless told otherwise.
 fn as_usual() -> Handling {
-    let seen = Disposition { seen: true, deleted: false };
-    Handling { on_success: seen.clone(), on_rejection: seen }
+    let seen = Disposition::SEEN;
+    Handling { on_success: seen.clone(), on_rejection: seen, purge: false }
 }
 
 fn everything(rules: &RuleSet) -> Cleaning {

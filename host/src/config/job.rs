@@ -1,9 +1,11 @@
 //! Jobs: `jobs/NAME.toml`, one account each.
 
+use super::handling::Handling;
 use super::reader::{self, Section, Setting, leaves};
 use super::settings::{Described, Example, Settings, example, settings};
+use super::watched::{ExistingMail, Watched};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
-use crate::mailbox::{Disposition, Fingerprint, Protocol, Security, Trust};
+use crate::mailbox::{Fingerprint, Protocol, Security, Trust};
 use crate::message::document::{CutKind, CutKinds};
 use crate::schedule::Interval;
 use crate::secret::SecretRef;
@@ -135,18 +137,12 @@ settings! {
 }
 
 settings! {
-    /// What is watched on an IMAP4 server.
-    pub struct Watched {
-        /// The mailbox (folder) to watch.
-        mailbox: String => default("INBOX".into()),
-    }
-}
-
-settings! {
     /// A Maildir.
     pub struct Maildir {
         /// The folder with `cur`, `new` and `tmp` in it.
         path: PathBuf => required("\"mail\""),
+        /// What becomes of the mail that is there when the job sees it for the first time: "pass-over", or "handle".
+        existing_mail: ExistingMail => default(ExistingMail::PassOver),
     }
 }
 
@@ -158,6 +154,8 @@ settings! {
         /// How long a file must have been left alone before it is read, in milliseconds. Better than waiting: write it
         /// under another name and rename it.
         settle_ms: u64 => default(1000),
+        /// What becomes of the mail that is there when the job sees it for the first time: "pass-over", or "handle".
+        existing_mail: ExistingMail => default(ExistingMail::Handle),
     }
 }
 
@@ -170,16 +168,6 @@ settings! {
         kinds: CutKinds => default(CutKinds::from_iter([CutKind::Quote])),
         /// Which messages are preprocessed: "active-follow-ups", or "all".
         apply_to: ApplyTo => default(ApplyTo::ActiveFollowUps),
-    }
-}
-
-settings! {
-    /// What becomes of the original messages.
-    pub struct Handling {
-        /// When a message has changed a ticket.
-        on_success: Disposition => default(Disposition { seen: true, deleted: false }),
-        /// When a statement has rejected it.
-        on_rejection: Disposition => default(Disposition { seen: true, deleted: false }),
     }
 }
 
@@ -249,12 +237,23 @@ impl Job {
             handling: handling?,
             limits: limits?,
         };
+        job.handling.check(source.path(), &job.source, out);
         job.source.resolve(super::folder_of(source.path()));
         Some(job)
     }
 }
 
 impl JobSource {
+    /// What becomes of the mail that is in a mailbox when the job sees it for the first time.
+    #[must_use]
+    pub fn existing_mail(&self) -> ExistingMail {
+        match self {
+            Self::Imap(imap) => imap.watched.existing_mail,
+            Self::Maildir(maildir) => maildir.existing_mail,
+            Self::Folder(folder) => folder.existing_mail,
+        }
+    }
+
     /// Makes relative paths start at `dir`.
     fn resolve(&mut self, dir: &Path) {
         match self {
@@ -317,7 +316,7 @@ pub fn job_files(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
 #[must_use]
 pub fn job_example() -> String {
     const TYPE: &[&str] =
-        &[" Where the mail is: `imap`, or with the one further setting `path`: `maildir` or `folder` (of .eml files)."];
+        &[" Where the mail is: `imap`, or, with `path` instead of a server: `maildir` or `folder` (of .eml files)."];
     let mut source = vec![Described { key: "type", doc: TYPE, example: Example::Value("\"imap\"") }];
     source.extend(Server::describe());
     source.extend(Watched::describe());
@@ -375,15 +374,6 @@ impl Setting for SecretRef {
                 None
             }
         }
-    }
-}
-
-impl Setting for Disposition {
-    fn read(source: &Source, name: &str, value: &Spanned<DeValue<'_>>, out: &mut Diagnostics) -> Option<Self> {
-        let mut section = Section::of(source, name, value, out)?;
-        let (seen, deleted) = (section.optional("seen", false, out), section.optional("deleted", false, out));
-        section.finish(out);
-        Some(Self { seen: seen?, deleted: deleted? })
     }
 }
 

@@ -28,13 +28,15 @@ pub fn account(job: &Job, message_bytes_max: u64) -> Result<Account, secret::Err
                 trust: server.trust(),
                 user: server.user.clone(),
                 authentication: authentication(&job.name, server)?,
-                mailbox: imap.watched.mailbox.clone(),
+                mailboxes: imap.watched.mailbox.names().to_vec(),
+                targets: job.handling.targets(),
+                purge: job.handling.purge,
                 timeout: server.timeout.duration(),
                 limits: mailbox::Limits { literal_bytes_max: message_bytes_max, ..mailbox::Limits::default() },
             })
         }
-        JobSource::Maildir(maildir) => folder(&maildir.path, FolderKind::Maildir, 0, message_bytes_max),
-        JobSource::Folder(mail) => folder(&mail.path, FolderKind::Eml, mail.settle_ms, message_bytes_max),
+        JobSource::Maildir(maildir) => folder(&maildir.path, FolderKind::Maildir, 0, job, message_bytes_max),
+        JobSource::Folder(mail) => folder(&mail.path, FolderKind::Eml, mail.settle_ms, job, message_bytes_max),
     })
 }
 
@@ -74,9 +76,10 @@ impl TokenSource for StoredToken {
     }
 }
 
-fn folder(path: &Path, kind: FolderKind, settle_ms: u64, message_bytes_max: u64) -> Account {
+fn folder(path: &Path, kind: FolderKind, settle_ms: u64, job: &Job, message_bytes_max: u64) -> Account {
     let settle = Duration::from_millis(settle_ms);
-    Account::Folder(FolderAccount { path: path.to_owned(), kind, settle, message_bytes_max })
+    let purge = job.handling.purge;
+    Account::Folder(FolderAccount { path: path.to_owned(), kind, settle, message_bytes_max, purge })
 }
 
 /// How a job wants its messages cleaned by these rules.

@@ -37,7 +37,7 @@ pub(super) fn entry(uid: &str, verdict: Verdict) -> Entry {
         revision: "r1".to_owned(),
         report: serde_json::json!({ "uid": uid }),
         verdict,
-        disposition: Disposition { seen: true, deleted: false },
+        disposition: Disposition::SEEN,
         received_at: DateTime { seconds: 1_700_000_000, offset_minutes: 120 },
     }
 }
@@ -205,7 +205,7 @@ async fn conversations_are_found(store: &Store) {
 
 async fn marks_are_kept(store: &Store) {
     let before = store.unmarked("support").await.unwrap();
-    assert_eq!(before[0], (key("1"), Disposition { seen: true, deleted: false }));
+    assert_eq!(before[0], (key("1"), Disposition::SEEN));
     let all: Vec<MessageKey> = before.into_iter().map(|(key, _)| key).collect();
     store.marked("support", &all[1..]).await.unwrap();
     assert_eq!(store.unmarked("support").await.unwrap().len(), 1);
