@@ -202,7 +202,7 @@ fn context(
         order: Order::default(),
         turns: AtomicU64::new(0),
         rules,
-        tokens: Arc::new(Tokens::new(&Tokens::folder_beside(&config.store.path))),
+        tokens: Tokens::beside(&config.store.path),
         tags,
         limits: Limits {
             fetch_ahead_bytes: config.limits.fetch_ahead_bytes.get(),

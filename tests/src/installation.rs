@@ -93,12 +93,25 @@ impl Installation {
             &format!("jobs/{name}.toml"),
             &format!(
                 "[source]\ntype = \"imap\"\nhost = \"127.0.0.1\"\nport = {port}\nsecurity = \"tls\"\nca_file = '{authority}'\n\
-                 user = \"{user}\"\npassword = {{ file = '{}' }}\nmailbox = \"INBOX\"\n\n\
+                 user = \"{user}\"\npassword = {{ file = '{}' }}\nmailbox = \"INBOX\"\n\
+                 existing_mail = \"handle\"\n\n\
                  [schedule]\nevery = \"1s\"\n\n[preprocess]\nsteps = \"recommended\"\napply_to = \"all\"\n\n\
                  [handling]\non_success = {{ seen = true }}\non_rejection = {{ seen = true }}\n",
                 password.display()
             ),
         )
+    }
+
+    /// Changes a file: the first `old` in it becomes `new`.
+    ///
+    /// # Errors
+    /// When there is no `old`, or the file cannot be read or written.
+    pub fn edit(&self, relative: &str, old: &str, new: &str) -> Result<()> {
+        let text = self.read(relative)?;
+        if !text.contains(old) {
+            bail!("no {old:?} in {relative}:\n{text}");
+        }
+        self.write(relative, &text.replacen(old, new, 1))
     }
 
     /// Adds the job `name` that reads the `.eml` files of the folder `mail` inside the installation.

@@ -2,12 +2,10 @@
 
 use super::paint::{Paint, Style, stdout_has_colour};
 use super::{Done, Failure, Global, print, print_json};
-use crate::config::Job;
 use crate::job::oauth_app;
 use crate::oauth::{Prompt, Tokens};
 use anyhow::Context as _;
 use clap::Args;
-use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -20,12 +18,11 @@ pub(super) struct Options {
 
 pub(super) async fn run(global: &Global, options: Options) -> Done {
     let config = global.load()?;
-    let jobs = Job::load_all(&config.jobs).map_err(Failure::Diagnostics)?;
-    let job = super::find_job(&jobs, &options.job)?;
-    let app = oauth_app(job).with_context(|| {
+    let job = super::find_job(&config, &options.job)?;
+    let app = oauth_app(&job).with_context(|| {
         format!("job \"{}\" does not log in with OAuth 2.0: its [source] has no authentication = \"oauth2\"", job.name)
     })?;
-    let tokens = Arc::new(Tokens::new(&Tokens::folder_beside(&config.store.path)));
+    let tokens = Tokens::beside(&config.store.path);
     let outcome = tokens.of(&job.name, app).authorize(|prompt| show(&prompt, options.json)).await;
     if options.json {
         let fault = outcome.as_ref().err().map(ToString::to_string);

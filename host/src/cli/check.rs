@@ -118,10 +118,9 @@ pub(super) struct Connection {
 /// Tries a job's settings on its server; each step is shown when it is done.
 pub(super) async fn connection(global: &Global, options: Connection) -> Done {
     let config = global.load()?;
-    let jobs = Job::load_all(&config.jobs).map_err(Failure::Diagnostics)?;
-    let job = super::find_job(&jobs, &options.job)?;
-    let tokens = Arc::new(Tokens::new(&Tokens::folder_beside(&config.store.path)));
-    let account = match crate::job::account(job, config.limits.message_bytes_max.get(), &tokens) {
+    let job = super::find_job(&config, &options.job)?;
+    let tokens = Tokens::beside(&config.store.path);
+    let account = match crate::job::account(&job, config.limits.message_bytes_max.get(), &tokens) {
         Ok(account) => account,
         Err(error) if options.json => {
             let fault = format!("the job's password cannot be read: {error}");
@@ -130,7 +129,7 @@ pub(super) async fn connection(global: &Global, options: Connection) -> Done {
         }
         Err(error) => return Err(anyhow::Error::new(error).context("the job's password cannot be read").into()),
     };
-    let mut warnings: Vec<String> = password_warning(job).into_iter().collect();
+    let mut warnings: Vec<String> = password_warning(&job).into_iter().collect();
     let paint = Paint::new(stdout_has_colour());
     if let Some(warning) = warnings.first().filter(|_| !options.json) {
         print(&warning_line(warning, paint))?;
@@ -165,7 +164,7 @@ pub(super) async fn connection(global: &Global, options: Connection) -> Done {
 fn password_warning(job: &Job) -> Option<String> {
     match &job.source {
         JobSource::Imap(imap) => imap.server.password.as_ref()?.resolve().ok()?.warning,
-        JobSource::Pop3(server) => server.password.as_ref()?.resolve().ok()?.warning,
+        JobSource::Pop3(pop3) => pop3.server.password.as_ref()?.resolve().ok()?.warning,
         JobSource::Maildir(_) | JobSource::Folder(_) => None,
     }
 }

@@ -3,6 +3,7 @@
 mod authorize;
 mod check;
 mod clean;
+mod folders;
 mod job;
 mod log;
 pub(crate) mod paint;
@@ -16,7 +17,7 @@ mod ticket;
 mod trial;
 
 use crate::config::{Config, Job};
-use crate::diagnostic::{Diagnostics, suggestion};
+use crate::diagnostic::Diagnostics;
 use crate::store::Store;
 use crate::{daemon, plugin as plugins};
 use anyhow::Context as _;
@@ -75,6 +76,8 @@ enum Command {
     TestConnection(check::Connection),
     /// Grant a job the right to read its mail with OAuth 2.0, once: shows where to log in, and keeps what is granted
     Authorize(authorize::Options),
+    /// List the mailboxes (folders) of a job's account, as they can be written in the job's file
+    Folders(folders::Options),
     /// Show the incoming mail log: sessions, or the messages of one session
     Log(log::Options),
     /// Show the jobs, pause them, run them now
@@ -163,6 +166,7 @@ fn run(command: Command, global: &Global) -> Done {
         Command::Check(options) => block_on(check::run(global, options)),
         Command::TestConnection(options) => block_on(check::connection(global, options)),
         Command::Authorize(options) => block_on(authorize::run(global, options)),
+        Command::Folders(options) => block_on(folders::run(global, options)),
         Command::Try(options) => block_on(trial::run(global, options)),
         Command::Log(options) => block_on(log::run(global, options)),
         Command::Job(command) => block_on(job::run(global, command)),
@@ -181,6 +185,7 @@ fn engine(config: &Config) -> Result<plugins::Engine, Failure> {
     Ok(engine)
 }
 
+/// The job of that name.
 fn block_on(work: impl Future<Output = Done>) -> Done {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot be started")?;
@@ -205,13 +210,11 @@ fn print_bytes(bytes: &[u8]) -> Done {
 }
 
 /// The job of that name.
-fn find_job<'j>(jobs: &'j [Job], name: &str) -> Result<&'j Job, Failure> {
-    let known = || jobs.iter().map(|job| job.name.as_str());
-    Ok(jobs.iter().find(|job| job.name == name).with_context(|| {
-        let help =
-            suggestion(name, known()).unwrap_or_else(|| format!("there are: {}", Vec::from_iter(known()).join(", ")));
-        format!("there is no job \"{name}\"; {help}")
-    })?)
+fn find_job(config: &Config, name: &str) -> Result<Job, Failure> {
+    let jobs = Job::load_all(&config.jobs).map_err(Failure::Diagnostics)?;
+    let names: Vec<String> = jobs.iter().map(|job| job.name.clone()).collect();
+    let job = jobs.into_iter().find(|job| job.name == name);
+    Ok(job.with_context(|| format!("there is no job \"{name}\"; there are: {}", names.join(", ")))?)
 }
 
 /// How many rows a list has: scripts want all of them, people the latest.

@@ -21,7 +21,7 @@ pub(super) fn jobs(folder: &Path, jobs: &[Job], faults: &mut Diagnostics) {
         let file = folder.join(format!("{}.toml", job.name));
         match &job.source {
             JobSource::Imap(imap) => account(&file, &imap.server, faults),
-            JobSource::Pop3(server) => account(&file, server, faults),
+            JobSource::Pop3(pop3) => account(&file, &pop3.server, faults),
             JobSource::Folder(mail) => faults.extend(no_folder(&file, &mail.path)),
             JobSource::Maildir(mail) => {
                 let parts = [mail.path.clone(), mail.path.join("new"), mail.path.join("cur")];

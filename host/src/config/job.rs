@@ -1,10 +1,12 @@
 //! Jobs: `jobs/NAME.toml`, one account each.
 
+use super::handling::Handling;
 use super::oauth::OAuth;
 use super::reader::{self, Section, Setting, leaves};
 use super::settings::{Described, Example, Settings, example, settings};
+use super::watched::{ExistingMail, Maildrop, Watched};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
-use crate::mailbox::{Disposition, Fingerprint, Protocol, Security, Trust};
+use crate::mailbox::{Fingerprint, Protocol, Security, Trust};
 use crate::message::document::{CutKind, CutKinds};
 use crate::schedule::Interval;
 use crate::secret::SecretRef;
@@ -12,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
 pub use super::schedule::Schedule;
 
@@ -39,7 +41,7 @@ pub enum JobSource {
     /// An IMAP4 server.
     Imap(Imap),
     /// A POP3 server.
-    Pop3(Server),
+    Pop3(Pop3),
     /// A Maildir.
     Maildir(Maildir),
     /// A folder of `.eml` files.
@@ -95,6 +97,15 @@ leaves! {
     Steps: "\"recommended\" or a list of steps";
 }
 
+/// A POP3 account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pop3 {
+    /// The server, and who logs in.
+    pub server: Server,
+    /// What is watched there.
+    pub watched: Maildrop,
+}
+
 /// An IMAP4 account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Imap {
@@ -140,18 +151,12 @@ settings! {
 }
 
 settings! {
-    /// What is watched on an IMAP4 server.
-    pub struct Watched {
-        /// The mailbox (folder) to watch.
-        mailbox: String => default("INBOX".into()),
-    }
-}
-
-settings! {
     /// A Maildir.
     pub struct Maildir {
         /// The folder with `cur`, `new` and `tmp` in it.
         path: PathBuf => required("\"mail\""),
+        /// What becomes of the mail that is there when the job sees it for the first time: "pass-over", or "handle".
+        existing_mail: ExistingMail => default(ExistingMail::PassOver),
     }
 }
 
@@ -163,6 +168,8 @@ settings! {
         /// How long a file must have been left alone before it is read, in milliseconds. Better than waiting: write it
         /// under another name and rename it.
         settle_ms: u64 => default(1000),
+        /// What becomes of the mail that is there when the job sees it for the first time: "pass-over", or "handle".
+        existing_mail: ExistingMail => default(ExistingMail::Handle),
     }
 }
 
@@ -175,16 +182,6 @@ settings! {
         kinds: CutKinds => default(CutKinds::from_iter([CutKind::Quote])),
         /// Which messages are preprocessed: "active-follow-ups", or "all".
         apply_to: ApplyTo => default(ApplyTo::ActiveFollowUps),
-    }
-}
-
-settings! {
-    /// What becomes of the original messages.
-    pub struct Handling {
-        /// When a message has changed a ticket.
-        on_success: Disposition => default(Disposition { seen: true, deleted: false }),
-        /// When a statement has rejected it.
-        on_rejection: Disposition => default(Disposition { seen: true, deleted: false }),
     }
 }
 
@@ -258,17 +255,29 @@ impl Job {
             handling: handling?,
             limits: limits?,
         };
+        job.handling.check(source.path(), &job.source, out);
         job.source.resolve(super::folder_of(source.path()));
         Some(job)
     }
 }
 
 impl JobSource {
+    /// What becomes of the mail that is in a mailbox when the job sees it for the first time.
+    #[must_use]
+    pub fn existing_mail(&self) -> ExistingMail {
+        match self {
+            Self::Imap(imap) => imap.watched.existing_mail,
+            Self::Pop3(pop3) => pop3.watched.existing_mail,
+            Self::Maildir(maildir) => maildir.existing_mail,
+            Self::Folder(folder) => folder.existing_mail,
+        }
+    }
+
     /// Makes relative paths start at `dir`.
     fn resolve(&mut self, dir: &Path) {
         match self {
             Self::Imap(imap) => imap.server.resolve(dir),
-            Self::Pop3(server) => server.resolve(dir),
+            Self::Pop3(pop3) => pop3.server.resolve(dir),
             Self::Maildir(maildir) => maildir.path = dir.join(&maildir.path),
             Self::Folder(folder) => folder.path = dir.join(&folder.path),
         }
@@ -279,6 +288,13 @@ impl Imap {
     fn read_section(section: &mut Section<'_, '_>, out: &mut Diagnostics) -> Option<Self> {
         let server = Server::read_for(Protocol::Imap, section, out);
         Some(Self { server: server?, watched: Watched::read_section(section, out)? })
+    }
+}
+
+impl Pop3 {
+    fn read_section(section: &mut Section<'_, '_>, out: &mut Diagnostics) -> Option<Self> {
+        let server = Server::read_for(Protocol::Pop3, section, out);
+        Some(Self { server: server?, watched: Maildrop::read_section(section, out)? })
     }
 }
 
@@ -345,25 +361,6 @@ impl Server {
     }
 }
 
-impl Handling {
-    /// POP3 has no marks: it deletes a message or leaves it. What is not written down is to leave it, and what cannot
-    /// be done is reported.
-    fn for_pop3(&mut self, source: &Source, job: &DeTable<'_>, out: &mut Diagnostics) {
-        let written = job.get("handling").and_then(|handling| handling.get_ref().as_table());
-        for (key, disposition) in [("on_success", &mut self.on_success), ("on_rejection", &mut self.on_rejection)] {
-            let Some(value) = written.and_then(|written| written.get(key)) else {
-                *disposition = Disposition::default();
-                continue;
-            };
-            if *disposition != (Disposition { deleted: disposition.deleted, ..Disposition::default() }) {
-                let reason = format!("`{key}` asks for more than POP3 can do");
-                let help = "there, a message is deleted ({ deleted = true }) or left as it is ({})";
-                out.push(source.error(value.span(), reason).help(help));
-            }
-        }
-    }
-}
-
 /// The files of a folder that describe a job, by name. A folder that does not exist has none.
 ///
 /// # Errors
@@ -383,8 +380,8 @@ pub fn job_files(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
 #[must_use]
 pub fn job_example() -> String {
     const TYPE: &[&str] = &[
-        " Where the mail is: `imap`; `pop3`, with all of these but `mailbox`; or with the one further setting `path`:",
-        " `maildir` or `folder` (of .eml files).",
+        " Where the mail is: `imap`; `pop3`, where `mailbox` means nothing; or, with `path` instead of a server: `maildir` or",
+        " `folder` (of .eml files).",
     ];
     let mut source = vec![Described { key: "type", doc: TYPE, example: Example::Value("\"imap\"") }];
     source.extend(Server::describe());
@@ -408,7 +405,7 @@ impl Setting for JobSource {
         let kind: String = section.required("type", out)?;
         let read = match kind.as_str() {
             "imap" => Imap::read_section(&mut section, out).map(Self::Imap),
-            "pop3" => Server::read_for(Protocol::Pop3, &mut section, out).map(Self::Pop3),
+            "pop3" => Pop3::read_section(&mut section, out).map(Self::Pop3),
             "maildir" => Maildir::read_section(&mut section, out).map(Self::Maildir),
             "folder" => Folder::read_section(&mut section, out).map(Self::Folder),
             _ => {
@@ -444,15 +441,6 @@ impl Setting for SecretRef {
                 None
             }
         }
-    }
-}
-
-impl Setting for Disposition {
-    fn read(source: &Source, name: &str, value: &Spanned<DeValue<'_>>, out: &mut Diagnostics) -> Option<Self> {
-        let mut section = Section::of(source, name, value, out)?;
-        let (seen, deleted) = (section.optional("seen", false, out), section.optional("deleted", false, out));
-        section.finish(out);
-        Some(Self { seen: seen?, deleted: deleted? })
     }
 }
 

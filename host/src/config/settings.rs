@@ -91,7 +91,7 @@ macro_rules! settings {
 
         impl $name {
             /// Reads the group's own keys of a table.
-            fn read_section(
+            pub(crate) fn read_section(
                 section: &mut $crate::config::reader::Section<'_, '_>,
                 out: &mut $crate::diagnostic::Diagnostics,
             ) -> Option<Self> {

@@ -290,6 +290,66 @@ fn a_pop3_job_cannot_do_what_pop3_cannot() {
 }
 
 #[test]
+fn handling_is_checked_against_what_the_source_can() {
+    let check = |source: &str, handling: &str, expect: Option<&str>| {
+        let text = format!("[source]\n{source}\n[handling]\n{handling}\n");
+        let first = loaded("job.toml", &text, Job::load).err().and_then(|all| all.lines().next().map(str::to_owned));
+        assert_eq!(first.as_deref(), expect, "{text}");
+    };
+    let imap =
+        "type = \"imap\"\nhost = \"h\"\nuser = \"u\"\npassword = { env = \"P\" }\nmailbox = [\"INBOX\", \"A.Done\"]";
+    let (maildir, folder) = ("type = \"maildir\"\npath = \"m\"", "type = \"folder\"\npath = \"m\"");
+    check(imap, "on_success = \"leave\"\non_rejection = { seen = true, move = \"Junk\", keyword = \"$No\" }", None);
+    check(maildir, "on_success = { seen = true, move = \"Done.2026\" }\npurge = true", None);
+    check(
+        imap,
+        "on_success = { move = \"A/Done\" }",
+        Some("error: messages cannot be moved to \"A/Done\": the job watches \"A.Done\" for new ones"),
+    );
+    check(
+        imap,
+        "on_rejection = { move = \"B\", deleted = true }",
+        Some("error: a message is either moved or deleted: leave out one of the two"),
+    );
+    check(
+        imap,
+        "on_success = { keyword = \"to do\" }",
+        Some("error: \"to do\" is no keyword: it must be made of ASCII letters, digits and signs such as $ - _"),
+    );
+    check(imap, "on_success = { move = \"./.\" }", Some("error: \"./.\" is no name for a mailbox"));
+    check(
+        imap,
+        "on_success = \"nothing\"",
+        Some("error: `on_success` must be \"leave\" or a table such as { seen = true }"),
+    );
+    check(maildir, "on_success = { keyword = \"x\" }", Some("error: files have no keywords: only IMAP4 messages do"));
+    check(folder, "on_success = { move = \"../x\" }", Some("error: \"../x\" is no name for a subfolder"));
+}
+
+#[test]
+fn mailboxes_are_one_or_several() {
+    let check = |written: &str, expect: Result<&[&str], &str>| {
+        let imap = "type = \"imap\"\nhost = \"h\"\nuser = \"u\"\npassword = { env = \"P\" }";
+        let job = loaded("job.toml", &format!("[source]\n{imap}\n{written}\n"), Job::load);
+        match (job.map(|job| job.source), expect) {
+            (Ok(JobSource::Imap(imap)), Ok(names)) => assert_eq!(imap.watched.mailbox.names(), names),
+            (Err(all), Err(reason)) => assert_eq!(all.lines().next(), Some(format!("error: {reason}").as_str())),
+            (read, _) => panic!("{written}: {read:?}"),
+        }
+    };
+    check("", Ok(&["INBOX"]));
+    check("mailbox = \"Support\"", Ok(&["Support"]));
+    check("mailbox = [\"INBOX\", \"INBOX.Support\"]", Ok(&["INBOX", "INBOX.Support"]));
+    check("mailbox = []", Err("`mailbox` must name at least one mailbox"));
+    check("mailbox = \"/\"", Err("the name of a mailbox must hold at least one character, and no line end"));
+    check(
+        "mailbox = [\"Inbox.A\", \"INBOX/A\"]",
+        Err("\"Inbox.A\" and \"INBOX/A\" are the same mailbox: name it once"),
+    );
+    check("mailbox = 7", Err("`mailbox` must be the name of a mailbox, or a list of names, not 7"));
+}
+
+#[test]
 fn a_folder_holds_one_job_per_file() {
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();

@@ -2,7 +2,7 @@
 
 use super::tokens;
 use crate::config::reader::error_at;
-use crate::config::{Authentication, Job, JobSource, Server, Steps};
+use crate::config::{Authentication, Job, JobSource, Pop3, Server, Steps};
 use crate::diagnostic::{Diagnostics, suggestion};
 use crate::mailbox::{self, Account, FolderAccount, FolderKind, ImapAccount, Pop3Account, Protocol};
 use crate::oauth::Tokens;
@@ -28,12 +28,14 @@ pub fn account(job: &Job, message_bytes_max: u64, tokens: &Arc<Tokens>) -> Resul
                 trust: server.trust(),
                 user: server.user.clone(),
                 authentication: authentication(job, server, tokens)?,
-                mailbox: imap.watched.mailbox.clone(),
+                mailboxes: imap.watched.mailbox.names().to_vec(),
+                targets: job.handling.targets(),
+                purge: job.handling.purge,
                 timeout: server.timeout.duration(),
                 limits: mailbox::Limits { literal_bytes_max: message_bytes_max, ..mailbox::Limits::default() },
             })
         }
-        JobSource::Pop3(server) => Account::Pop3(Pop3Account {
+        JobSource::Pop3(Pop3 { server, .. }) => Account::Pop3(Pop3Account {
             host: server.host.clone(),
             port: server.port(Protocol::Pop3),
             security: server.security,
@@ -43,8 +45,8 @@ pub fn account(job: &Job, message_bytes_max: u64, tokens: &Arc<Tokens>) -> Resul
             timeout: server.timeout.duration(),
             message_bytes_max,
         }),
-        JobSource::Maildir(maildir) => folder(&maildir.path, FolderKind::Maildir, 0, message_bytes_max),
-        JobSource::Folder(mail) => folder(&mail.path, FolderKind::Eml, mail.settle_ms, message_bytes_max),
+        JobSource::Maildir(maildir) => folder(&maildir.path, FolderKind::Maildir, 0, job, message_bytes_max),
+        JobSource::Folder(mail) => folder(&mail.path, FolderKind::Eml, mail.settle_ms, job, message_bytes_max),
     })
 }
 
@@ -64,9 +66,10 @@ fn authentication(job: &Job, server: &Server, tokens: &Arc<Tokens>) -> Result<ma
     })
 }
 
-fn folder(path: &Path, kind: FolderKind, settle_ms: u64, message_bytes_max: u64) -> Account {
+fn folder(path: &Path, kind: FolderKind, settle_ms: u64, job: &Job, message_bytes_max: u64) -> Account {
     let settle = Duration::from_millis(settle_ms);
-    Account::Folder(FolderAccount { path: path.to_owned(), kind, settle, message_bytes_max })
+    let purge = job.handling.purge;
+    Account::Folder(FolderAccount { path: path.to_owned(), kind, settle, message_bytes_max, purge })
 }
 
 /// How a job wants its messages cleaned by these rules.

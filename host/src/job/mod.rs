@@ -8,8 +8,10 @@ mod fair;
 mod name;
 mod order;
 mod pace;
+mod refusal;
 mod runner;
 mod session;
+mod sight;
 mod tokens;
 mod workers;
 

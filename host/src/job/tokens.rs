@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub fn oauth_app(job: &Job) -> Option<App> {
     let (server, protocol) = match &job.source {
         JobSource::Imap(imap) => (&imap.server, Protocol::Imap),
-        JobSource::Pop3(server) => (server, Protocol::Pop3),
+        JobSource::Pop3(pop3) => (&pop3.server, Protocol::Pop3),
         JobSource::Maildir(_) | JobSource::Folder(_) => return None,
     };
     let oauth = server.oauth.as_ref().filter(|_| server.authentication == Authentication::OAuth2)?;

@@ -64,6 +64,20 @@ pub enum Error {
     Token { user: String, cause: String, class: Class, retry_after: Option<Duration> },
     #[error("{host} cannot open mailbox \"{mailbox}\": {said}; check its name and the user's rights")]
     Mailbox { host: String, mailbox: String, said: String },
+    #[error("{host} has no mailbox \"{mailbox}\"; {near}")]
+    NoMailbox { host: String, mailbox: String, near: String },
+    #[error("\"{one}\" and \"{other}\" are the same mailbox on {host}; name it once")]
+    SameMailbox { host: String, one: String, other: String },
+    #[error(
+        "messages cannot be moved to \"{target}\": on {host} that is the mailbox \"{mailbox}\", which this job watches \
+         for new ones"
+    )]
+    TargetWatched { host: String, target: String, mailbox: String },
+    #[error(
+        "mailbox \"{mailbox}\" on {host} does not keep the flag or keyword \"{flag}\"; it keeps these: {kept}; change \
+         [handling], or the user's rights"
+    )]
+    Flag { host: String, mailbox: String, flag: String, kept: String },
     #[error("mailbox \"{mailbox}\" on {host} is read-only, so nothing can be marked there; check the user's rights")]
     ReadOnly { host: String, mailbox: String },
     #[error("{host} refuses {command}: {said}")]
@@ -104,8 +118,12 @@ impl Error {
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::ReadOnly { .. } | Self::Refused { .. } | Self::Mailbox { .. } => true,
-            Self::Folder { action, .. } => matches!(*action, "mark" | "remove"),
+            Self::ReadOnly { .. }
+            | Self::Refused { .. }
+            | Self::Mailbox { .. }
+            | Self::NoMailbox { .. }
+            | Self::Flag { .. } => true,
+            Self::Folder { action, .. } => matches!(*action, "mark" | "remove" | "move"),
             _ => false,
         }
     }
@@ -162,6 +180,10 @@ impl Error {
             | Self::LoginMethod { .. }
             | Self::TokenRefused { .. }
             | Self::Mailbox { .. }
+            | Self::NoMailbox { .. }
+            | Self::SameMailbox { .. }
+            | Self::TargetWatched { .. }
+            | Self::Flag { .. }
             | Self::ReadOnly { .. }
             | Self::NoUidl { .. }
             | Self::Protocol { .. } => Class::Permanent,

@@ -18,7 +18,7 @@ use flow::Issued;
 use http::Http;
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use vault::Vault;
@@ -62,16 +62,12 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Keeps what was granted in this folder, which is made when it is needed.
+    /// Those of the installation with this database: what was granted is kept in the folder `tokens` beside it, which is
+    /// made when it is needed.
     #[must_use]
-    pub fn new(folder: &Path) -> Self {
-        Self { vault: Vault::new(folder), http: Http::default(), held: Mutex::default() }
-    }
-
-    /// The folder, beside the database, where an installation keeps what was granted.
-    #[must_use]
-    pub fn folder_beside(database: &Path) -> PathBuf {
-        database.with_file_name("tokens")
+    pub fn beside(database: &Path) -> Arc<Self> {
+        let vault = Vault::new(&database.with_file_name("tokens"));
+        Arc::new(Self { vault, http: Http::default(), held: Mutex::default() })
     }
 
     /// Where a job's access tokens come from.

@@ -9,6 +9,7 @@ mod conformance;
 mod error;
 mod jobs;
 mod ledger;
+mod mailboxes;
 mod quarantine;
 mod records;
 mod rows;
@@ -21,7 +22,7 @@ mod tickets;
 pub use error::Error;
 pub use records::*;
 
-use crate::mailbox::{Disposition, MessageKey};
+use crate::mailbox::{Disposition, MessageKey, Opened};
 use crate::thread::{Conversation, ThreadKeys};
 use crate::ticket::TicketNumber;
 use jiff::Timestamp;
@@ -81,12 +82,70 @@ impl Store {
         self.writer.close().await;
     }
 
-    /// Those of `keys` that are not in the ledger, in the same order.
+    /// Those of `keys` that are not in the ledger and not passed over, in the same order.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn unknown(&self, job: &str, keys: Vec<MessageKey>) -> Result<Vec<MessageKey>, Error> {
-        self.explained(ledger::unknown(&mut *self.reader().await?, job, keys).await)
+        let mut reader = self.reader().await?;
+        let keys = self.explained(mailboxes::not_passed_over(&mut reader, job, keys).await)?;
+        self.explained(ledger::unknown(&mut reader, job, keys).await)
+    }
+
+    /// The mailboxes that a job has seen.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn mailboxes(&self, job: &str) -> Result<Vec<KnownMailbox>, Error> {
+        self.explained(mailboxes::list(&mut *self.reader().await?, job).await)
+    }
+
+    /// Notes that a job sees a mailbox for the first time, and which of the messages there it passes over for ever, in
+    /// one transaction. Returns whether it is the first time: if not, nothing changes, except that what was recorded
+    /// under the name `written` in the settings is now known under the mailbox's own.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn first_sight(&self, job: &str, opened: &Opened, passed_over: &[MessageKey]) -> Result<bool, Error> {
+        let mut transaction = self.transaction().await?;
+        let mailbox = (opened.mailbox.as_str(), opened.written.as_str(), opened.uid_validity);
+        let first = mailboxes::first_sight(&mut transaction, job, mailbox, passed_over).await;
+        let first = self.explained(first)?;
+        self.explained(transaction.commit().await)?;
+        Ok(first)
+    }
+
+    /// Passes a message over for ever.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn pass_over(&self, job: &str, key: &MessageKey) -> Result<(), Error> {
+        let mut transaction = self.transaction().await?;
+        self.explained(mailboxes::pass_over(&mut transaction, job, std::slice::from_ref(key)).await)?;
+        self.explained(transaction.commit().await)
+    }
+
+    /// Finds a message of a renumbered mailbox by its bytes: the oldest receipt for them under another numbering gets
+    /// the new key. Each receipt is found once, so that of two equal messages both are. The disposition of the receipt
+    /// is what is still to be done.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn recognise(&self, job: &str, key: &MessageKey, sha256: &Sha256) -> Result<Option<Receipt>, Error> {
+        let mut transaction = self.transaction().await?;
+        let found = self.explained(mailboxes::recognise(&mut transaction, job, key, sha256).await)?;
+        self.explained(transaction.commit().await)?;
+        Ok(found)
+    }
+
+    /// Notes that all messages of a mailbox are known under this UIDVALIDITY.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn renumbered(&self, job: &str, mailbox: &str, uid_validity: u32) -> Result<(), Error> {
+        let mut transaction = self.transaction().await?;
+        self.explained(mailboxes::renumbered(&mut transaction, job, mailbox, uid_validity).await)?;
+        self.explained(transaction.commit().await)
     }
 
     /// The conversation that a message belongs to: that of the first ticket tag that exists, or else of the first
@@ -270,7 +329,7 @@ impl Store {
         match self.explained(quarantine::release(&mut transaction, id, entry).await)? {
             quarantine::Release::Recorded(receipt) => {
                 self.explained(transaction.commit().await)?;
-                Ok(receipt)
+                Ok(*receipt)
             }
             quarantine::Release::Before(receipt) => {
                 let row = self.explained(ledger::receipt(&mut transaction, receipt).await)?;
@@ -281,8 +340,8 @@ impl Store {
         }
     }
 
-    /// Forgets a message that waits in quarantine without its bytes, because it could not be fetched: the next session
-    /// fetches it again. Returns whether there was such a message.
+    /// Forgets a message that waits in quarantine without its body, because it was not fetched: the next session fetches
+    /// it again. Returns whether there was such a message.
     ///
     /// # Errors
     /// Where the database fails.

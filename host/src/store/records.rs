@@ -76,6 +76,23 @@ pub struct Entry {
     pub disposition: Disposition,
     /// When the mailbox received it.
     pub received_at: DateTime,
+    /// Whether the bytes are no more than the header, because the body was not fetched.
+    pub header_only: bool,
+}
+
+/// A mailbox that a job has seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownMailbox {
+    /// Its name in keys.
+    pub mailbox: String,
+    /// The UIDVALIDITY under which its messages are known; 0 where there is no such thing.
+    pub uid_validity: u32,
+    /// When the job first saw it.
+    pub first_seen_at: Timestamp,
+    /// How many messages were there before, and are passed over.
+    pub passed_over: u64,
+    /// Messages with a number below this are passed over.
+    pub passed_below: u64,
 }
 
 /// What is to be done about a message.
@@ -202,6 +219,8 @@ pub struct SessionTally {
     pub quarantined: u64,
     /// Errors met.
     pub errors: u64,
+    /// Messages passed over, because they were there before the job.
+    pub passed_over: u64,
 }
 
 /// A session: a row of the incoming mail log.
@@ -336,6 +355,12 @@ pub struct QuarantineRow {
     pub message_id: Option<MessageId>,
     /// The digest of the bytes.
     pub sha256: Sha256,
+    /// The address of who wrote it; empty if unknown.
+    pub sender: String,
+    /// Its subject.
+    pub subject: String,
+    /// Whether the bytes are no more than the header, because the body was not fetched.
+    pub header_only: bool,
     /// Why it is here.
     pub cause: String,
     /// The class of the error behind it.

@@ -195,7 +195,8 @@ fn one_line(text: &str) -> String {
 fn migrations() -> Vec<Migration> {
     let first = include_str!("../../migrations/sqlite/0001_ledger_and_tickets.sql");
     let second = include_str!("../../migrations/sqlite/0002_job_control.sql");
-    [(1, "ledger and tickets", first), (2, "job control", second)]
+    let third = include_str!("../../migrations/sqlite/0003_mailboxes.sql");
+    [(1, "ledger and tickets", first), (2, "job control", second), (3, "mailboxes", third)]
         .into_iter()
         .map(|(version, description, sql)| {
             Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
@@ -204,7 +205,7 @@ fn migrations() -> Vec<Migration> {
 }
 
 /// The schema that this program writes.
-fn newest() -> i64 {
+pub(super) fn newest() -> i64 {
     migrations().iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 

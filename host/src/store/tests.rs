@@ -200,7 +200,7 @@ async fn a_newer_schema_is_refused() {
                  VALUES (99, 'from the future', TRUE, x'00', 0)";
     sqlx::raw_sql(newer).execute(&store.writer).await.unwrap();
     store.close().await;
-    let expect = Error::NewerSchema { place: path.display().to_string(), found: 99, known: 2 };
+    let expect = Error::NewerSchema { place: path.display().to_string(), found: 99, known: sqlite::newest() };
     assert_eq!(refusal(&path).await, expect);
 }
 
@@ -291,4 +291,19 @@ async fn a_file_is_opened_to_read() {
         let error = Store::open_to_read(&path).await.unwrap_err().to_string();
         assert!(error.contains(expect), "{error}");
     }
+}
+
+#[tokio::test]
+async fn mailboxes_of_older_versions_are_not_new() {
+    let (_directory, path) = place();
+    let store = Store::open(&path).await.unwrap();
+    let mut later = entry("2", accepted(vec![create("x")]));
+    later.key.uid_validity = 9;
+    store.commit(&[entry("1", accepted(vec![create("x")])), later]).await.unwrap();
+    let undo = "DROP TABLE mailboxes; DROP TABLE passed_over; ALTER TABLE sessions DROP COLUMN passed_over; \
+                ALTER TABLE quarantine DROP COLUMN header_only; DELETE FROM _sqlx_migrations WHERE version = 3";
+    sqlx::raw_sql(undo).execute(&store.writer).await.unwrap();
+    store.close().await;
+    let known = Store::open(&path).await.unwrap().mailboxes("support").await.unwrap();
+    assert_eq!(known.iter().map(|it| (it.mailbox.as_str(), it.uid_validity)).collect::<Vec<_>>(), [("INBOX", 9)]);
 }

@@ -62,7 +62,15 @@ impl Dovecot {
     /// # Errors
     /// When Dovecot is not installed (the message says what to do) or does not come up (the message shows its log).
     pub fn start() -> Result<Self> {
-        Self::start_with(Tokens::One)
+        Self::start_with(Tokens::One, "")
+    }
+
+    /// Starts a server with further settings, in Dovecot's own language.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_configured(settings: &str) -> Result<Self> {
+        Self::start_with(Tokens::One, settings)
     }
 
     /// Starts a server that asks `tokens` about every OAuth token: whether it holds, and whose it is.
@@ -70,7 +78,7 @@ impl Dovecot {
     /// # Errors
     /// As [`Self::start`].
     pub fn start_trusting(tokens: &TokenServer) -> Result<Self> {
-        Self::start_with(Tokens::Of(tokens))
+        Self::start_with(Tokens::Of(tokens), "")
     }
 
     /// The INBOX of a user, seen through the tests' own client.
@@ -79,6 +87,23 @@ impl Dovecot {
     /// When the server does not let the user in.
     pub fn mailbox(&self, user: &str) -> Result<Mailbox> {
         Server::mailbox(self, user)
+    }
+
+    /// Makes the server number the messages of a user's INBOX anew, as after a backup was restored: UIDVALIDITY changes.
+    /// To be called while it is stopped.
+    ///
+    /// # Errors
+    /// When the files cannot be removed.
+    pub fn renumber(&self, user: &str) -> Result<()> {
+        let maildir = self.directory.path().join("mail").join(user).join("Maildir");
+        for entry in std::fs::read_dir(&maildir)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if name == "dovecot-uidlist" || name.starts_with("dovecot.index") {
+                std::fs::remove_file(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Stops the server as an outage would: open connections break, the mail stays.
@@ -104,13 +129,13 @@ impl Dovecot {
         std::fs::read_to_string(self.directory.path().join("dovecot.log")).unwrap_or_default()
     }
 
-    fn start_with(tokens: Tokens<'_>) -> Result<Self> {
+    fn start_with(tokens: Tokens<'_>, settings: &str) -> Result<Self> {
         let program = program()?;
         process::started("dovecot", || {
             let mut server = Self::prepare()?;
             server.write_token_check(tokens)?;
             server.write_ntlm_check()?;
-            server.write_configuration(tokens)?;
+            server.write_configuration(tokens, settings)?;
             server.launch(&program)?;
             Ok(server)
         })
@@ -176,7 +201,7 @@ impl Dovecot {
         Ok(std::fs::set_permissions(&helper, Permissions::from_mode(0o755))?)
     }
 
-    fn write_configuration(&self, tokens: Tokens<'_>) -> Result<()> {
+    fn write_configuration(&self, tokens: Tokens<'_>, settings: &str) -> Result<()> {
         let root = self.directory.path();
         let mail = root.join("mail");
         std::fs::create_dir_all(&mail)?;
@@ -203,7 +228,7 @@ impl Dovecot {
             .replace("@INTERNAL_GROUP@", &group_of(internal)?)
             .replace("@OWNER_GROUP@", &group_of(&owner)?)
             .replace("@PASSWORD@", PASSWORD);
-        Ok(std::fs::write(root.join("dovecot.conf"), text)?)
+        Ok(std::fs::write(root.join("dovecot.conf"), text + settings)?)
     }
 }
 

@@ -3,7 +3,10 @@
 mod login;
 
 use super::*;
-use crate::mailbox::{Account, Class, Session};
+
+mod several;
+
+use crate::mailbox::{Account, Class, Disposition, Session};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -69,7 +72,9 @@ async fn account(greeting: &str, script: Script) -> ImapAccount {
         security: Security::None,
         user: "me".into(),
         authentication: Authentication::Password("secret".to_owned().into()),
-        mailbox: "INBOX".into(),
+        mailboxes: vec!["INBOX".into()],
+        targets: Vec::new(),
+        purge: false,
         trust: Trust::default(),
         timeout: Duration::from_millis(300),
         limits: Limits::default(),
@@ -367,8 +372,8 @@ async fn a_fetch_dropped_half_way_does_not_leak_into_the_next() {
 #[tokio::test]
 async fn marks_are_gathered_by_what_they_do() {
     async fn check(more: &[(&'static str, &str)], expect: Result<(), &str>) {
-        let seen = Disposition { seen: true, deleted: false };
-        let both = Disposition { seen: true, deleted: true };
+        let seen = Disposition::SEEN;
+        let both = Disposition { deleted: true, ..Disposition::SEEN };
         let marks = [
             (key("9"), seen.clone()),
             (key("5"), seen.clone()),
@@ -434,7 +439,7 @@ async fn a_test_reports_each_step_and_the_one_that_failed() {
     let mut seen = Vec::new();
     let good = Account::Imap(account(GREETING, script).await);
     good.test(|step| seen.push((step.stage, step.outcome.unwrap()))).await.unwrap();
-    assert_eq!(seen.last().unwrap(), &(Stage::Waiting, Seen::Waiting { messages: 3 }));
+    assert_eq!(seen.last().unwrap(), &(Stage::Waiting, Seen::Waiting { messages: 3, mailboxes: Vec::new() }));
     assert_eq!(seen.len(), 7, "{seen:?}");
 
     let mut seen = Vec::new();
@@ -467,7 +472,7 @@ async fn a_mailbox_that_cannot_be_marked_can_still_be_read() {
     async fn check(refusal: &[(&'static str, &str)]) {
         let listing = [("NOOP", "# OK\r\n"), ("UID FETCH 1:*", LISTED)];
         let mut session = session(&[refusal, &listing].concat()).await;
-        let mark = (key("5"), Disposition { seen: true, deleted: false });
+        let mark = (key("5"), Disposition::SEEN);
         let error = session.mark(&[mark]).await.unwrap_err();
         assert!(error.is_refusal(), "{error}");
         assert_eq!(session.list().await.unwrap().len(), 3);

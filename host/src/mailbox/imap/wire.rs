@@ -27,7 +27,12 @@ pub(super) struct Told {
     pub(super) capabilities: Vec<String>,
     pub(super) exists: u32,
     pub(super) uid_validity: Option<u32>,
+    pub(super) uid_next: Option<u32>,
     pub(super) read_only: bool,
+    /// The flags that can be set for good; unknown if the server does not say.
+    pub(super) permanent_flags: Option<Vec<String>>,
+    /// The last refusal says that the mailbox could be made.
+    pub(super) try_create: bool,
     /// Messages have arrived since this was last cleared.
     pub(super) news: bool,
 }
@@ -352,6 +357,11 @@ impl Told {
         match &outcome.code {
             Some(ResponseCode::Capabilities(offered)) => self.note_capabilities(offered),
             Some(ResponseCode::UidValidity(now)) => self.uid_validity = Some(*now),
+            Some(ResponseCode::UidNext(next)) => self.uid_next = Some(*next),
+            Some(ResponseCode::PermanentFlags(flags)) => {
+                self.permanent_flags = Some(flags.iter().map(ToString::to_string).collect());
+            }
+            Some(ResponseCode::TryCreate) => self.try_create = true,
             Some(ResponseCode::ReadOnly) => self.read_only = true,
             Some(ResponseCode::ReadWrite) => self.read_only = false,
             _ => {}

@@ -19,7 +19,7 @@ use super::connection::{Protocol, Security, Server, Trust};
 use super::error::{Error, one_line};
 use super::report::{Seen, Stage, Steps};
 use super::sasl::{self, Authentication, Privacy};
-use super::{Disposition, Fetched, Listed, MessageKey, RawMessage};
+use super::{Disposition, Fetched, Listed, MessageKey, Opened, RawMessage};
 use fetch::{COMMANDS_MAX, Wanted, Window};
 use listing::{Lines, Listing, Message, Number};
 use login::{Capabilities, Dialogue};
@@ -280,8 +280,13 @@ impl Session {
         }
     }
 
+    /// The one mailbox that there is.
+    pub(super) fn opened(&self) -> Opened {
+        let (mailbox, messages) = (self.mailbox.clone(), self.waiting());
+        Opened { written: mailbox.clone(), mailbox, uid_validity: 0, messages }
+    }
+
     /// The header of a message, or its first 64 KiB, where the server can send it alone (RFC 1939 section 7, TOP).
-    #[cfg_attr(not(test), expect(dead_code, reason = "for messages that are too large to be fetched"))]
     pub(super) async fn fetch_header(&mut self, key: &MessageKey) -> Result<Option<Arc<[u8]>>, Error> {
         self.look().await?;
         let Some(number) = self.find(key)?.map(|message| message.number) else { return Ok(None) };

@@ -98,7 +98,9 @@ fn account(port: u16, security: Security, trust: Trust) -> ImapAccount {
         trust,
         user: "me".into(),
         authentication: Authentication::Password("secret".to_owned().into()),
-        mailbox: "INBOX".into(),
+        mailboxes: vec!["INBOX".into()],
+        targets: Vec::new(),
+        purge: false,
         timeout: Duration::from_millis(500),
         limits: Limits::default(),
     }
