@@ -41,6 +41,7 @@ impl Scene {
             &format!(
                 "[source]\ntype = \"imap\"\nhost = \"127.0.0.1\"\nport = {port}\nsecurity = \"{security}\"\n\
                  ca_file = '{authority}'\nuser = \"{user}\"\npassword = {{ file = '{}' }}\ntimeout = \"3s\"\n\
+                 existing_mail = \"handle\"\n\
                  [schedule]\nevery = \"1s\"\n",
                 self.installation.path("password").display()
             ),

@@ -29,7 +29,7 @@ impl Scene {
             "jobs/desk.toml",
             &format!(
                 "[source]\ntype = \"imap\"\nhost = \"127.0.0.1\"\nport = {}\nca_file = '{}'\nuser = \"{USER}\"\n\
-                 authentication = \"oauth2\"\n\n[source.oauth]\nclient_id = \"{}\"\nclient_secret = {{ file = '{}' }}\n\
+                 authentication = \"oauth2\"\nexisting_mail = \"handle\"\n\n[source.oauth]\nclient_id = \"{}\"\nclient_secret = {{ file = '{}' }}\n\
                  token_url = \"{}\"\n{oauth}\n[schedule]\nevery = \"1s\"\n",
                 self.server.imaps,
                 self.server.certificates.authority.display(),

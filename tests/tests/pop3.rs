@@ -36,7 +36,7 @@ impl Scene {
         self.installation.write(
             "jobs/desk.toml",
             &format!(
-                "[source]\ntype = \"pop3\"\nhost = \"{}\"\nport = {}\nca_file = '{}'\nuser = \"{USER}\"\n\
+                "[source]\ntype = \"pop3\"\nexisting_mail = \"handle\"\nhost = \"{}\"\nport = {}\nca_file = '{}'\nuser = \"{USER}\"\n\
                  password = {{ file = '{}' }}\n{source}\n\n[schedule]\nevery = \"1s\"\n\n[handling]\n{handling}\n",
                 endpoint.host,
                 endpoint.port,

@@ -14,7 +14,7 @@ fn write_job(installation: &Installation, server: &Dovecot, tls: Tls, settings: 
     installation.write(
         "jobs/desk.toml",
         &format!(
-            "[source]\ntype = \"imap\"\nhost = \"{}\"\nport = {}\nuser = \"desk\"\n\
+            "[source]\ntype = \"imap\"\nexisting_mail = \"handle\"\nhost = \"{}\"\nport = {}\nuser = \"desk\"\n\
              password = {{ file = '{}' }}\n{settings}\n[preprocess]\nsteps = \"recommended\"\napply_to = \"all\"\n",
             endpoint.host,
             endpoint.port,

@@ -183,7 +183,7 @@ fn a_pop3_job_leaves_what_it_is_not_told_to_delete() {
     let check = |text: &str, success: bool, rejection: bool| {
         let job = loaded("desk.toml", &format!("{POP3}{text}"), Job::load).unwrap();
         let JobSource::Pop3(server) = &job.source else { panic!("{:?}", job.source) };
-        assert_eq!(server.port(crate::mailbox::Protocol::Pop3), 995);
+        assert_eq!(server.server.port(crate::mailbox::Protocol::Pop3), 995);
         let handling = [&job.handling.on_success, &job.handling.on_rejection];
         assert_eq!(handling.map(|disposition| disposition.deleted), [success, rejection], "{text}");
         assert_eq!(handling.map(|disposition| disposition.seen), [false, false], "{text}");
