@@ -182,8 +182,8 @@ const POP3: &str = "[source]\ntype = \"pop3\"\nhost = \"h\"\nuser = \"u\"\npassw
 fn a_pop3_job_leaves_what_it_is_not_told_to_delete() {
     let check = |text: &str, success: bool, rejection: bool| {
         let job = loaded("desk.toml", &format!("{POP3}{text}"), Job::load).unwrap();
-        let JobSource::Pop3(server) = &job.source else { panic!("{:?}", job.source) };
-        assert_eq!(server.server.port(crate::mailbox::Protocol::Pop3), 995);
+        let JobSource::Pop3(pop3) = &job.source else { panic!("{:?}", job.source) };
+        assert_eq!(pop3.server.port(crate::mailbox::Protocol::Pop3), 995);
         let handling = [&job.handling.on_success, &job.handling.on_rejection];
         assert_eq!(handling.map(|disposition| disposition.deleted), [success, rejection], "{text}");
         assert_eq!(handling.map(|disposition| disposition.seen), [false, false], "{text}");
