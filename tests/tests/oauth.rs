@@ -121,7 +121,10 @@ fn a_grant_is_refused() -> Result<()> {
         assert_eq!((run.code, run.stderr.as_str()), (Some(1), expect));
         Ok(())
     };
-    check(DeviceAnswer::Denied, "error: the right to read the mail was not granted: access_denied\n")?;
+    check(
+        DeviceAnswer::Denied,
+        "error: the right to read the mail was not granted: access_denied: the test says access_denied\n",
+    )?;
     check(DeviceAnswer::Expired, "error: nobody has granted the right within the time: run the command again\n")
 }
 
@@ -176,9 +179,14 @@ fn a_provider_that_fails_is_named() -> Result<()> {
     check(Failure::Broken, "127.0.0.1 cannot issue a token now: it answers 500 Internal Server Error")?;
     check(
         Failure::InvalidClient,
-        "127.0.0.1 issues no token: invalid_client; check client_id, client_secret and the rights of the application",
+        "127.0.0.1 issues no token: invalid_client: the test says invalid_client; check client_id, client_secret \
+         and the rights of the application",
     )?;
-    check(Failure::Garbage, "the answer of 127.0.0.1 makes no sense: it is no answer of OAuth 2.0 (at .)")?;
+    check(
+        Failure::Garbage,
+        "the answer of 127.0.0.1 makes no sense: unexpected response Content-Type: \"text/plain\", should be \
+         `application/json`",
+    )?;
     assert_eq!(scene.session()?, None);
     Ok(())
 }

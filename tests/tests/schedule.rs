@@ -220,7 +220,7 @@ impl Server {
 }
 
 fn serve(mut stream: TcpStream, logins: &Sender<Sender<String>>) {
-    let _ = stream.write_all(b"* OK [CAPABILITY IMAP4rev1 IDLE AUTH=PLAIN] ready\r\n");
+    let _ = stream.write_all(b"* OK [CAPABILITY IMAP4rev1 SASL-IR IDLE AUTH=PLAIN] ready\r\n");
     let mut line = String::new();
     let Ok(reader) = stream.try_clone() else { return };
     if BufReader::new(reader).read_line(&mut line).is_ok_and(|read| read > 0) {

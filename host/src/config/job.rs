@@ -301,36 +301,42 @@ impl Pop3 {
 impl Server {
     /// Reads the settings, and whether there is what logging in takes.
     fn read_for(protocol: Protocol, section: &mut Section<'_, '_>, out: &mut Diagnostics) -> Option<Self> {
-        let server = Self::read_section(section, out)?;
-        let faults = match (server.authentication, &server.oauth) {
-            (Authentication::OAuth2, Some(_)) if server.password.is_some() => {
-                vec![(
-                    "password",
-                    "with `oauth`, tokens take the place of the password: leave one of both out".to_owned(),
-                )]
-            }
-            (Authentication::OAuth2, Some(oauth)) => {
-                let faults = oauth.endpoints(protocol).err().unwrap_or_default();
-                faults.into_iter().map(|fault| ("oauth", fault)).collect()
-            }
-            (Authentication::OAuth2, None) if server.password.is_none() => {
-                vec![(
-                    "authentication",
-                    "`source` needs an `oauth` table, or a `password` where an access token is".to_owned(),
-                )]
-            }
-            (Authentication::Password | Authentication::Ntlm, Some(_)) => {
-                vec![("oauth", "it is used with authentication = \"oauth2\" only".to_owned())]
-            }
-            (Authentication::Password | Authentication::Ntlm, None) if server.password.is_none() => {
-                vec![("", "`source` has no `password`".to_owned())]
-            }
-            _ => Vec::new(),
-        };
+        let read = Self::read_section(section, out);
+        let has_secret = section.has("password") || section.has("oauth");
+        if !has_secret && !section.has("authentication") {
+            out.push(section.error("", "`source` has no `password`"));
+            return None;
+        }
+        let server = read?;
+        let faults = server.login_faults(protocol);
         for (key, reason) in &faults {
             out.push(section.error(key, reason.as_str()));
         }
         faults.is_empty().then_some(server)
+    }
+
+    /// What is wrong about logging in, each with the key that it is about.
+    fn login_faults(&self, protocol: Protocol) -> Vec<(&'static str, String)> {
+        let fault = |key, reason: &str| vec![(key, reason.to_owned())];
+        match (self.authentication, &self.oauth, &self.password) {
+            (Authentication::OAuth2, Some(_), Some(_)) => {
+                fault("password", "with `oauth`, tokens take the place of the password: leave out one of the two")
+            }
+            (Authentication::OAuth2, Some(oauth), None) => {
+                let faults = oauth.endpoints(protocol).err().unwrap_or_default();
+                faults.into_iter().map(|reason| ("oauth", reason)).collect()
+            }
+            (Authentication::OAuth2, None, None) => {
+                fault("authentication", "`source` needs an `oauth` table, or a `password` where an access token is")
+            }
+            (Authentication::Password | Authentication::Ntlm, Some(_), _) => {
+                fault("oauth", "it is used with authentication = \"oauth2\" only")
+            }
+            (Authentication::Password | Authentication::Ntlm, None, None) => {
+                fault("authentication", "`source` has no `password`")
+            }
+            (_, None, Some(_)) => Vec::new(),
+        }
     }
 
     /// The port to use.

@@ -277,7 +277,7 @@ fn a_pop3_job_cannot_do_what_pop3_cannot() {
         &format!("{POP3}mailbox = \"x\""),
         &[
             "6:1: unknown key `mailbox` (known here: `type`, `host`, `port`, `security`, `reject_invalid_certificates`, \
-             `ca_file`, `fingerprint`, `authentication`, `user`, `password`, `timeout`)",
+             `ca_file`, `fingerprint`, `authentication`, `user`, `password`, `oauth`, `timeout`, `existing_mail`)",
         ],
     );
     check(
