@@ -5,8 +5,9 @@
 use anyhow::Result;
 use mailmill_tests::records::{quarantine, receipts, tickets};
 use mailmill_tests::{Dovecot, Installation, Mailbox, Meddling, Proxy, Said, Speaker, messages};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::channel;
 
 const SENDER: &str = "ann@client.example";
 const MESSAGES: usize = 3;
@@ -104,19 +105,23 @@ fn has_body(said: &Said<'_>) -> bool {
 fn commands_of_a_session() -> Result<Vec<String>> {
     let scene = Scene::new()?;
     scene.deliver("desk")?;
-    let seen = Arc::<Mutex<Vec<String>>>::default();
-    let log = seen.clone();
+    let (sender, seen) = channel();
     let proxy = Proxy::start(scene.server.imap, move |said| {
-        let mut seen = log.lock().unwrap();
-        if said.is_command(said.command) && !seen.iter().any(|verb| verb == said.command) {
-            seen.push(said.command.to_owned());
+        if said.is_command(said.command) {
+            // Nobody listens any more once the session is over.
+            let _ = sender.send(said.command.to_owned());
         }
         Meddling::Pass
     })?;
     scene.add_job("desk", proxy.port, "none")?;
     scene.installation.mailmill(&["run", "--once"])?.success()?;
-    let seen = seen.lock().unwrap().clone();
-    Ok(seen)
+    let mut commands = Vec::new();
+    for command in seen.try_iter() {
+        if !commands.contains(&command) {
+            commands.push(command);
+        }
+    }
+    Ok(commands)
 }
 
 /// Each command of a session is refused once; the session after it makes good what was left undone.
@@ -183,7 +188,7 @@ fn cut_at_each_point(halves: usize, parts: usize, part: usize) -> Result<()> {
             move |said| said.by == Speaker::Server && said.number == line,
             move |said| {
                 let kept = if half == 0 { said.text.len() } else { said.text.len() / 2 };
-                Meddling::CutAfter(said.text[..kept].to_vec())
+                Meddling::CutAfter(said.text.iter().take(kept).copied().collect())
             },
         );
         let proxy = Proxy::start(scene.server.imap, cut)?;
@@ -240,7 +245,7 @@ fn a_message_is_cut_short() -> Result<()> {
         "127.0.0.1 closed the connection during UID FETCH: in the middle of a response",
         once(
             move |said| std::mem::replace(&mut in_body, has_body(said)),
-            |said| Meddling::CutAfter(said.text[..said.text.len() / 3].to_vec()),
+            |said| Meddling::CutAfter(said.text.iter().take(said.text.len() / 3).copied().collect()),
         ),
     )
 }

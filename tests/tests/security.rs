@@ -31,7 +31,9 @@ fn test_connection(installation: &Installation) -> Result<Value> {
 /// Whether the connection was secured, with a word for a warning; or a word of the fault.
 fn outcome(told: &Value) -> String {
     let steps = told["steps"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let secured = steps.iter().any(|step| step["step"] == "tls" && step["details"]["version"].is_string());
+    let secured = steps
+        .iter()
+        .any(|step| step["step"] == "tls" && step.pointer("/details/version").is_some_and(Value::is_string));
     let warned = told["warnings"].as_array().is_some_and(|warnings| !warnings.is_empty());
     match told["fault"].as_str() {
         Some(fault) => fault.to_owned(),
