@@ -71,7 +71,7 @@ impl Spool {
     /// A writer that takes up to `bytes_max` bytes.
     #[must_use]
     pub fn writer(&self, bytes_max: u64) -> Writer {
-        Writer { spool: self.clone(), bytes_max, written: 0, buffer: Vec::new(), file: None }
+        Writer { spool: Some(self.clone()), bytes_max, written: 0, buffer: Vec::new(), file: None }
     }
 
     /// Everything that a reader gives, up to `bytes_max` bytes.
@@ -99,7 +99,8 @@ impl Spool {
 /// Takes bytes as they arrive and makes a [`Content`] of them.
 #[derive(Debug)]
 pub struct Writer {
-    spool: Spool,
+    /// None if everything stays in memory.
+    spool: Option<Spool>,
     bytes_max: u64,
     written: u64,
     buffer: Vec<u8>,
@@ -116,18 +117,16 @@ impl Writer {
         if self.written > self.bytes_max {
             return Err(Error::TooLong(self.bytes_max));
         }
-        if self.file.is_none() {
-            if self.written <= MEMORY_BYTES_MAX {
-                self.buffer.extend_from_slice(bytes);
-                return Ok(());
-            }
-            let mut file =
-                tempfile::tempfile_in(&self.spool.folder).map_err(|error| self.spool.failed("make", &error))?;
-            file.write_all(&std::mem::take(&mut self.buffer)).map_err(|error| self.spool.failed("write", &error))?;
-            self.file = Some(file);
-        }
-        let Some(file) = &mut self.file else { return Ok(()) };
-        file.write_all(bytes).map_err(|error| self.spool.failed("write", &error))
+        let Some(spool) = self.spool.as_ref().filter(|_| self.written > MEMORY_BYTES_MAX) else {
+            self.buffer.extend_from_slice(bytes);
+            return Ok(());
+        };
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(tempfile::tempfile_in(&spool.folder).map_err(|error| spool.failed("make", &error))?),
+        };
+        let before = std::mem::take(&mut self.buffer);
+        file.write_all(&before).and_then(|()| file.write_all(bytes)).map_err(|error| spool.failed("write", &error))
     }
 
     /// How many bytes it has taken.
@@ -141,9 +140,9 @@ impl Writer {
     /// # Errors
     /// None at present; a caller must be ready for those of [`Self::append`].
     pub fn finish(self) -> Result<Content, Error> {
-        Ok(match self.file {
+        Ok(match self.file.zip(self.spool) {
             None => self.buffer.into(),
-            Some(file) => Content::new(Source::File(Arc::new(Spooled { file, spool: self.spool })), 0, self.written),
+            Some((file, spool)) => Content::new(Source::File(Arc::new(Spooled { file, spool })), 0, self.written),
         })
     }
 }
@@ -198,13 +197,14 @@ impl Content {
         }
     }
 
-    /// Where more of its kind can be kept, if it is kept in a file.
+    /// A writer for what is made of it: that is kept where this is.
     #[must_use]
-    pub fn spool(&self) -> Option<&Spool> {
-        match &self.source {
+    pub fn writer_beside(&self) -> Writer {
+        let spool = match &self.source {
             Source::Memory(_) => None,
-            Source::File(spooled) => Some(&spooled.spool),
-        }
+            Source::File(spooled) => Some(spooled.spool.clone()),
+        };
+        Writer { spool, bytes_max: u64::MAX, written: 0, buffer: Vec::new(), file: None }
     }
 
     /// The bytes in a range, without a copy. What is beyond the end is left out.
@@ -299,7 +299,7 @@ impl From<Arc<[u8]>> for Content {
 /// Mail has no place in a log: only the length shows.
 impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = if self.spool().is_some() { "in a file" } else { "in memory" };
+        let place = if self.in_memory().is_none() { "in a file" } else { "in memory" };
         write!(f, "Content({} bytes {place})", self.length)
     }
 }
@@ -341,7 +341,7 @@ mod tests {
         expect.chunks(step).for_each(|chunk| writer.append(chunk).unwrap());
         let content = writer.finish().unwrap();
         let what = format!("{length} bytes in steps of {step}");
-        assert_eq!((content.len(), content.spool().is_some()), (length as u64, in_file), "{what}");
+        assert_eq!((content.len(), content.in_memory().is_none()), (length as u64, in_file), "{what}");
         assert_eq!(content.to_vec().unwrap(), expect, "{what}");
         let mut read = Vec::new();
         content.reader().read_to_end(&mut read).unwrap();

@@ -122,7 +122,11 @@ pub(super) async fn connection(global: &Global, options: Connection) -> Done {
     let names: Vec<String> = jobs.iter().map(|job| job.name.clone()).collect();
     let job = jobs.into_iter().find(|job| job.name == options.job);
     let job = job.with_context(|| format!("there is no job \"{}\"; there are: {}", options.job, names.join(", ")))?;
-    let account = match crate::job::account(&job, config.limits.message_bytes_max.get()) {
+    let account = match crate::job::account(
+        &job,
+        config.limits.message_bytes_max.get(),
+        &crate::content::Spool::beside(&config.store.path),
+    ) {
         Ok(account) => account,
         Err(error) if options.json => {
             let fault = format!("the job's password cannot be read: {error}");

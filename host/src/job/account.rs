@@ -2,6 +2,7 @@
 
 use crate::config::reader::error_at;
 use crate::config::{Job, JobSource, Steps};
+use crate::content::Spool;
 use crate::diagnostic::{Diagnostics, suggestion};
 use crate::mailbox::{self, Account, FolderAccount, FolderKind, ImapAccount, Protocol};
 use crate::pipeline::Cleaning;
@@ -13,11 +14,12 @@ use std::time::Duration;
 /// How long a mail server may take to answer.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The account that a job watches, and of which it fetches messages of at most so many bytes. Reads the password.
+/// The account that a job watches, and of which it fetches messages of at most so many bytes, long ones into the spool.
+/// Reads the password.
 ///
 /// # Errors
 /// If the password cannot be read.
-pub fn account(job: &Job, message_bytes_max: u64) -> Result<Account, secret::Error> {
+pub fn account(job: &Job, message_bytes_max: u64, spool: &Spool) -> Result<Account, secret::Error> {
     Ok(match &job.source {
         JobSource::Imap(imap) => {
             let server = &imap.server;
@@ -35,16 +37,17 @@ pub fn account(job: &Job, message_bytes_max: u64) -> Result<Account, secret::Err
                 mailbox: imap.watched.mailbox.clone(),
                 timeout: COMMAND_TIMEOUT,
                 limits: mailbox::Limits { literal_bytes_max: message_bytes_max, ..mailbox::Limits::default() },
+                spool: spool.clone(),
             })
         }
-        JobSource::Maildir(maildir) => folder(&maildir.path, FolderKind::Maildir, 0, message_bytes_max),
-        JobSource::Folder(mail) => folder(&mail.path, FolderKind::Eml, mail.settle_ms, message_bytes_max),
+        JobSource::Maildir(maildir) => folder(&maildir.path, FolderKind::Maildir, 0, message_bytes_max, spool),
+        JobSource::Folder(mail) => folder(&mail.path, FolderKind::Eml, mail.settle_ms, message_bytes_max, spool),
     })
 }
 
-fn folder(path: &Path, kind: FolderKind, settle_ms: u64, message_bytes_max: u64) -> Account {
+fn folder(path: &Path, kind: FolderKind, settle_ms: u64, message_bytes_max: u64, spool: &Spool) -> Account {
     let settle = Duration::from_millis(settle_ms);
-    Account::Folder(FolderAccount { path: path.to_owned(), kind, settle, message_bytes_max })
+    Account::Folder(FolderAccount { path: path.to_owned(), kind, settle, message_bytes_max, spool: spool.clone() })
 }
 
 /// How a job wants its messages cleaned by these rules.

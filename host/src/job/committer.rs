@@ -9,6 +9,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
+/// A batch of this many bytes waits for no more messages: what a transaction writes, goes through the log of changes.
+const BATCH_BYTES_MAX: u64 = 32 << 20;
+
 /// How batches are made.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
@@ -60,11 +63,15 @@ impl Committer {
 
 async fn run(store: Store, settings: Settings, mut outlet: mpsc::Receiver<(Entry, Answer)>) {
     while let Some(first) = outlet.recv().await {
-        let mut batch = vec![first];
         let until = Instant::now() + settings.wait;
-        while batch.len() < settings.messages_max {
+        let mut bytes = first.0.bytes();
+        let mut batch = vec![first];
+        while batch.len() < settings.messages_max && bytes < BATCH_BYTES_MAX {
             match timeout_at(until, outlet.recv()).await {
-                Ok(Some(next)) => batch.push(next),
+                Ok(Some(next)) => {
+                    bytes += next.0.bytes();
+                    batch.push(next);
+                }
                 Ok(None) | Err(_) => break,
             }
         }

@@ -14,6 +14,7 @@ pub use session::{Care, entry, session};
 pub use workers::Workers;
 
 use crate::config::Job;
+use crate::content::{self, Spool};
 use crate::mailbox::{self, Session};
 use crate::rules::RuleSet;
 use crate::secret;
@@ -53,6 +54,8 @@ pub struct Context {
     pub tags: Arc<Tags>,
     /// The limits of fetching.
     pub limits: Limits,
+    /// Where long messages are kept until they are in the store.
+    pub spool: Spool,
     /// Becomes true when the daemon is to stop.
     pub stop: watch::Receiver<bool>,
 }
@@ -82,6 +85,9 @@ pub enum Error {
     /// The workers.
     #[error(transparent)]
     Workers(#[from] workers::Error),
+    /// The bytes of a message.
+    #[error(transparent)]
+    Content(#[from] content::Error),
     /// The password cannot be read.
     #[error(transparent)]
     Secret(#[from] secret::Error),
@@ -189,7 +195,7 @@ async fn connect_once(ctx: &Arc<Context>, job: &Arc<Job>, care: &mut Care) -> Re
 
 /// Opens the account; a failure is a row of the log.
 async fn open(ctx: &Context, job: &Job) -> Result<Session, Error> {
-    let opened = match account(job, ctx.limits.message_bytes_max(job)) {
+    let opened = match account(job, ctx.limits.message_bytes_max(job), &ctx.spool) {
         Ok(account) => account.open().await.map_err(Error::from),
         Err(error) => Err(error.into()),
     };

@@ -4,6 +4,7 @@ use super::order::{self, Turn};
 use super::{Context, Error, cleaning};
 use crate::class::Class;
 use crate::config::{Handling, Job};
+use crate::content::Content;
 use crate::mailbox::{self, Disposition, Fetched, Listed, MessageKey, RawMessage, Session};
 use crate::pipeline::{self, Parsed, Verdict};
 use crate::report::{Cause, Report};
@@ -281,7 +282,7 @@ impl Run<'_> {
     /// A message that cannot be fetched: it stays in the mailbox, and an entry in the quarantine says so.
     async fn refuse(&mut self, key: &MessageKey, reason: &str) -> Result<(), Error> {
         let id = self.id().await?;
-        let entry = refusal(self.ctx, self.job, id, key, reason);
+        let entry = refusal(self.ctx, self.job, id, key, reason)?;
         let receipt = self.ctx.committer.commit(entry).await?;
         if !receipt.repeated {
             let key = tame(&key.to_string());
@@ -329,7 +330,7 @@ async fn pump(
     // The budget is taken before the next message is looked at, in order: a large message cannot be overtaken for ever.
     let within_budget = futures::stream::unfold((fetched, budget), |(mut fetched, budget)| async move {
         let raw: RawMessage = fetched.recv().await?;
-        let need = u32::try_from(raw.bytes.len() as u64 / BUDGET_UNIT + 1).unwrap_or(u32::MAX).min(units);
+        let need = u32::try_from(raw.content.len() / BUDGET_UNIT + 1).unwrap_or(u32::MAX).min(units);
         let permit = budget.clone().acquire_many_owned(need).await.ok()?;
         Some(((raw, permit), (fetched, budget)))
     });
@@ -339,7 +340,15 @@ async fn pump(
     };
     let mut parsed = std::pin::pin!(within_budget.map(parse).buffered(PARSE_AHEAD));
     while let Some((parsed, permit)) = parsed.next().await {
-        let (Ok(parsed), Ok(place)) = (parsed, places.clone().acquire_owned().await) else { return };
+        let parsed = match parsed {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                // As below.
+                let _ = done.send(Err(error.into()));
+                continue;
+            }
+        };
+        let Ok(place) = places.clone().acquire_owned().await else { return };
         let turn = ctx.order.enter(order::names(&parsed), ctx.turns.fetch_add(1, Ordering::Relaxed));
         let (ctx, job, done) = (ctx.clone(), job.clone(), done.clone());
         tokio::spawn(async move {
@@ -398,7 +407,7 @@ pub fn entry(job: &str, handling: &Handling, session: Option<SessionId>, parsed:
         job: job.to_owned(),
         session,
         key: parsed.raw.key.clone(),
-        raw: parsed.raw.bytes.clone(),
+        raw: parsed.raw.content.clone(),
         message_id: message.message_id.clone(),
         attachments: message.attachments.clone(),
         revision: report.revision.clone(),
@@ -413,7 +422,7 @@ pub fn entry(job: &str, handling: &Handling, session: Option<SessionId>, parsed:
 }
 
 /// What goes into the ledger for a message that cannot be fetched.
-fn refusal(ctx: &Context, job: &Job, id: SessionId, key: &MessageKey, reason: &str) -> Entry {
+fn refusal(ctx: &Context, job: &Job, id: SessionId, key: &MessageKey, reason: &str) -> Result<Entry, Error> {
     let cause = Cause {
         hop: "fetch".to_owned(),
         step: None,
@@ -422,12 +431,12 @@ fn refusal(ctx: &Context, job: &Job, id: SessionId, key: &MessageKey, reason: &s
         ),
         class: Class::Permanent,
     };
-    let nothing: Arc<[u8]> = Arc::from([]);
-    let parsed = pipeline::parse(RawMessage { key: key.clone(), received: None, bytes: nothing }, &ctx.tags);
+    let nothing = Content::from(&[][..]);
+    let parsed = pipeline::parse(RawMessage { key: key.clone(), received: None, content: nothing }, &ctx.tags)?;
     let revision = ctx.rules.borrow().revision().to_string();
     let mut report = Report::begin(&revision, &parsed.message, 0, &Conversation::New);
     report.quarantine = Some(cause.clone());
-    entry(&job.name, &job.handling, Some(id), &parsed, Verdict { plan: Err(cause), report })
+    Ok(entry(&job.name, &job.handling, Some(id), &parsed, Verdict { plan: Err(cause), report }))
 }
 
 fn too_large_cause(size: u64, bytes_max: u64) -> String {

@@ -17,11 +17,11 @@ pub use guard::Limits;
 pub use imap::ImapAccount;
 pub use report::{Secured, Seen, Stage, Step, Warning};
 
+use crate::content::Content;
 use crate::field::DateTime;
 use report::Steps;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -64,7 +64,7 @@ pub struct RawMessage {
     /// When the mailbox received it (INTERNALDATE), where known.
     pub received: Option<DateTime>,
     /// The bytes.
-    pub bytes: Arc<[u8]>,
+    pub content: Content,
 }
 
 /// What is to become of a message in its mailbox once its receipt is committed.

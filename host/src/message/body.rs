@@ -18,11 +18,12 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// The document that rules work on.
-    pub(super) fn document(&self, defects: &mut Vec<Defect>) -> Document {
+    /// The document that rules work on. `is_cut` if the body is not all there.
+    pub(super) fn document(&self, is_cut: bool, defects: &mut Vec<Defect>) -> Document {
         let length = self.html.as_ref().map_or(self.plain.len(), String::len);
-        if length > TEXT_BYTES_MAX {
-            defects.push(Defect(format!("the body is {length} bytes long: rules see the first {TEXT_BYTES_MAX}")));
+        if is_cut || length > TEXT_BYTES_MAX {
+            let defect = format!("the body is longer than {TEXT_BYTES_MAX} bytes: rules see no more of it");
+            defects.push(Defect(defect));
         }
         match &self.html {
             Some(html) => Document::from_html(html),

@@ -1,6 +1,7 @@
 //! What only SQLite knows: opening and checking a file, its settings, its migrations, its error codes.
 
 use super::Error;
+use crate::content;
 use futures::FutureExt;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
@@ -194,7 +195,8 @@ fn one_line(text: &str) -> String {
 /// All migrations, oldest first. Released ones never change: the database remembers their checksums.
 fn migrations() -> Vec<Migration> {
     let first = include_str!("../../migrations/sqlite/0001_ledger_and_tickets.sql");
-    [(1, "ledger and tickets", first)]
+    let chunks = include_str!("../../migrations/sqlite/0004_chunks.sql");
+    [(1, "ledger and tickets", first), (4, "chunks", chunks)]
         .into_iter()
         .map(|(version, description, sql)| {
             Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
@@ -231,7 +233,10 @@ pub(super) fn explain(place: &str, error: &sqlx::Error) -> Error {
     let code = match error {
         sqlx::Error::Database(error) => error.code().and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff),
         sqlx::Error::PoolTimedOut => return Error::Locked { place },
-        sqlx::Error::Io(error) => return Error::Io { place, detail: error.to_string() },
+        sqlx::Error::Io(error) => {
+            let kept = error.get_ref().and_then(|inner| inner.downcast_ref::<content::Error>());
+            return kept.cloned().map_or_else(|| Error::Io { place, detail: error.to_string() }, Error::Content);
+        }
         sqlx::Error::Decode(detail) => return Error::Corrupted { place, detail: detail.to_string() },
         sqlx::Error::ColumnDecode { source, .. } => return Error::Corrupted { place, detail: source.to_string() },
         _ => None,

@@ -12,6 +12,7 @@ use super::error::Error;
 use super::guard::Limits;
 use super::report::{Seen, Stage, Steps};
 use super::{Disposition, Fetched, Listed, MessageKey, RawMessage};
+use crate::content::Spool;
 use fetch::{Fetch, Wanted};
 use imap_proto::{AttributeValue, Response};
 use secrecy::SecretString;
@@ -49,13 +50,15 @@ pub struct ImapAccount {
     pub timeout: Duration,
     /// What one of its responses may cost.
     pub limits: Limits,
+    /// Where long messages are kept.
+    pub spool: Spool,
 }
 
 impl ImapAccount {
     pub(super) async fn open(&self, steps: &mut Steps<'_>) -> Result<Session, Error> {
         let server = self.server();
         let stream = server.connect(steps).await?;
-        let mut wire = Wire::new(stream, &self.host, self.timeout, self.limits);
+        let mut wire = Wire::new(stream, &self.host, self.timeout, self.limits, self.spool.clone());
         let greeting = steps.run(Stage::Greeting, server.greeted(wire.greeting()), Seen::clone).await?;
         let logged_in = matches!(greeting, Seen::Greeting { logged_in: true, .. });
         if self.security.wants_starttls() {
@@ -244,7 +247,7 @@ impl Session {
         let mut delivered = 0;
         while let Some(body) = fetch.next(&mut self.wire).await? {
             self.same_numbering()?;
-            let message = RawMessage { key: self.key(body.uid), received: body.received, bytes: body.bytes };
+            let message = RawMessage { key: self.key(body.uid), received: body.received, content: body.content };
             sink.send(message).await.map_err(|_| Error::Stopped)?;
             delivered += 1;
         }
