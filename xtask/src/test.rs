@@ -7,14 +7,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// A program that tests need and cargo cannot bring.
-struct Server {
-    name: &'static str,
+pub(crate) struct Server {
+    pub(crate) name: &'static str,
     /// It is there if one of these files is.
-    files: &'static [&'static str],
-    debian: &'static str,
+    pub(crate) files: &'static [&'static str],
+    pub(crate) debian: &'static str,
 }
 
-const SERVERS: [Server; 1] = [Server {
+pub(crate) const SERVERS: [Server; 1] = [Server {
     name: "Dovecot 2.3 with IMAP",
     files: &["/usr/lib/dovecot/imap", "/usr/libexec/dovecot/imap", "/usr/local/libexec/dovecot/imap"],
     debian: "dovecot-imapd",
@@ -22,7 +22,7 @@ const SERVERS: [Server; 1] = [Server {
 
 /// Sets up, builds and runs all tests. The runner's own closing line is the last that is printed.
 pub(crate) fn run() -> Result<()> {
-    install_servers()?;
+    install(&SERVERS)?;
     build()?;
     if succeeds(&mut cargo(&["nextest", "--version"])?) {
         command::run(&mut cargo(&["test", "--workspace", "--doc", "--quiet"])?)?;
@@ -32,8 +32,9 @@ pub(crate) fn run() -> Result<()> {
     }
 }
 
-fn install_servers() -> Result<()> {
-    let missing: Vec<_> = SERVERS.iter().filter(|server| !is_installed(server)).collect();
+/// Installs what is missing, where that may be done without being asked.
+pub(crate) fn install(wanted: &[Server]) -> Result<()> {
+    let missing: Vec<_> = wanted.iter().filter(|server| !is_installed(server)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -41,7 +42,7 @@ fn install_servers() -> Result<()> {
     let names: Vec<_> = missing.iter().map(|server| server.name).collect();
     if !may_install()? {
         bail!(
-            "the tests need {}: install it (Debian, Ubuntu: sudo apt-get install {}) and run this again",
+            "{} is needed: install it (Debian, Ubuntu: sudo apt-get install {}) and run this again",
             names.join(", "),
             packages.join(" ")
         );
