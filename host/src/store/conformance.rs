@@ -35,7 +35,7 @@ pub(super) fn entry(uid: &str, verdict: Verdict) -> Entry {
         message_id: Some(MessageId(format!("{uid}@mail"))),
         attachments: Vec::new(),
         revision: "r1".to_owned(),
-        report: serde_json::json!({ "uid": uid }),
+        report: serde_json::json!({ "uid": uid }).to_string(),
         verdict,
         disposition: Disposition { seen: true, deleted: false },
         received_at: DateTime { seconds: 1_700_000_000, offset_minutes: 120 },

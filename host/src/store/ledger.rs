@@ -131,7 +131,6 @@ struct Settled<'e> {
     outcome: Outcome,
     disposition: &'e Disposition,
     wanted_json: Option<String>,
-    report_json: String,
     at: i64,
 }
 
@@ -146,8 +145,7 @@ impl<'e> Settled<'e> {
             },
         };
         let wanted_json = if disposition.is_nothing() { None } else { Some(to_json(disposition)?) };
-        let report_json = to_json(&entry.report)?;
-        Ok(Self { entry, verdict, outcome, disposition, wanted_json, report_json, at: now() })
+        Ok(Self { entry, verdict, outcome, disposition, wanted_json, at: now() })
     }
 
     fn class(&self) -> Option<&'static str> {
@@ -184,7 +182,7 @@ impl<'e> Settled<'e> {
             .bind(self.outcome.name())
             .bind(self.outcome.reason())
             .bind(self.class())
-            .bind(self.report_json.as_str())
+            .bind(self.entry.report.as_str())
             .bind(rows::milliseconds(&self.entry.received_at))
             .bind(i64::from(self.entry.received_at.offset_minutes))
             .bind(self.at)
@@ -205,7 +203,7 @@ impl<'e> Settled<'e> {
             .bind(self.outcome.name())
             .bind(self.outcome.reason())
             .bind(self.class())
-            .bind(self.report_json.as_str())
+            .bind(self.entry.report.as_str())
             .bind(self.at)
             .bind(self.wanted_json.as_deref())
             .bind(id)
@@ -252,7 +250,7 @@ impl<'e> Settled<'e> {
             .bind(receipt)
             .bind(cause)
             .bind(class.name())
-            .bind(self.report_json.as_str())
+            .bind(self.entry.report.as_str())
             .bind(self.at)
             .execute(connection)
             .await?;

@@ -68,8 +68,8 @@ pub struct Entry {
     pub attachments: Vec<Attachment>,
     /// The revision of the rule set that decided.
     pub revision: String,
-    /// The account of the run.
-    pub report: serde_json::Value,
+    /// The account of the run, as JSON.
+    pub report: String,
     /// What is to be done.
     pub verdict: Verdict,
     /// What is to become of it in its mailbox.
