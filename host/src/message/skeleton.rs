@@ -4,14 +4,14 @@
 //! kept, the rest is a gap. What the parser says about places in the skeleton is then translated to places in the
 //! message.
 
-use super::document::TEXT_BYTES_MAX;
+use super::document::HTML_BYTES_MAX;
 use super::transfer::is_base64;
 use crate::content::{self, Content};
 use std::ops::Range;
 
-/// How much is kept of a stretch without boundaries: twice the longest text that rules see, because an encoded text is
+/// How much is kept of a stretch without boundaries: twice what rules see of a text at most, because an encoded text is
 /// longer.
-const STRETCH_BYTES_MAX: u64 = 2 * TEXT_BYTES_MAX as u64;
+const STRETCH_BYTES_MAX: u64 = 2 * HTML_BYTES_MAX as u64;
 /// How much is kept of lines of base64, which most likely are no text.
 const BASE64_BYTES_MAX: u64 = 64 << 10;
 /// The longest piece of a line that is looked at on its own.
