@@ -3,7 +3,8 @@
 use crate::config::{Config, Job, LogFormat, PluginLimits};
 use crate::content::Spool;
 use crate::diagnostic::Diagnostics;
-use crate::job::{self, BatchSettings, Committer, Context, Limits, Order, Workers};
+use crate::job::{self, BatchSettings, Board, Committer, Context, Limits, Order, Progress, Workers};
+use crate::oauth::Tokens;
 use crate::plugin::{self, Compiler, Engine, EngineSettings};
 use crate::rules::watch::{Changed, Places, Watch};
 use crate::rules::{Reloader, RuleSet};
@@ -17,7 +18,8 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
+use tracing_subscriber::fmt::MakeWriter;
 
 /// How long messages in hand may take to finish once the daemon is told to stop.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
@@ -28,6 +30,9 @@ pub enum Error {
     /// Settings, jobs, rules or plugins have errors.
     #[error(transparent)]
     Diagnostics(#[from] Diagnostics),
+    /// A job is named that is not there.
+    #[error(transparent)]
+    UnknownJob(#[from] job::Unknown),
     /// There is nothing to do.
     #[error("no job: the folder {} holds no .toml file, so there is no mailbox to watch", .0.display())]
     NoJob(PathBuf),
@@ -103,11 +108,29 @@ pub fn tags(config: &Config) -> Result<Tags, Error> {
     Ok(Tags { tags: vec![tag], place: TagPlace::Subject })
 }
 
-/// Runs until a signal says to stop or, with `once`, until each job has run one session. `file` is the settings file.
+/// How long the daemon runs.
+#[derive(Debug)]
+pub enum Mode {
+    /// Until a signal says to stop.
+    UntilStopped,
+    /// One session of each job.
+    Once(Once),
+}
+
+/// What is run once.
+#[derive(Debug, Default)]
+pub struct Once {
+    /// The names of the jobs, also of those that are paused; if there are none, all jobs that are not.
+    pub jobs: Vec<String>,
+    /// Who watches how far they are.
+    pub progress: Option<mpsc::UnboundedSender<Progress>>,
+}
+
+/// Runs for as long as `mode` says. `file` is the settings file.
 ///
 /// # Errors
-/// If it cannot start; with `once`, also if a job failed.
-pub async fn run(file: &Path, config: Config, once: bool) -> Result<(), Error> {
+/// If it cannot start; with [`Mode::Once`], also if a job failed.
+pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
     // Watching begins before anything is read: what changes from here on is noticed.
     let debounce = Duration::from_millis(config.reload.debounce_ms);
     let (_watch, changes) = Watch::start(Places::new(Some(file.to_owned()), &config), debounce)?;
@@ -116,6 +139,9 @@ pub async fn run(file: &Path, config: Config, once: bool) -> Result<(), Error> {
         tracing::warn!("{fault}");
     }
     let tags = Arc::new(tags(&config)?);
+    if let Mode::Once(once) = &mode {
+        once.jobs.iter().try_for_each(|name| job::find(&config.jobs, name).map(drop))?;
+    }
     let jobs = Job::load_all(&config.jobs)?;
     if jobs.is_empty() {
         return Err(Error::NoJob(config.jobs));
@@ -125,33 +151,34 @@ pub async fn run(file: &Path, config: Config, once: bool) -> Result<(), Error> {
     let store = Store::open(&config.store.path).await?;
     store.end_interrupted(None).await?;
     let (stop, stopped) = watch::channel(false);
-    let ctx = Arc::new(context(&config, tags, store.clone(), reloader.subscribe(), stopped));
+    let ctx = context(&config, tags, store.clone(), reloader.subscribe(), stopped);
     tracing::info!(jobs = jobs.len(), revision = %reloader.current().revision(), "mailmill is running");
-    let outcome = if once {
-        run_once(&ctx, jobs).await
-    } else {
-        let settings = Settings { file: file.to_owned(), config };
-        let mut running = Running { ctx, jobs: BTreeMap::new(), reloader, refused: BTreeMap::new(), settings };
-        jobs.into_iter().for_each(|job| running.start(job));
-        let mut signals = Signals::new()?;
-        let outcome = running.watch(changes, &mut signals).await;
-        tracing::info!("stopping: messages in hand are finished first; a second signal stops at once");
-        let _ = stop.send(true);
-        tokio::select! {
-            () = running.finish() => outcome,
-            () = signals.next() => return Err(Error::Impatient),
+    let outcome = match mode {
+        Mode::Once(once) => run_once(ctx, jobs, once).await,
+        Mode::UntilStopped => {
+            let settings = Settings { file: file.to_owned(), config };
+            let (board, refused) = (Arc::new(Board::default()), BTreeMap::new());
+            let running = Running { ctx: Arc::new(ctx), jobs: BTreeMap::new(), board, reloader, refused, settings };
+            running.until_stopped(jobs, changes, stop).await
         }
     };
-    store.close().await;
+    // Who is impatient does not want to wait for the store either.
+    if !matches!(outcome, Err(Error::Impatient)) {
+        store.close().await;
+    }
     outcome
 }
 
-/// Starts logging as the settings say.
+/// Starts logging to `lines`, as the settings say.
 ///
 /// # Errors
 /// If the level in the environment cannot be read.
-pub fn start_log(config: &Config, colour: bool) -> Result<(), String> {
-    telemetry::start(config.log.format == LogFormat::Json, config.log.level, colour)
+pub fn start_log(
+    config: &Config,
+    colour: bool,
+    lines: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
+) -> Result<(), String> {
+    telemetry::start(config.log.format == LogFormat::Json, config.log.level, colour, lines)
 }
 
 fn context(
@@ -176,6 +203,7 @@ fn context(
         order: Order::default(),
         turns: AtomicU64::new(0),
         rules,
+        tokens: Tokens::beside(&config.store.path),
         tags,
         limits: Limits {
             fetch_ahead_bytes: config.limits.fetch_ahead_bytes.get(),
@@ -183,19 +211,41 @@ fn context(
         },
         spool: Spool::beside(&config.store.path),
         stop,
+        progress: None,
     }
 }
 
-async fn run_once(ctx: &Arc<Context>, list: Vec<Job>) -> Result<(), Error> {
-    let mut failed = 0;
+/// Runs the jobs at the same time, so that none waits for a server that does not answer another one.
+async fn run_once(ctx: Context, mut list: Vec<Job>, once: Once) -> Result<(), Error> {
+    let orders = ctx.store.job_orders().await?;
+    list.retain(|job| {
+        let is_paused = orders.get(&job.name).is_some_and(|orders| orders.paused);
+        if once.jobs.is_empty() && is_paused {
+            tracing::info!(job = job.name, "the job is paused, so it does not run; name it to run it all the same");
+        }
+        if once.jobs.is_empty() { !is_paused } else { once.jobs.contains(&job.name) }
+    });
+    let ctx = Arc::new(Context { progress: once.progress, ..ctx });
     let jobs = list.len();
+    let mut sessions = JoinSet::new();
     for job in list {
-        let job = Arc::new(job);
-        match job::run_once(ctx, &job).await {
-            Ok(tally) => job::log_tally(&job, &tally),
-            Err(error) => {
+        let (ctx, job) = (ctx.clone(), Arc::new(job));
+        sessions.spawn(async move {
+            let outcome = job::run_once(&ctx, &job).await;
+            (job, outcome)
+        });
+    }
+    let mut failed = 0;
+    while let Some(ended) = sessions.join_next().await {
+        match ended {
+            Ok((job, Ok(tally))) => job::log_tally(&job, &tally),
+            Ok((job, Err(error))) => {
                 failed += 1;
                 tracing::error!(job = job.name, "the session failed; nothing is lost: {error}");
+            }
+            Err(error) => {
+                failed += 1;
+                tracing::error!(%error, "a session ended early; nothing is lost");
             }
         }
     }
@@ -237,6 +287,7 @@ impl Signals {
 struct Running {
     ctx: Arc<Context>,
     jobs: BTreeMap<String, (Job, JoinHandle<()>)>,
+    board: Arc<Board>,
     reloader: Arc<Reloader>,
     /// Job files that were not taken: another set of rules may suit them.
     refused: BTreeMap<String, PathBuf>,
@@ -250,8 +301,43 @@ struct Settings {
 }
 
 impl Running {
+    /// Starts the jobs, and runs until a signal says to stop.
+    async fn until_stopped(
+        mut self,
+        jobs: Vec<Job>,
+        changes: mpsc::Receiver<Changed>,
+        stop: watch::Sender<bool>,
+    ) -> Result<(), Error> {
+        // Before any job starts: a job that is paused must not call its server.
+        self.board.look(&self.ctx.store).await?;
+        jobs.into_iter().for_each(|job| self.start(job));
+        let mut signals = Signals::new()?;
+        let (board, store) = (self.board.clone(), self.ctx.store.clone());
+        let outcome = tokio::select! {
+            outcome = self.watch(changes, &mut signals) => outcome,
+            () = board.keep(&store) => Ok(()),
+        };
+        tracing::info!("stopping: messages in hand are finished first; a second signal stops at once");
+        let _ = stop.send(true);
+        tokio::select! {
+            () = self.finish() => outcome,
+            () = signals.next() => Err(Error::Impatient),
+        }
+    }
+
+    /// Starts a job, or starts it again; then what it was doing has ended first.
     fn start(&mut self, job: Job) {
-        let handle = tokio::spawn(job::run(self.ctx.clone(), Arc::new(job.clone())));
+        let place = self.board.place(&job.name);
+        let before = self.jobs.remove(&job.name).map(|(_, handle)| handle);
+        let (ctx, started) = (self.ctx.clone(), Arc::new(job.clone()));
+        let handle = tokio::spawn(async move {
+            if let Some(before) = before {
+                before.abort();
+                // That it was stopped is no news.
+                let _ = before.await;
+            }
+            job::run(ctx, started, place).await;
+        });
         self.jobs.insert(job.name.clone(), (job, handle));
     }
 
@@ -268,7 +354,7 @@ impl Running {
                             self.reload_rules().await;
                         }
                     }
-                    Some(Changed::Job { name, file: None }) => self.end_job(&name),
+                    Some(Changed::Job { name, file: None }) => self.end_job(&name).await,
                     Some(Changed::Config) => self.settings.changed(),
                     None => return Err(Error::Watch(notify::Error::generic("the watcher has stopped"))),
                 },
@@ -320,10 +406,7 @@ impl Running {
                     tracing::info!(job = name, "the job's file is again what is in force");
                 }
             }
-            (Ok(job), running) => {
-                if let Some((_, handle)) = running {
-                    handle.abort();
-                }
+            (Ok(job), _) => {
                 tracing::info!(job = name, "the job starts with new settings");
                 self.start(job);
             }
@@ -331,17 +414,27 @@ impl Running {
         true
     }
 
-    fn end_job(&mut self, name: &str) {
+    async fn end_job(&mut self, name: &str) {
         self.refused.remove(name);
         if let Some((_, handle)) = self.jobs.remove(name) {
             handle.abort();
+            self.board.remove(name);
+            self.say_stopped(Some(name)).await;
             tracing::info!(job = name, "the job's file is gone: the job has stopped");
         }
     }
 
-    async fn finish(self) {
+    /// Says that nobody runs the job, or any job, any more.
+    async fn say_stopped(&self, job: Option<&str>) {
+        if let Err(error) = self.ctx.store.jobs_stopped(job).await {
+            tracing::warn!(%error, "that the jobs have stopped could not be recorded");
+        }
+    }
+
+    async fn finish(mut self) {
+        let jobs = std::mem::take(&mut self.jobs);
         let wait = async {
-            for (name, (_, handle)) in self.jobs {
+            for (name, (_, handle)) in jobs {
                 if let Err(error) = handle.await {
                     tracing::error!(job = name, %error, "the job ended early");
                 }
@@ -350,5 +443,9 @@ impl Running {
         if tokio::time::timeout(DRAIN_MAX, wait).await.is_err() {
             tracing::warn!("some messages were still in hand: they are handled at the next start");
         }
+        if let Err(error) = self.board.publish(&self.ctx.store, true).await {
+            tracing::warn!(%error, "the state of the jobs could not be recorded");
+        }
+        self.say_stopped(None).await;
     }
 }

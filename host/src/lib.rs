@@ -14,6 +14,7 @@ pub mod field;
 pub mod job;
 pub mod mailbox;
 pub mod message;
+pub mod oauth;
 pub mod pipeline;
 pub mod plugin;
 pub mod report;

@@ -4,8 +4,10 @@
 const CHANGING: [&str; 3] = ["revision=", "before=", "retry_in_s="];
 /// A time in a log line is as long as this, or longer: `2026-01-12T09:00:00Z`.
 const TIME_LENGTH_MIN: usize = 20;
+/// A SHA-256 in pairs of digits with colons between them.
+const FINGERPRINT_LENGTH: usize = 32 * 3 - 1;
 
-/// Replaces times, durations, revisions and the given ports.
+/// Replaces times, durations, revisions, fingerprints and the given ports.
 #[must_use]
 pub fn steady(text: &str, ports: &[u16]) -> String {
     let mut lines: Vec<String> = text.lines().map(steady_line).collect();
@@ -34,6 +36,9 @@ fn steady_word(word: &str) -> String {
     if is_time {
         return "[TIME]".to_owned();
     }
+    if word.len() == FINGERPRINT_LENGTH && word.split(':').all(|pair| u8::from_str_radix(pair, 16).is_ok()) {
+        return "[FINGERPRINT]".to_owned();
+    }
     let changing = CHANGING.iter().find(|name| word.starts_with(**name));
     changing.map_or_else(|| word.to_owned(), |name| format!("{name}[…]"))
 }
@@ -51,6 +56,7 @@ mod tests {
         );
         check("cannot reach localhost:41234", "cannot reach localhost:[PORT]\n");
         check("ok  connect        12 ms  connected", "ok  connect [N] ms  connected\n");
+        check(&format!("SHA-256 {}", ["0A"; 32].join(":")), "SHA-256 [FINGERPRINT]\n");
         check("  |     ^^^ here  ", "  |     ^^^ here\n");
     }
 }

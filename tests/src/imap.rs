@@ -43,8 +43,16 @@ impl Mailbox {
     /// # Errors
     /// When the server refuses it.
     pub fn deliver(&mut self, message: &(impl AsRef<[u8]> + ?Sized)) -> Result<()> {
+        self.deliver_to("INBOX", message)
+    }
+
+    /// The same for another mailbox, named as the server spells it.
+    ///
+    /// # Errors
+    /// As [`Self::deliver`].
+    pub fn deliver_to(&mut self, mailbox: &str, message: &(impl AsRef<[u8]> + ?Sized)) -> Result<()> {
         let bytes = with_crlf(message.as_ref());
-        let tag = self.send(&format!("APPEND INBOX {{{}}}", bytes.len()))?;
+        let tag = self.send(&format!("APPEND \"{mailbox}\" {{{}}}", bytes.len()))?;
         let answer = self.line()?;
         if !answer.starts_with('+') {
             bail!("APPEND refused: {answer}");
@@ -60,7 +68,15 @@ impl Mailbox {
     /// # Errors
     /// When the server refuses, or answers in a way this client does not read.
     pub fn flags(&mut self) -> Result<BTreeMap<u32, Vec<String>>> {
-        self.command("EXAMINE INBOX")?;
+        self.flags_in("INBOX")
+    }
+
+    /// The same for another mailbox, named as the server spells it.
+    ///
+    /// # Errors
+    /// As [`Self::flags`].
+    pub fn flags_in(&mut self, mailbox: &str) -> Result<BTreeMap<u32, Vec<String>>> {
+        self.command(&format!("EXAMINE \"{mailbox}\""))?;
         let responses = self.command("UID FETCH 1:* (FLAGS)")?;
         responses.iter().filter(|line| line.contains(" FETCH ")).map(|line| flags_of(line)).collect()
     }

@@ -93,12 +93,25 @@ impl Installation {
             &format!("jobs/{name}.toml"),
             &format!(
                 "[source]\ntype = \"imap\"\nhost = \"127.0.0.1\"\nport = {port}\nsecurity = \"tls\"\nca_file = '{authority}'\n\
-                 user = \"{user}\"\npassword = {{ file = '{}' }}\nmailbox = \"INBOX\"\n\n\
+                 user = \"{user}\"\npassword = {{ file = '{}' }}\nmailbox = \"INBOX\"\n\
+                 existing_mail = \"handle\"\n\n\
                  [schedule]\nevery = \"1s\"\n\n[preprocess]\nsteps = \"recommended\"\napply_to = \"all\"\n\n\
                  [handling]\non_success = {{ seen = true }}\non_rejection = {{ seen = true }}\n",
                 password.display()
             ),
         )
+    }
+
+    /// Changes a file: the first `old` in it becomes `new`.
+    ///
+    /// # Errors
+    /// When there is no `old`, or the file cannot be read or written.
+    pub fn edit(&self, relative: &str, old: &str, new: &str) -> Result<()> {
+        let text = self.read(relative)?;
+        if !text.contains(old) {
+            bail!("no {old:?} in {relative}:\n{text}");
+        }
+        self.write(relative, &text.replacen(old, new, 1))
     }
 
     /// Adds the job `name` that reads the `.eml` files of the folder `mail` inside the installation.
@@ -161,6 +174,29 @@ impl Installation {
         self.finish(command.current_dir(self.directory.path()).stdin(Stdio::null()).output()?)
     }
 
+    /// Runs the program to its end, and says the most memory that it had at a time (VmHWM), in KiB.
+    ///
+    /// # Errors
+    /// As [`Self::mailmill`].
+    pub fn mailmill_measured(&self, arguments: &[&str]) -> Result<(Run, u64)> {
+        let mut command = self.command()?;
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn()?;
+        let status = format!("/proc/{}/status", child.id());
+        let watch = std::thread::spawn(move || {
+            let mut most = 0;
+            // The system keeps the mark itself: the last look before the end is enough.
+            while let Some(mark) = std::fs::read_to_string(&status).ok().and_then(|text| high_water_mark(&text)) {
+                most = most.max(mark);
+                std::thread::sleep(std::time::Duration::from_millis(2));
+            }
+            most
+        });
+        let run = self.finish(child.wait_with_output()?)?;
+        let most = watch.join().map_err(|_| anyhow::anyhow!("the watch over the memory has failed"))?;
+        Ok((run, most))
+    }
+
     /// A text with what differs from run to run made alike, for goldens.
     #[must_use]
     pub fn normalise(&self, text: &str) -> String {
@@ -174,6 +210,11 @@ impl Installation {
             stderr: self.normalise(&String::from_utf8(output.stderr)?),
         })
     }
+}
+
+/// `VmHWM:     12345 kB`; none once the process has ended.
+fn high_water_mark(status: &str) -> Option<u64> {
+    status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 /// Nothing of the machine or of the terminal may show in what the program prints.

@@ -5,13 +5,14 @@ use mailmill_tests::{Installation, messages, sample, steady};
 
 #[test]
 fn help_of_each_command() -> Result<()> {
-    let commands: [&[&str]; 15] = [
+    let commands: [&[&str]; 16] = [
         &[],
         &["run"],
         &["check"],
         &["try"],
         &["clean"],
         &["test-connection"],
+        &["folders"],
         &["log"],
         &["ticket", "list"],
         &["ticket", "show"],

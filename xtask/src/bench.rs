@@ -2,17 +2,12 @@
 
 use crate::command::{self, cargo, say};
 use crate::plugins;
-use crate::test::{self, Server};
+use crate::servers;
 use anyhow::Result;
 use clap::Subcommand;
 
 /// What it is compared with.
-const OTHERS: [Server; 4] = [
-    Server { name: "mbsync", files: &["/usr/bin/mbsync"], debian: "isync" },
-    Server { name: "fetchmail", files: &["/usr/bin/fetchmail"], debian: "fetchmail" },
-    Server { name: "procmail", files: &["/usr/bin/procmail"], debian: "procmail" },
-    Server { name: "getmail6", files: &["/usr/bin/getmail"], debian: "getmail6" },
-];
+const OTHERS: [&str; 4] = ["isync", "fetchmail", "procmail", "getmail6"];
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -42,9 +37,9 @@ enum What {
 /// Sets up what is needed, builds for release, and measures.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let What::Drain { rounds, json, check, only_mailmill } = &args.what;
-    test::install(&test::SERVERS)?;
+    servers::set_up()?;
     if !only_mailmill {
-        test::install(&OTHERS)?;
+        servers::install(&OTHERS, "the bench")?;
     }
     plugins::run(&plugins::Args { way: plugins::Way::Auto })?;
     command::run(&mut cargo(&["build", "--release", "--package", "mailmill"])?)?;

@@ -5,6 +5,7 @@ mod ci;
 mod command;
 mod demo;
 mod plugins;
+mod servers;
 mod test;
 
 use clap::{Parser, Subcommand};

@@ -1,28 +1,14 @@
 //! `cargo xtask test`: everything that can fail, on a machine that has only Rust.
 
-use crate::command::{self, build, cargo, output, say, succeeds};
+use crate::command::{self, build, cargo, say, succeeds};
+use crate::servers;
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Command, Stdio};
-
-/// A program that tests need and cargo cannot bring.
-pub(crate) struct Server {
-    pub(crate) name: &'static str,
-    /// It is there if one of these files is.
-    pub(crate) files: &'static [&'static str],
-    pub(crate) debian: &'static str,
-}
-
-pub(crate) const SERVERS: [Server; 1] = [Server {
-    name: "Dovecot 2.3 with IMAP",
-    files: &["/usr/lib/dovecot/imap", "/usr/libexec/dovecot/imap", "/usr/local/libexec/dovecot/imap"],
-    debian: "dovecot-imapd",
-}];
+use std::process::Stdio;
 
 /// Sets up, builds and runs all tests. The runner's own closing line is the last that is printed.
 pub(crate) fn run() -> Result<()> {
-    install(&SERVERS)?;
+    servers::set_up()?;
     build()?;
     if succeeds(&mut cargo(&["nextest", "--version"])?) {
         command::run(&mut cargo(&["test", "--workspace", "--doc", "--quiet"])?)?;
@@ -30,41 +16,6 @@ pub(crate) fn run() -> Result<()> {
     } else {
         cargo_test()
     }
-}
-
-/// Installs what is missing, where that may be done without being asked.
-pub(crate) fn install(wanted: &[Server]) -> Result<()> {
-    let missing: Vec<_> = wanted.iter().filter(|server| !is_installed(server)).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let packages: Vec<_> = missing.iter().map(|server| server.debian).collect();
-    let names: Vec<_> = missing.iter().map(|server| server.name).collect();
-    if !may_install()? {
-        bail!(
-            "{} is needed: install it (Debian, Ubuntu: sudo apt-get install {}) and run this again",
-            names.join(", "),
-            packages.join(" ")
-        );
-    }
-    say(&format!("installing {}: apt-get install {}", names.join(", "), packages.join(" ")));
-    command::run(apt_get(&["update", "--quiet"]).stdout(Stdio::null()))?;
-    command::run(apt_get(&["install", "--quiet", "--yes", "--no-install-recommends"]).args(&packages))
-}
-
-fn is_installed(server: &Server) -> bool {
-    server.files.iter().any(|file| Path::new(file).exists())
-}
-
-/// Whether this is Debian (or made of it) and we are root: nowhere else is anything installed without being asked.
-fn may_install() -> Result<bool> {
-    Ok(Path::new("/etc/debian_version").exists() && output(Command::new("id").arg("-u"))?.trim() == "0")
-}
-
-fn apt_get(arguments: &[&str]) -> Command {
-    let mut command = Command::new("apt-get");
-    command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
-    command
 }
 
 /// Without cargo-nextest: `cargo test`, whose many closing lines are added up to one.

@@ -3,10 +3,11 @@
 use super::paint::{Paint, Style, stdout_has_colour};
 use super::{Done, Failure, Global, print, print_json, ready};
 use crate::config::{Config, Job, JobSource, job_files};
+use crate::content::Spool;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::mailbox::Step;
+use crate::oauth::Tokens;
 use crate::rules::RuleSet;
-use anyhow::Context as _;
 use clap::Args;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -118,15 +119,10 @@ pub(super) struct Connection {
 /// Tries a job's settings on its server; each step is shown when it is done.
 pub(super) async fn connection(global: &Global, options: Connection) -> Done {
     let config = global.load()?;
-    let jobs = Job::load_all(&config.jobs).map_err(Failure::Diagnostics)?;
-    let names: Vec<String> = jobs.iter().map(|job| job.name.clone()).collect();
-    let job = jobs.into_iter().find(|job| job.name == options.job);
-    let job = job.with_context(|| format!("there is no job \"{}\"; there are: {}", options.job, names.join(", ")))?;
-    let account = match crate::job::account(
-        &job,
-        config.limits.message_bytes_max.get(),
-        &crate::content::Spool::beside(&config.store.path),
-    ) {
+    let job = super::find_job(&config, &options.job)?;
+    let tokens = Tokens::beside(&config.store.path);
+    let spool = Spool::beside(&config.store.path);
+    let account = match crate::job::account(&job, config.limits.message_bytes_max.get(), &tokens, &spool) {
         Ok(account) => account,
         Err(error) if options.json => {
             let fault = format!("the job's password cannot be read: {error}");
@@ -135,25 +131,28 @@ pub(super) async fn connection(global: &Global, options: Connection) -> Done {
         }
         Err(error) => return Err(anyhow::Error::new(error).context("the job's password cannot be read").into()),
     };
-    let warning = password_warning(&job);
+    let mut warnings: Vec<String> = password_warning(&job).into_iter().collect();
     let paint = Paint::new(stdout_has_colour());
-    if let Some(warning) = warning.as_ref().filter(|_| !options.json) {
-        print(&format!("{}: {warning}\n", paint.paint(Style::Bad, "warning")))?;
+    if let Some(warning) = warnings.first().filter(|_| !options.json) {
+        print(&warning_line(warning, paint))?;
     }
     let mut steps = Vec::new();
     let outcome = account
         .test(|step: Step| {
+            let warning = warning(&step);
             if options.json {
                 steps.push(json(&step));
             } else {
                 let _ = print(&line(&step, paint));
+                let _ = warning.iter().try_for_each(|warning| print(&warning_line(warning, paint)));
             }
+            warnings.extend(warning);
         })
         .await;
     if options.json {
         let fault = outcome.as_ref().err().map(ToString::to_string);
         print_json(&serde_json::json!({
-            "job": job.name, "ok": fault.is_none(), "steps": steps, "fault": fault, "warning": warning,
+            "job": job.name, "ok": fault.is_none(), "steps": steps, "fault": fault, "warnings": warnings,
         }))?;
         return outcome.map_err(|_| Failure::Silent);
     }
@@ -166,7 +165,8 @@ pub(super) async fn connection(global: &Global, options: Connection) -> Done {
 /// What is to be said of the way a job's password is kept.
 fn password_warning(job: &Job) -> Option<String> {
     match &job.source {
-        JobSource::Imap(imap) => imap.server.password.resolve().ok()?.warning,
+        JobSource::Imap(imap) => imap.server.password.as_ref()?.resolve().ok()?.warning,
+        JobSource::Pop3(pop3) => pop3.server.password.as_ref()?.resolve().ok()?.warning,
         JobSource::Maildir(_) | JobSource::Folder(_) => None,
     }
 }
@@ -178,13 +178,16 @@ fn json(step: &Step) -> serde_json::Value {
         "ms": step.took.as_millis(),
         "seen": seen(step),
         "details": step.outcome.as_ref().ok(),
-        "warning": warning(step),
     })
 }
 
 fn line(step: &Step, paint: Paint) -> String {
     let sign = if step.outcome.is_ok() { paint.paint(Style::Good, "ok") } else { paint.paint(Style::Bad, "no") };
     format!("{sign}  {:<14} {:>5} ms  {}\n", step.stage, step.took.as_millis(), super::paint::tame(&seen(step)))
+}
+
+fn warning_line(warning: &str, paint: Paint) -> String {
+    format!("{}: {}\n", paint.paint(Style::Bad, "warning"), super::paint::tame(warning))
 }
 
 /// What a step saw, or why it failed.

@@ -113,6 +113,15 @@ fn messages_table(messages: &[ReceiptRow]) -> String {
     table(&["RECEIPT", "MESSAGE", "OUTCOME", "RESULT", "REVISION"], &rows)
 }
 
+/// What went wrong, or else what was left out on purpose.
+fn comment(row: &SessionRow) -> String {
+    match (&row.error, row.tally.passed_over) {
+        (Some(error), _) => short(error, 80),
+        (None, 0) => String::new(),
+        (None, count) => format!("passed over {count} messages from before the first run"),
+    }
+}
+
 fn sessions_table(sessions: &[SessionRow]) -> String {
     let rows: Vec<Vec<String>> = sessions
         .iter()
@@ -133,7 +142,7 @@ fn sessions_table(sessions: &[SessionRow]) -> String {
                 tally.waiting.to_string(),
                 tally.quarantined.to_string(),
                 tally.errors.to_string(),
-                short(row.error.as_deref().unwrap_or_default(), 80),
+                comment(row),
             ]
         })
         .collect();

@@ -1,18 +1,22 @@
 //! The command line. Only this module and `main` know clap.
 
+mod authorize;
 mod check;
 mod clean;
+mod folders;
+mod job;
 mod log;
 pub(crate) mod paint;
 mod plugin;
 mod quarantine;
 mod ready;
+mod run;
 mod show;
 mod table;
 mod ticket;
 mod trial;
 
-use crate::config::Config;
+use crate::config::{Config, Job};
 use crate::diagnostic::Diagnostics;
 use crate::store::Store;
 use crate::{daemon, plugin as plugins};
@@ -61,7 +65,7 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Fetch mail and handle it until stopped; rules and plugins are reloaded when they change
-    Run(RunOptions),
+    Run(run::Options),
     /// Check settings, jobs, rules (with their own tests) and plugins, and report everything that is wrong at once
     Check(check::Options),
     /// Show what would become of a message, hop by hop, with each cut in its place; nothing is stored
@@ -70,8 +74,15 @@ enum Command {
     Clean(clean::Options),
     /// Connect to a job's mail server step by step and say what is wrong; nothing is changed on the server
     TestConnection(check::Connection),
+    /// Grant a job the right to read its mail with OAuth 2.0, once: shows where to log in, and keeps what is granted
+    Authorize(authorize::Options),
+    /// List the mailboxes (folders) of a job's account, as they can be written in the job's file
+    Folders(folders::Options),
     /// Show the incoming mail log: sessions, or the messages of one session
     Log(log::Options),
+    /// Show the jobs, pause them, run them now
+    #[command(subcommand)]
+    Job(job::Command),
     /// Show tickets
     #[command(subcommand)]
     Ticket(ticket::Command),
@@ -97,13 +108,6 @@ enum ConfigCommand {
         #[arg(long)]
         job: bool,
     },
-}
-
-#[derive(Debug, Args)]
-struct RunOptions {
-    /// Run one session of each job, then end
-    #[arg(long)]
-    once: bool,
 }
 
 /// Why a command ends with something else than 0.
@@ -158,21 +162,18 @@ fn run(command: Command, global: &Global) -> Done {
         Command::Config(ConfigCommand::Example { job: false }) => print(&crate::config::example()),
         Command::Clean(options) => clean::run(global, &options),
         Command::Plugin(command) => plugin::run(global, &command),
-        Command::Run(options) => run_daemon(global, &options),
+        Command::Run(options) => run::run(global, options),
         Command::Check(options) => block_on(check::run(global, options)),
         Command::TestConnection(options) => block_on(check::connection(global, options)),
+        Command::Authorize(options) => block_on(authorize::run(global, options)),
+        Command::Folders(options) => block_on(folders::run(global, options)),
         Command::Try(options) => block_on(trial::run(global, options)),
         Command::Log(options) => block_on(log::run(global, options)),
+        Command::Job(command) => block_on(job::run(global, command)),
         Command::Ticket(command) => block_on(ticket::run(global, command)),
         Command::Quarantine(command) => block_on(quarantine::run(global, command)),
         Command::CompilePlugin => Ok(()),
     }
-}
-
-fn run_daemon(global: &Global, options: &RunOptions) -> Done {
-    let (file, config) = (global.path()?, global.load()?);
-    daemon::start_log(&config, paint::stderr_has_colour()).map_err(anyhow::Error::msg)?;
-    block_on(async { Ok(daemon::run(&file, config, options.once).await?) })
 }
 
 /// The plugin engine that the settings ask for. That it must do without a cache is said once.
@@ -184,6 +185,7 @@ fn engine(config: &Config) -> Result<plugins::Engine, Failure> {
     Ok(engine)
 }
 
+/// The job of that name.
 fn block_on(work: impl Future<Output = Done>) -> Done {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot be started")?;
@@ -205,6 +207,14 @@ fn print_content(content: &crate::content::Content) -> Done {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// The job of that name.
+fn find_job(config: &Config, name: &str) -> Result<Job, Failure> {
+    let jobs = Job::load_all(&config.jobs).map_err(Failure::Diagnostics)?;
+    let names: Vec<String> = jobs.iter().map(|job| job.name.clone()).collect();
+    let job = jobs.into_iter().find(|job| job.name == name);
+    Ok(job.with_context(|| format!("there is no job \"{name}\"; there are: {}", names.join(", ")))?)
 }
 
 /// How many rows a list has: scripts want all of them, people the latest.

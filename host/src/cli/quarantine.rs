@@ -11,7 +11,7 @@ use crate::mailbox::RawMessage;
 use crate::pipeline::{self, Cleaning, Parsed};
 use crate::report::Report;
 use crate::rules::RuleSet;
-use crate::store::{QuarantineDetail, Store, Verdict};
+use crate::store::{QuarantineDetail, QuarantineRow, Store, Verdict};
 use anyhow::Context as _;
 use clap::Subcommand;
 use std::fmt::Write as _;
@@ -64,11 +64,13 @@ pub(super) async fn run(global: &Global, command: Command) -> Done {
                         row.at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
                         row.job.clone(),
                         row.key.to_string(),
+                        short(&row.sender, 40),
+                        short(&row.subject, 40),
                         short(&row.cause, 100),
                     ]
                 })
                 .collect();
-            print(&table(&["ID", "SINCE", "JOB", "MESSAGE", "CAUSE"], &cells))
+            print(&table(&["ID", "SINCE", "JOB", "MESSAGE", "FROM", "SUBJECT", "CAUSE"], &cells))
         }
         Command::Show { id, raw, json } => {
             let detail = find(&store, id).await?;
@@ -97,7 +99,7 @@ fn shown(detail: &QuarantineDetail) -> Result<String, Failure> {
     let row = &detail.row;
     let released = row.released_at.map_or_else(|| "it waits here".to_owned(), |at| format!("released at {at}"));
     let ends = Ends {
-        fetched: &format!("{} by job {}, {} bytes", row.key, row.job, raw.content.len()),
+        fetched: &format!("{} by job {}, {} bytes{}", row.key, row.job, raw.content.len(), extent(row)),
         committed: &format!("quarantine entry {} since {}; {released}", row.id, row.at),
         marked: "left as it is in the mailbox",
     };
@@ -107,6 +109,10 @@ fn shown(detail: &QuarantineDetail) -> Result<String, Failure> {
         let _ = writeln!(story, "to try it again: mailmill quarantine release {}", row.id);
     }
     Ok(story)
+}
+
+fn extent(row: &QuarantineRow) -> &'static str {
+    if row.header_only { " of its header; the body is in the mailbox alone" } else { "" }
 }
 
 fn raw_message(detail: &QuarantineDetail) -> RawMessage {
@@ -119,7 +125,7 @@ async fn release(global: &Global, store: &Store, id: i64, json: bool) -> Done {
     if let Some(at) = detail.row.released_at {
         return Err(anyhow::anyhow!("{id} was released already, at {at}").into());
     }
-    if detail.raw.is_empty() {
+    if detail.row.header_only {
         let forgotten = store.quarantine_forget(id).await?;
         let answer = serde_json::json!({ "id": id, "fetched_again": forgotten });
         return if json { print_json(&answer) } else { print(&format!("{id}: the next session fetches it again\n")) };

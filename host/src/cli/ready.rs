@@ -3,11 +3,9 @@
 use crate::config::reader::error_at;
 use crate::config::{Config, Job, JobSource, Server};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::secret;
+use crate::secret::{self, SecretRef};
 use crate::thread::TagError;
 use std::path::Path;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
 
 /// Looks at what the settings file says of tickets.
 pub(super) fn settings(file: &Path, config: &Config, faults: &mut Diagnostics) {
@@ -23,6 +21,7 @@ pub(super) fn jobs(folder: &Path, jobs: &[Job], faults: &mut Diagnostics) {
         let file = folder.join(format!("{}.toml", job.name));
         match &job.source {
             JobSource::Imap(imap) => account(&file, &imap.server, faults),
+            JobSource::Pop3(pop3) => account(&file, &pop3.server, faults),
             JobSource::Folder(mail) => faults.extend(no_folder(&file, &mail.path)),
             JobSource::Maildir(mail) => {
                 let parts = [mail.path.clone(), mail.path.join("new"), mail.path.join("cur")];
@@ -39,26 +38,29 @@ fn no_folder(file: &Path, folder: &Path) -> Option<Diagnostic> {
 }
 
 fn account(file: &Path, server: &Server, faults: &mut Diagnostics) {
-    let about_password = |sentence: String| error_at(file, &["source", "password"], sentence);
-    match server.password.resolve() {
-        Ok(password) => faults.extend(password.warning.map(|warning| about_password(warning).warning())),
-        // Only the service manager can say whether the service will have it.
-        Err(error @ secret::Error::NoCredentials(_)) => faults.push(about_password(error.to_string()).warning()),
-        Err(error) => faults.push(about_password(error.to_string())),
+    if let Some(password) = &server.password {
+        secret(file, &["source", "password"], password, faults);
     }
-    if let Some(path) = &server.ca_file
-        && let Err(reason) = certificates(path)
-    {
-        let reason = format!("the certificates in {} cannot be used: {reason}", path.display());
-        faults.push(error_at(file, &["source", "ca_file"], reason));
+    if let Some(password) = server.oauth.as_ref().and_then(|oauth| oauth.client_secret.as_ref()) {
+        secret(file, &["source", "oauth", "client_secret"], password, faults);
+    }
+    if let Err(error) = server.trust().check() {
+        faults.push(error_at(file, &["source", "ca_file"], error.to_string()));
+    }
+    if !server.reject_invalid_certificates && server.fingerprint.is_none() {
+        let reason = "any certificate is accepted, so anyone on the way can pass for the server";
+        let warning = error_at(file, &["source", "reject_invalid_certificates"], reason).warning();
+        faults.push(warning.help("set `ca_file` or `fingerprint` instead"));
     }
 }
 
-fn certificates(path: &Path) -> Result<(), String> {
-    let text = std::fs::read(path).map_err(|error| error.to_string())?;
-    let mut found = CertificateDer::pem_slice_iter(&text).peekable();
-    if found.peek().is_none() {
-        return Err("the file holds no certificate in PEM form".to_owned());
+/// Looks at whether a secret can be read.
+fn secret(file: &Path, keys: &[&str], place: &SecretRef, faults: &mut Diagnostics) {
+    let about = |sentence: String| error_at(file, keys, sentence);
+    match place.resolve() {
+        Ok(secret) => faults.extend(secret.warning.map(|warning| about(warning).warning())),
+        // Only the service manager can say whether the service will have it.
+        Err(error @ secret::Error::NoCredentials(_)) => faults.push(about(error.to_string()).warning()),
+        Err(error) => faults.push(about(error.to_string())),
     }
-    found.try_for_each(|certificate| certificate.map(drop).map_err(|error| error.to_string()))
 }

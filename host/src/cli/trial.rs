@@ -43,7 +43,7 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
     let engine = super::engine(&config)?;
     let rules = RuleSet::load(&config.rules, &config.plugins, &engine).map_err(Failure::Diagnostics)?;
     let job = match &options.job {
-        Some(name) => Some(find_job(&config.jobs, name)?),
+        Some(name) => Some(super::find_job(&config, name)?),
         None => only_job(&config.jobs)?,
     };
     let (name, handling, wanted) = match &job {
@@ -84,13 +84,6 @@ struct Trial<'a> {
     receipt: &'a Receipt,
 }
 
-fn find_job(folder: &Path, name: &str) -> Result<Job, Failure> {
-    let jobs = Job::load_all(folder).map_err(Failure::Diagnostics)?;
-    let names: Vec<String> = jobs.iter().map(|job| job.name.clone()).collect();
-    let found = jobs.into_iter().find(|job| job.name == name);
-    Ok(found.with_context(|| format!("there is no job \"{name}\"; there are: {}", names.join(", ")))?)
-}
-
 /// The job of a folder that has just one.
 fn only_job(folder: &Path) -> Result<Option<Job>, Failure> {
     let files = job_files(folder).with_context(|| format!("cannot list the folder {}", folder.display()))?;
@@ -102,8 +95,8 @@ fn only_job(folder: &Path) -> Result<Option<Job>, Failure> {
 
 /// What jobs do unless told otherwise.
 fn as_usual() -> Handling {
-    let seen = Disposition { seen: true, deleted: false };
-    Handling { on_success: seen.clone(), on_rejection: seen }
+    let seen = Disposition::SEEN;
+    Handling { on_success: seen.clone(), on_rejection: seen, purge: false }
 }
 
 fn everything(rules: &RuleSet) -> Cleaning {

@@ -1,9 +1,12 @@
 //! Jobs: `jobs/NAME.toml`, one account each.
 
+use super::handling::Handling;
+use super::oauth::OAuth;
 use super::reader::{self, Section, Setting, leaves};
 use super::settings::{Described, Example, Settings, example, settings};
+use super::watched::{ExistingMail, Maildrop, Watched};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
-use crate::mailbox::{Disposition, Fingerprint, Protocol, Security, Trust};
+use crate::mailbox::{Fingerprint, Protocol, Security, Trust};
 use crate::message::document::{CutKind, CutKinds};
 use crate::schedule::Interval;
 use crate::secret::SecretRef;
@@ -12,6 +15,8 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::DeValue;
+
+pub use super::schedule::Schedule;
 
 /// One account, and what is done with its mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,10 +40,25 @@ pub struct Job {
 pub enum JobSource {
     /// An IMAP4 server.
     Imap(Imap),
+    /// A POP3 server.
+    Pop3(Pop3),
     /// A Maildir.
     Maildir(Maildir),
     /// A folder of `.eml` files.
     Folder(Folder),
+}
+
+/// How a job proves who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Authentication {
+    /// By its password, in the strongest way that the server offers.
+    Password,
+    /// By its password and NTLM.
+    #[serde(alias = "spa")]
+    Ntlm,
+    /// By an access token.
+    OAuth2,
 }
 
 /// Which messages are preprocessed.
@@ -72,8 +92,18 @@ enum StepsWritten {
 leaves! {
     Security: "\"tls\", \"starttls\", \"starttls-if-available\" or \"none\"";
     Fingerprint: "a SHA-256: 64 hexadecimal digits, with or without colons";
+    Authentication: "\"password\", \"ntlm\" (or \"spa\") or \"oauth2\"";
     ApplyTo: "\"active-follow-ups\" or \"all\"";
     Steps: "\"recommended\" or a list of steps";
+}
+
+/// A POP3 account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pop3 {
+    /// The server, and who logs in.
+    pub server: Server,
+    /// What is watched there.
+    pub watched: Maildrop,
 }
 
 /// An IMAP4 account.
@@ -105,18 +135,18 @@ settings! {
         fingerprint: Option<Fingerprint> => unset(
             "\"C4:5F:6B:49:1A:6C:D8:1E:0E:3F:2C:B7:0F:5A:9D:77:21:3B:8E:64:90:AF:12:D3:5E:48:B6:07:CC:19:F2:8A\""
         ),
-        /// The user's name.
+        /// How to log in: `password`, in the strongest way that the server offers; `ntlm`, which mail programs call SPA;
+        /// or `oauth2`.
+        authentication: Authentication => default(Authentication::Password),
+        /// The user's name; with `ntlm` also as `DOMAIN\\user`.
         user: String => required("\"support\""),
-        /// Where the password is: `{ env = "NAME" }`, `{ file = "path" }` or `{ credential = "name" }` (systemd).
-        password: SecretRef => required("{ env = \"SUPPORT_PASSWORD\" }"),
-    }
-}
-
-settings! {
-    /// What is watched on an IMAP4 server.
-    pub struct Watched {
-        /// The mailbox (folder) to watch.
-        mailbox: String => default("INBOX".into()),
+        /// Where the password is: `{ env = "NAME" }`, `{ file = "path" }` or `{ credential = "name" }` (systemd). With
+        /// `oauth2`, and without `oauth`, where an access token is that another program keeps fresh.
+        password: Option<SecretRef> => shown("{ env = \"SUPPORT_PASSWORD\" }"),
+        /// With `oauth2`: the application that gets the access tokens; see docs/servers.md.
+        oauth: Option<OAuth> => unset("{ provider = \"microsoft365\", tenant = \"example.org\", client_id = \"…\" }"),
+        /// How long the server may be silent before the connection counts as lost.
+        timeout: Interval => default(Interval::MINUTE),
     }
 }
 
@@ -125,6 +155,8 @@ settings! {
     pub struct Maildir {
         /// The folder with `cur`, `new` and `tmp` in it.
         path: PathBuf => required("\"mail\""),
+        /// What becomes of the mail that is there when the job sees it for the first time: "pass-over", or "handle".
+        existing_mail: ExistingMail => default(ExistingMail::PassOver),
     }
 }
 
@@ -136,14 +168,8 @@ settings! {
         /// How long a file must have been left alone before it is read, in milliseconds. Better than waiting: write it
         /// under another name and rename it.
         settle_ms: u64 => default(1000),
-    }
-}
-
-settings! {
-    /// When a job runs.
-    pub struct Schedule {
-        /// The time between two runs: a number with `s`, `m` or `h`.
-        every: Interval => default(Interval::DEFAULT),
+        /// What becomes of the mail that is there when the job sees it for the first time: "pass-over", or "handle".
+        existing_mail: ExistingMail => default(ExistingMail::Handle),
     }
 }
 
@@ -156,16 +182,6 @@ settings! {
         kinds: CutKinds => default(CutKinds::from_iter([CutKind::Quote])),
         /// Which messages are preprocessed: "active-follow-ups", or "all".
         apply_to: ApplyTo => default(ApplyTo::ActiveFollowUps),
-    }
-}
-
-settings! {
-    /// What becomes of the original messages.
-    pub struct Handling {
-        /// When a message has changed a ticket.
-        on_success: Disposition => default(Disposition { seen: true, deleted: false }),
-        /// When a statement has rejected it.
-        on_rejection: Disposition => default(Disposition { seen: true, deleted: false }),
     }
 }
 
@@ -224,9 +240,13 @@ impl Job {
         let table = reader::parse(source, out)?;
         let mut section = Section::root(source, &table);
         let (mail, schedule) = (section.required("source", out), section.table("schedule", out));
-        let (preprocess, handling) = (section.table("preprocess", out), section.table("handling", out));
+        let preprocess = section.table("preprocess", out);
+        let mut handling: Option<Handling> = section.table("handling", out);
         let limits = section.table("limits", out);
         section.finish(out);
+        if let (Some(JobSource::Pop3(_)), Some(handling)) = (&mail, &mut handling) {
+            handling.for_pop3(source, table.get_ref(), out);
+        }
         let mut job = Self {
             name: name?,
             source: mail?,
@@ -235,16 +255,29 @@ impl Job {
             handling: handling?,
             limits: limits?,
         };
+        job.handling.check(source.path(), &job.source, out);
         job.source.resolve(super::folder_of(source.path()));
         Some(job)
     }
 }
 
 impl JobSource {
+    /// What becomes of the mail that is in a mailbox when the job sees it for the first time.
+    #[must_use]
+    pub fn existing_mail(&self) -> ExistingMail {
+        match self {
+            Self::Imap(imap) => imap.watched.existing_mail,
+            Self::Pop3(pop3) => pop3.watched.existing_mail,
+            Self::Maildir(maildir) => maildir.existing_mail,
+            Self::Folder(folder) => folder.existing_mail,
+        }
+    }
+
     /// Makes relative paths start at `dir`.
     fn resolve(&mut self, dir: &Path) {
         match self {
             Self::Imap(imap) => imap.server.resolve(dir),
+            Self::Pop3(pop3) => pop3.server.resolve(dir),
             Self::Maildir(maildir) => maildir.path = dir.join(&maildir.path),
             Self::Folder(folder) => folder.path = dir.join(&folder.path),
         }
@@ -253,12 +286,53 @@ impl JobSource {
 
 impl Imap {
     fn read_section(section: &mut Section<'_, '_>, out: &mut Diagnostics) -> Option<Self> {
-        let (server, watched) = (Server::read_section(section, out), Watched::read_section(section, out));
-        Some(Self { server: server?, watched: watched? })
+        let server = Server::read_for(Protocol::Imap, section, out);
+        Some(Self { server: server?, watched: Watched::read_section(section, out)? })
+    }
+}
+
+impl Pop3 {
+    fn read_section(section: &mut Section<'_, '_>, out: &mut Diagnostics) -> Option<Self> {
+        let server = Server::read_for(Protocol::Pop3, section, out);
+        Some(Self { server: server?, watched: Maildrop::read_section(section, out)? })
     }
 }
 
 impl Server {
+    /// Reads the settings, and whether there is what logging in takes.
+    fn read_for(protocol: Protocol, section: &mut Section<'_, '_>, out: &mut Diagnostics) -> Option<Self> {
+        let server = Self::read_section(section, out)?;
+        let faults = match (server.authentication, &server.oauth) {
+            (Authentication::OAuth2, Some(_)) if server.password.is_some() => {
+                vec![(
+                    "password",
+                    "with `oauth`, tokens take the place of the password: leave one of both out".to_owned(),
+                )]
+            }
+            (Authentication::OAuth2, Some(oauth)) => {
+                let faults = oauth.endpoints(protocol).err().unwrap_or_default();
+                faults.into_iter().map(|fault| ("oauth", fault)).collect()
+            }
+            (Authentication::OAuth2, None) if server.password.is_none() => {
+                vec![(
+                    "authentication",
+                    "`source` needs an `oauth` table, or a `password` where an access token is".to_owned(),
+                )]
+            }
+            (Authentication::Password | Authentication::Ntlm, Some(_)) => {
+                vec![("oauth", "it is used with authentication = \"oauth2\" only".to_owned())]
+            }
+            (Authentication::Password | Authentication::Ntlm, None) if server.password.is_none() => {
+                vec![("", "`source` has no `password`".to_owned())]
+            }
+            _ => Vec::new(),
+        };
+        for (key, reason) in &faults {
+            out.push(section.error(key, reason.as_str()));
+        }
+        faults.is_empty().then_some(server)
+    }
+
     /// The port to use.
     #[must_use]
     pub fn port(&self, protocol: Protocol) -> u16 {
@@ -278,8 +352,11 @@ impl Server {
     /// Makes relative paths start at `dir`.
     fn resolve(&mut self, dir: &Path) {
         self.ca_file.iter_mut().for_each(|path| *path = dir.join(&*path));
-        if let SecretRef::File(path) = &mut self.password {
-            *path = dir.join(&*path);
+        let client_secret = self.oauth.as_mut().and_then(|oauth| oauth.client_secret.as_mut());
+        for secret in [self.password.as_mut(), client_secret].into_iter().flatten() {
+            if let SecretRef::File(path) = secret {
+                *path = dir.join(&*path);
+            }
         }
     }
 }
@@ -302,8 +379,10 @@ pub fn job_files(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
 /// A complete file of an IMAP job: every setting with its documentation.
 #[must_use]
 pub fn job_example() -> String {
-    const TYPE: &[&str] =
-        &[" Where the mail is: `imap`, or with the one further setting `path`: `maildir` or `folder` (of .eml files)."];
+    const TYPE: &[&str] = &[
+        " Where the mail is: `imap`; `pop3`, where `mailbox` means nothing; or, with `path` instead of a server: `maildir` or",
+        " `folder` (of .eml files).",
+    ];
     let mut source = vec![Described { key: "type", doc: TYPE, example: Example::Value("\"imap\"") }];
     source.extend(Server::describe());
     source.extend(Watched::describe());
@@ -326,10 +405,11 @@ impl Setting for JobSource {
         let kind: String = section.required("type", out)?;
         let read = match kind.as_str() {
             "imap" => Imap::read_section(&mut section, out).map(Self::Imap),
+            "pop3" => Pop3::read_section(&mut section, out).map(Self::Pop3),
             "maildir" => Maildir::read_section(&mut section, out).map(Self::Maildir),
             "folder" => Folder::read_section(&mut section, out).map(Self::Folder),
             _ => {
-                let reason = format!("`type` must be \"imap\", \"maildir\" or \"folder\", not \"{kind}\"");
+                let reason = format!("`type` must be \"imap\", \"pop3\", \"maildir\" or \"folder\", not \"{kind}\"");
                 out.push(section.error("type", reason));
                 return None;
             }
@@ -361,15 +441,6 @@ impl Setting for SecretRef {
                 None
             }
         }
-    }
-}
-
-impl Setting for Disposition {
-    fn read(source: &Source, name: &str, value: &Spanned<DeValue<'_>>, out: &mut Diagnostics) -> Option<Self> {
-        let mut section = Section::of(source, name, value, out)?;
-        let (seen, deleted) = (section.optional("seen", false, out), section.optional("deleted", false, out));
-        section.finish(out);
-        Some(Self { seen: seen?, deleted: deleted? })
     }
 }
 

@@ -3,14 +3,21 @@
 //! Every setting is one documented field of [`Config`] or [`Job`]; the reader, the defaults and the example file are
 //! made from the same declaration.
 
+mod handling;
 mod job;
+mod oauth;
 pub(crate) mod reader;
+mod schedule;
 pub(crate) mod settings;
+mod watched;
 
+pub use handling::Handling;
 pub use job::{
-    ApplyTo, Folder, Handling, Imap, Job, JobLimits, JobSource, Maildir, Preprocess, Schedule, Server, Steps, Watched,
-    job_example, job_files,
+    ApplyTo, Authentication, Folder, Imap, Job, JobLimits, JobSource, Maildir, Pop3, Preprocess, Schedule, Server,
+    Steps, job_example, job_files,
 };
+pub use oauth::{Endpoints, Grant, OAuth, Provider};
+pub use watched::{ExistingMail, Mailboxes, Maildrop, Watched};
 
 use crate::diagnostic::{Diagnostics, Source};
 use reader::{Section, Setting, leaves};

@@ -74,7 +74,8 @@ fn write_doc(text: &mut String, doc: &[&str]) {
 }
 
 /// Declares a group of settings. After each field's type stands what happens if it is not set:
-/// `default(value)`, `required("example")`, `unset("example")` (for an `Option`), or `table` (for a nested group).
+/// `default(value)`, `required("example")`, `unset("example")` (for an `Option`), `shown("example")` (the same, for what most
+/// have), or `table` (for a nested group).
 macro_rules! settings {
     (
         $(#[doc = $doc:literal])+
@@ -90,7 +91,7 @@ macro_rules! settings {
 
         impl $name {
             /// Reads the group's own keys of a table.
-            fn read_section(
+            pub(crate) fn read_section(
                 section: &mut $crate::config::reader::Section<'_, '_>,
                 out: &mut $crate::diagnostic::Diagnostics,
             ) -> Option<Self> {
@@ -137,6 +138,9 @@ macro_rules! read_field {
     ($section:ident, $out:ident, $field:ident, unset($example:expr)) => {
         $section.optional(stringify!($field), None, $out)
     };
+    ($section:ident, $out:ident, $field:ident, shown($example:expr)) => {
+        $section.optional(stringify!($field), None, $out)
+    };
     ($section:ident, $out:ident, $field:ident, table) => {
         $section.table(stringify!($field), $out)
     };
@@ -150,6 +154,9 @@ macro_rules! example_of {
         $crate::config::settings::Example::Default($crate::config::settings::default_as_toml(&value))
     }};
     ($type:ty, required($example:expr)) => {
+        $crate::config::settings::Example::Value($example)
+    };
+    ($type:ty, shown($example:expr)) => {
         $crate::config::settings::Example::Value($example)
     };
     ($type:ty, unset($example:expr)) => {

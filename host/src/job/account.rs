@@ -1,53 +1,91 @@
 //! What a job's settings mean for the parts below: its account, its rules, its limits.
 
+use super::tokens;
 use crate::config::reader::error_at;
-use crate::config::{Job, JobSource, Steps};
+use crate::config::{Authentication, Job, JobSource, Pop3, Server, Steps};
 use crate::content::Spool;
 use crate::diagnostic::{Diagnostics, suggestion};
-use crate::mailbox::{self, Account, FolderAccount, FolderKind, ImapAccount, Protocol};
+use crate::mailbox::{self, Account, FolderAccount, FolderKind, ImapAccount, Pop3Account, Protocol};
+use crate::oauth::Tokens;
 use crate::pipeline::Cleaning;
 use crate::rules::RuleSet;
-use crate::secret;
+use crate::secret::{self, SecretRef};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
-
-/// How long a mail server may take to answer.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The account that a job watches, and of which it fetches messages of at most so many bytes, long ones into the spool.
 /// Reads the password.
 ///
 /// # Errors
 /// If the password cannot be read.
-pub fn account(job: &Job, message_bytes_max: u64, spool: &Spool) -> Result<Account, secret::Error> {
+pub fn account(
+    job: &Job,
+    message_bytes_max: u64,
+    tokens: &Arc<Tokens>,
+    spool: &Spool,
+) -> Result<Account, secret::Error> {
     Ok(match &job.source {
         JobSource::Imap(imap) => {
             let server = &imap.server;
-            let password = server.password.resolve()?;
-            if let Some(warning) = &password.warning {
-                tracing::warn!(job = job.name, "{warning}");
-            }
             Account::Imap(ImapAccount {
                 host: server.host.clone(),
                 port: server.port(Protocol::Imap),
                 security: server.security,
                 trust: server.trust(),
                 user: server.user.clone(),
-                password: password.secret,
-                mailbox: imap.watched.mailbox.clone(),
-                timeout: COMMAND_TIMEOUT,
+                authentication: authentication(job, server, tokens)?,
+                mailboxes: imap.watched.mailbox.names().to_vec(),
+                targets: job.handling.targets(),
+                purge: job.handling.purge,
+                timeout: server.timeout.duration(),
                 limits: mailbox::Limits { literal_bytes_max: message_bytes_max, ..mailbox::Limits::default() },
                 spool: spool.clone(),
             })
         }
-        JobSource::Maildir(maildir) => folder(&maildir.path, FolderKind::Maildir, 0, message_bytes_max, spool),
-        JobSource::Folder(mail) => folder(&mail.path, FolderKind::Eml, mail.settle_ms, message_bytes_max, spool),
+        JobSource::Pop3(Pop3 { server, .. }) => Account::Pop3(Pop3Account {
+            host: server.host.clone(),
+            port: server.port(Protocol::Pop3),
+            security: server.security,
+            trust: server.trust(),
+            user: server.user.clone(),
+            authentication: authentication(job, server, tokens)?,
+            timeout: server.timeout.duration(),
+            message_bytes_max,
+            spool: spool.clone(),
+        }),
+        JobSource::Maildir(maildir) => folder(&maildir.path, FolderKind::Maildir, 0, job, message_bytes_max, spool),
+        JobSource::Folder(mail) => folder(&mail.path, FolderKind::Eml, mail.settle_ms, job, message_bytes_max, spool),
     })
 }
 
-fn folder(path: &Path, kind: FolderKind, settle_ms: u64, message_bytes_max: u64, spool: &Spool) -> Account {
+fn authentication(job: &Job, server: &Server, tokens: &Arc<Tokens>) -> Result<mailbox::Authentication, secret::Error> {
+    if server.authentication == Authentication::OAuth2 {
+        return Ok(mailbox::Authentication::OAuth2(tokens::source(job, server, tokens)));
+    }
+    // That there is one was checked when the job was loaded.
+    let nowhere = SecretRef::Env(String::new());
+    let resolved = server.password.as_ref().unwrap_or(&nowhere).resolve()?;
+    if let Some(warning) = &resolved.warning {
+        tracing::warn!(job = job.name, "{warning}");
+    }
+    Ok(match server.authentication {
+        Authentication::Ntlm => mailbox::Authentication::Ntlm(resolved.secret),
+        Authentication::Password | Authentication::OAuth2 => mailbox::Authentication::Password(resolved.secret),
+    })
+}
+
+fn folder(path: &Path, kind: FolderKind, settle_ms: u64, job: &Job, message_bytes_max: u64, spool: &Spool) -> Account {
     let settle = Duration::from_millis(settle_ms);
-    Account::Folder(FolderAccount { path: path.to_owned(), kind, settle, message_bytes_max, spool: spool.clone() })
+    let purge = job.handling.purge;
+    Account::Folder(FolderAccount {
+        path: path.to_owned(),
+        kind,
+        settle,
+        message_bytes_max,
+        purge,
+        spool: spool.clone(),
+    })
 }
 
 /// How a job wants its messages cleaned by these rules.

@@ -1,8 +1,9 @@
 //! The committer: gathers what is ready, from all jobs, into one transaction (hop 8).
 //!
 //! A full sync per message would be the slowest part of the pipeline by far; a sync per batch is not. A message waits
-//! at most [`Settings::wait`] for company.
+//! at most [`Settings::wait`] for company. Where more is ready than goes into one batch, the jobs take turns.
 
+use super::fair::Lanes;
 use crate::store::{self, Entry, Receipt, Store};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +38,7 @@ type Answer = oneshot::Sender<Result<Receipt, Error>>;
 /// A handle on the committer. Cheap to clone; the committer ends when the last handle is dropped.
 #[derive(Debug, Clone)]
 pub struct Committer {
-    inlet: mpsc::Sender<(Entry, Answer)>,
+    inlet: mpsc::UnboundedSender<(Entry, Answer)>,
 }
 
 impl Committer {
@@ -45,7 +46,8 @@ impl Committer {
     #[must_use]
     pub fn start(store: Store, settings: Settings) -> Self {
         let messages_max = settings.messages_max.max(1);
-        let (inlet, outlet) = mpsc::channel(messages_max);
+        // What bounds it is what bounds the messages that a job has in hand.
+        let (inlet, outlet) = mpsc::unbounded_channel();
         tokio::spawn(run(store, Settings { messages_max, ..settings }, outlet));
         Self { inlet }
     }
@@ -56,26 +58,42 @@ impl Committer {
     /// If the store refuses; then nothing of the message is stored and it can be committed again.
     pub async fn commit(&self, entry: Entry) -> Result<Receipt, Error> {
         let (answer, answered) = oneshot::channel();
-        self.inlet.send((entry, answer)).await.map_err(|_| Error::Stopped)?;
+        self.inlet.send((entry, answer)).map_err(|_| Error::Stopped)?;
         answered.await.map_err(|_| Error::Stopped)?
     }
 }
 
-async fn run(store: Store, settings: Settings, mut outlet: mpsc::Receiver<(Entry, Answer)>) {
-    while let Some(first) = outlet.recv().await {
+async fn run(store: Store, settings: Settings, mut outlet: mpsc::UnboundedReceiver<(Entry, Answer)>) {
+    let mut lanes = Lanes::default();
+    let put = |lanes: &mut Lanes<(Entry, Answer)>, next: (Entry, Answer)| lanes.push(&next.0.job.clone(), next);
+    loop {
+        if lanes.is_empty() {
+            let Some(first) = outlet.recv().await else { return };
+            put(&mut lanes, first);
+        }
         let until = Instant::now() + settings.wait;
-        let mut bytes = first.0.bytes();
-        let mut batch = vec![first];
-        while batch.len() < settings.messages_max && bytes < BATCH_BYTES_MAX {
+        let mut bytes = 0;
+        while lanes.len() < settings.messages_max && bytes < BATCH_BYTES_MAX {
             match timeout_at(until, outlet.recv()).await {
                 Ok(Some(next)) => {
                     bytes += next.0.bytes();
-                    batch.push(next);
+                    put(&mut lanes, next);
                 }
                 Ok(None) | Err(_) => break,
             }
         }
-        let (entries, answers): (Vec<Entry>, Vec<Answer>) = batch.into_iter().unzip();
+        // What has come meanwhile takes part in the turns.
+        while let Ok(next) = outlet.try_recv() {
+            put(&mut lanes, next);
+        }
+        let mut bytes = 0;
+        let next = || {
+            let next = if bytes < BATCH_BYTES_MAX { lanes.pop() } else { None };
+            bytes += next.as_ref().map_or(0, |(entry, _): &(Entry, Answer)| entry.bytes());
+            next
+        };
+        let (entries, answers): (Vec<Entry>, Vec<Answer>) =
+            std::iter::from_fn(next).take(settings.messages_max).unzip();
         answer_all(store.commit(&entries).await, answers);
     }
 }

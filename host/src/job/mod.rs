@@ -2,20 +2,33 @@
 //! the workers, and marks on the server what is committed.
 
 mod account;
+mod board;
 mod committer;
+mod fair;
+mod name;
 mod order;
+mod pace;
+mod refusal;
+mod runner;
 mod session;
+mod sight;
+mod tokens;
 mod workers;
 
 pub use account::{account, check_steps, cleaning};
+pub use board::{Board, Place, REPORT_LASTS};
 pub use committer::{Committer, Settings as BatchSettings};
+pub use name::{Unknown, find};
 pub use order::Order;
+pub use runner::run;
 pub use session::{Care, entry, session};
+pub use tokens::oauth_app;
 pub use workers::Workers;
 
 use crate::config::Job;
 use crate::content::{self, Spool};
 use crate::mailbox::{self, Session};
+use crate::oauth::Tokens;
 use crate::rules::RuleSet;
 use crate::secret;
 use crate::store::{self, SessionTally, Store};
@@ -24,14 +37,8 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-/// The first pause after a failed session; it doubles with each further failure.
-const BACK_OFF_MIN: Duration = Duration::from_secs(1);
-/// The longest pause after failed sessions.
-const BACK_OFF_MAX: Duration = Duration::from_secs(300);
-/// The shortest pause after a refused login: servers lock accounts out for less.
-const LOGIN_PAUSE_MIN: Duration = Duration::from_secs(60);
 /// How long what is under way with a mailbox may take to finish once the daemon is told to stop.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
@@ -50,6 +57,8 @@ pub struct Context {
     pub turns: AtomicU64,
     /// The rule set in force.
     pub rules: watch::Receiver<Arc<RuleSet>>,
+    /// The access tokens of the jobs that log in with OAuth 2.0.
+    pub tokens: Arc<Tokens>,
     /// How ticket tags are written.
     pub tags: Arc<Tags>,
     /// The limits of fetching.
@@ -58,6 +67,25 @@ pub struct Context {
     pub spool: Spool,
     /// Becomes true when the daemon is to stop.
     pub stop: watch::Receiver<bool>,
+    /// Who watches how far the sessions are.
+    pub progress: Option<mpsc::UnboundedSender<Progress>>,
+}
+
+/// How far a session is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// It has found messages to handle.
+    Found {
+        /// The job.
+        job: String,
+        /// How many.
+        messages: usize,
+    },
+    /// It has handled a message.
+    Handled {
+        /// The job.
+        job: String,
+    },
 }
 
 /// The limits of fetching.
@@ -108,6 +136,11 @@ impl Error {
         matches!(self, Self::Unmarked(_) | Self::Withheld(_))
     }
 
+    /// How long the server itself wants to be left alone, if it says so.
+    fn retry_hint(&self) -> Option<Duration> {
+        if let Self::Mailbox(error) = self { error.retry_hint() } else { None }
+    }
+
     fn is_login_refused(&self) -> bool {
         matches!(self, Self::Mailbox(error) if error.is_login_refused())
     }
@@ -130,6 +163,13 @@ impl Context {
         *self.stop.borrow()
     }
 
+    fn tell(&self, progress: Progress) {
+        if let Some(watcher) = &self.progress {
+            // Nobody watches any more: nothing is lost by it.
+            let _ = watcher.send(progress);
+        }
+    }
+
     async fn stopped(&self) {
         // It fails only if the daemon is gone, which is a reason to stop too.
         let _ = self.stop.clone().wait_for(|stop| *stop).await;
@@ -140,33 +180,6 @@ impl Context {
         tokio::select! {
             outcome = work => Some(outcome),
             () = async { self.stopped().await; tokio::time::sleep(STOP_GRACE).await } => None,
-        }
-    }
-}
-
-/// Runs a job until the daemon stops or the task is dropped.
-pub async fn run(ctx: Arc<Context>, job: Arc<Job>) {
-    let (mut failures, mut care) = (0u32, Care::default());
-    // Where a job was restarted in the middle of a session, nobody has closed that one.
-    if let Err(error) = ctx.store.end_interrupted(Some(&job.name)).await {
-        tracing::warn!(job = job.name, %error, "the session before could not be closed in the log");
-    }
-    while !ctx.stopping() {
-        match watch_account(&ctx, &job, &mut failures, &mut care).await {
-            Ok(()) => return,
-            Err(error) => {
-                failures = failures.saturating_add(1);
-                let every = job.schedule.every.duration();
-                let refused = error.is_login_refused();
-                let pause = if refused { every.max(LOGIN_PAUSE_MIN) } else { back_off(failures, every) };
-                let retry_in_s = pause.as_secs();
-                if refused {
-                    tracing::error!(job = job.name, %error, retry_in_s, "the session failed; nothing is lost");
-                } else {
-                    tracing::warn!(job = job.name, %error, retry_in_s, "the session failed; nothing is lost");
-                }
-                pause_or_stop(&ctx, pause).await;
-            }
         }
     }
 }
@@ -188,6 +201,7 @@ pub async fn run_once(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<SessionTally
 
 async fn connect_once(ctx: &Arc<Context>, job: &Arc<Job>, care: &mut Care) -> Result<SessionTally, Error> {
     let mut mailbox = open(ctx, job).await?;
+    care.warn(job, &mailbox);
     let tally = session(ctx, job, &mut mailbox, care).await?;
     mailbox.close().await?;
     Ok(tally)
@@ -195,36 +209,11 @@ async fn connect_once(ctx: &Arc<Context>, job: &Arc<Job>, care: &mut Care) -> Re
 
 /// Opens the account; a failure is a row of the log.
 async fn open(ctx: &Context, job: &Job) -> Result<Session, Error> {
-    let opened = match account(job, ctx.limits.message_bytes_max(job), &ctx.spool) {
+    let opened = match account(job, ctx.limits.message_bytes_max(job), &ctx.tokens, &ctx.spool) {
         Ok(account) => account.open().await.map_err(Error::from),
         Err(error) => Err(error.into()),
     };
     session::record_failure(ctx, job, opened).await
-}
-
-/// One connection's life: sessions, with waits in between. Ends well when the daemon stops.
-async fn watch_account(ctx: &Arc<Context>, job: &Arc<Job>, failures: &mut u32, care: &mut Care) -> Result<(), Error> {
-    let mut mailbox = tokio::select! {
-        opened = open(ctx, job) => opened?,
-        () = ctx.stopped() => return Ok(()),
-    };
-    while !ctx.stopping() {
-        match session(ctx, job, &mut mailbox, care).await {
-            Ok(tally) => log_tally(job, &tally),
-            Err(error) if error.is_undone() => tracing::warn!(job = job.name, "{error}"),
-            Err(error) => return Err(error),
-        }
-        *failures = 0;
-        tokio::select! {
-            waited = mailbox.wait(job.schedule.every.duration()) => waited?,
-            () = ctx.stopped() => {}
-        }
-    }
-    // Whatever the server says to our leaving: all is done.
-    if let Ok(Err(error)) = tokio::time::timeout(STOP_GRACE, mailbox.close()).await {
-        tracing::debug!(job = job.name, %error, "leaving the mailbox");
-    }
-    Ok(())
 }
 
 /// Says what a session did, unless it found nothing.
@@ -239,36 +228,5 @@ pub fn log_tally(job: &Job, tally: &SessionTally) {
             waiting = tally.waiting,
             "session finished"
         );
-    }
-}
-
-async fn pause_or_stop(ctx: &Context, pause: Duration) {
-    tokio::select! {
-        () = tokio::time::sleep(pause) => {}
-        () = ctx.stopped() => {}
-    }
-}
-
-/// The pause after so many failures in a row: doubling, but never longer than the schedule's own wait.
-fn back_off(failures: u32, every: Duration) -> Duration {
-    let doubled = BACK_OFF_MIN.saturating_mul(2u32.saturating_pow(failures.saturating_sub(1)));
-    doubled.min(BACK_OFF_MAX).min(every.max(BACK_OFF_MIN))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_pause_doubles_up_to_a_limit() {
-        let check = |failures, every_s, expect_s| {
-            assert_eq!(back_off(failures, Duration::from_secs(every_s)), Duration::from_secs(expect_s));
-        };
-        check(1, 300, 1);
-        check(2, 300, 2);
-        check(5, 300, 16);
-        check(40, 3600, 300);
-        check(40, 30, 30);
-        check(9, 0, 1);
     }
 }

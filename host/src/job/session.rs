@@ -1,16 +1,13 @@
 //! One session: list, fetch, hand on, commit, mark. A row of the incoming mail log.
 
 use super::order::{self, Turn};
-use super::{Context, Error, cleaning};
-use crate::class::Class;
+use super::sight::{self, Recognised, Renumbered};
+use super::{Context, Error, Progress, cleaning};
 use crate::config::{Handling, Job};
-use crate::content::Content;
 use crate::mailbox::{self, Disposition, Fetched, Listed, MessageKey, RawMessage, Session};
 use crate::pipeline::{self, Parsed, Verdict};
-use crate::report::{Cause, Report};
 use crate::store::{self, Entry, Receipt, SessionId, SessionTally};
 use crate::tame::tame;
-use crate::thread::Conversation;
 use futures::StreamExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,7 +23,17 @@ const BUDGET_UNIT: u64 = 1024;
 const IN_HAND_MAX: usize = 1000;
 
 /// What comes back from a message in hand.
-type Done = Result<Receipt, Error>;
+type Done = Result<Handled, Error>;
+
+/// What became of a message in hand.
+pub(super) enum Handled {
+    /// It is in the ledger.
+    Recorded(Receipt),
+    /// It was in the ledger under another number.
+    Recognised(Receipt),
+    /// It was there before the job, and is none of its business.
+    PassedOver,
+}
 
 /// Runs one session and, if there was anything to do, records it in the log.
 ///
@@ -39,7 +46,8 @@ pub async fn session(
     care: &mut Care,
 ) -> Result<SessionTally, Error> {
     let tally = SessionTally::default();
-    let mut run = Run { ctx, job, mailbox, care, id: None, tally, undone: None, uncertain: Vec::new() };
+    let recognised = Recognised::default();
+    let mut run = Run { ctx, job, mailbox, care, id: None, tally, undone: None, uncertain: Vec::new(), recognised };
     let mut outcome = run.drain().await;
     if outcome.is_ok() {
         outcome = run.settle().await;
@@ -50,7 +58,10 @@ pub async fn session(
     }
     if outcome.is_err() || run.id.is_some() {
         let id = run.id().await?;
-        let comment = outcome.as_ref().err().map(ToString::to_string);
+        let warnings = run.mailbox.warnings().iter().map(|warning| format!("warning: {warning}"));
+        let comment: Vec<String> =
+            outcome.as_ref().err().map(ToString::to_string).into_iter().chain(warnings).collect();
+        let comment = (!comment.is_empty()).then(|| comment.join("; "));
         ctx.store.finish_session(id, &run.tally, comment.as_deref()).await?;
     }
     outcome.map(|()| run.tally)
@@ -71,11 +82,22 @@ pub struct Care {
     /// Messages are fetched one at a time, because an answer that made no sense ended the session before. Thus it
     /// shows which message is to blame.
     one_by_one: bool,
+    /// What the last connection was warned of.
+    warned: Vec<mailbox::Warning>,
     /// The last session learnt something that makes another attempt worthwhile at once.
     learnt: bool,
 }
 
 impl Care {
+    /// Logs what a new connection warns of, unless the one before did: some jobs connect every few minutes.
+    pub(super) fn warn(&mut self, job: &Job, mailbox: &Session) {
+        let warnings = mailbox.warnings();
+        for warning in warnings.iter().filter(|warning| !self.warned.contains(warning)) {
+            tracing::warn!(job = job.name, "{warning}");
+        }
+        self.warned = warnings.to_vec();
+    }
+
     /// Whether another attempt is worthwhile at once.
     pub(super) fn take_learnt(&mut self) -> bool {
         std::mem::take(&mut self.learnt)
@@ -83,22 +105,23 @@ impl Care {
 }
 
 /// A session under way.
-struct Run<'r> {
-    ctx: &'r Arc<Context>,
-    job: &'r Arc<Job>,
-    mailbox: &'r mut Session,
+pub(super) struct Run<'r> {
+    pub(super) ctx: &'r Arc<Context>,
+    pub(super) job: &'r Arc<Job>,
+    pub(super) mailbox: &'r mut Session,
     care: &'r mut Care,
     /// Its row of the log, once there is something to log.
     id: Option<SessionId>,
-    tally: SessionTally,
+    pub(super) tally: SessionTally,
     /// The first thing that was left undone, and did not keep the rest from being done.
     undone: Option<Error>,
     /// What is marked, but certain only once the mailbox has settled.
     uncertain: Vec<MessageKey>,
+    pub(super) recognised: Recognised,
 }
 
 impl Run<'_> {
-    async fn id(&mut self) -> Result<SessionId, Error> {
+    pub(super) async fn id(&mut self) -> Result<SessionId, Error> {
         if let Some(id) = self.id {
             return Ok(id);
         }
@@ -117,30 +140,35 @@ impl Run<'_> {
             self.tally.errors += 1;
             self.undone.get_or_insert(Error::Withheld(cause));
         }
-        let unknown = unknown(self.ctx, self.job, listed).await?;
-        if unknown.is_empty() {
-            return Ok(());
+        let renumbered = Arc::new(self.look_around(&listed).await?);
+        let unknown = unknown(self.ctx, self.job, listed.clone()).await?;
+        if !unknown.is_empty() {
+            self.take_in(unknown, &renumbered).await?;
         }
+        self.settle_numbers(&renumbered, &listed).await
+    }
+
+    async fn take_in(&mut self, unknown: Vec<Listed>, renumbered: &Arc<Renumbered>) -> Result<(), Error> {
         self.id().await?;
         tracing::info!(job = self.job.name, messages = unknown.len(), "fetching");
+        self.ctx.tell(Progress::Found { job: self.job.name.clone(), messages: unknown.len() });
         let bytes_max = self.ctx.limits.message_bytes_max(self.job);
         let (too_large, wanted): (Vec<Listed>, Vec<Listed>) =
             unknown.into_iter().partition(|listed| listed.size.is_some_and(|size| size > bytes_max));
         for listed in too_large {
-            let size = listed.size.unwrap_or_default();
-            self.refuse(&listed.key, &too_large_cause(size, bytes_max)).await?;
+            self.keep_out(&listed, bytes_max, renumbered).await?;
         }
         let wanted: Vec<MessageKey> = wanted.into_iter().map(|listed| listed.key).collect();
-        self.fetch_and_mark(&wanted).await
+        self.fetch_and_mark(&wanted, renumbered).await
     }
 
     /// Fetches chunk by chunk; while the next chunk is fetched, the one before goes through the rules. What is
     /// committed is marked between chunks and at the end.
-    async fn fetch_and_mark(&mut self, wanted: &[MessageKey]) -> Result<(), Error> {
+    async fn fetch_and_mark(&mut self, wanted: &[MessageKey], renumbered: &Arc<Renumbered>) -> Result<(), Error> {
         let (sink, fetched) = mpsc::channel(PARSE_AHEAD);
         let (done, mut receipts) = mpsc::unbounded_channel();
         let id = self.id().await?;
-        let pump = tokio::spawn(pump(self.ctx.clone(), self.job.clone(), id, fetched, done));
+        let pump = tokio::spawn(pump(self.ctx.clone(), self.job.clone(), id, renumbered.clone(), fetched, done));
         let (mut outcome, mut refused, mut usable) = (Ok(()), Vec::new(), true);
         for chunk in wanted.chunks(if self.care.one_by_one { 1 } else { CHUNK_MESSAGES }) {
             if self.ctx.stopping() {
@@ -177,7 +205,7 @@ impl Run<'_> {
         }
         // Not before: a message that did arrive is in the ledger by now, and stays as it is there.
         for (key, cause) in refused {
-            self.refuse(&key, &cause).await?;
+            self.refuse(&key, Arc::default(), &cause).await?;
         }
         if usable {
             return outcome.and(self.mark(rest).await);
@@ -214,7 +242,7 @@ impl Run<'_> {
     /// Hop 9: marks in the mailbox what is committed, and only that.
     async fn mark(&mut self, done: Vec<Done>) -> Result<(), Error> {
         let (marks, failed) = self.note_done(done);
-        self.set_marks(&marks).await?;
+        self.set_marks(&marks, false).await?;
         failed
     }
 
@@ -224,11 +252,17 @@ impl Run<'_> {
         let mut failed = Ok(());
         for done in done {
             match done {
-                Ok(receipt) => {
+                Ok(Handled::Recorded(receipt)) => {
                     count(&mut self.tally, &receipt);
-                    if !receipt.disposition.is_nothing() {
-                        marks.push((receipt.key, receipt.disposition));
-                    }
+                    marks.push((receipt.key, receipt.disposition));
+                }
+                Ok(Handled::Recognised(receipt)) => {
+                    self.recognised.known += 1;
+                    marks.push((receipt.key, receipt.disposition));
+                }
+                Ok(Handled::PassedOver) => {
+                    self.recognised.passed_over += 1;
+                    self.tally.passed_over += 1;
                 }
                 Err(error) => {
                     self.tally.errors += 1;
@@ -236,6 +270,7 @@ impl Run<'_> {
                 }
             }
         }
+        marks.retain(|(_, disposition): &(_, Disposition)| !disposition.is_nothing());
         (marks, failed)
     }
 
@@ -243,16 +278,17 @@ impl Run<'_> {
         let mut left_over = self.ctx.store.unmarked(&self.job.name).await?;
         // After the server has renumbered a mailbox, what the old numbers meant can no longer be said.
         left_over.retain(|(key, _)| self.mailbox.is_current(key));
-        self.set_marks(&left_over).await
+        self.set_marks(&left_over, true).await
     }
 
-    /// A mailbox that cannot be marked can be read all the same.
-    async fn set_marks(&mut self, marks: &[(MessageKey, Disposition)]) -> Result<(), Error> {
+    /// A mailbox that cannot be marked can be read all the same. `again` says that it may have been tried before.
+    async fn set_marks(&mut self, marks: &[(MessageKey, Disposition)], again: bool) -> Result<(), Error> {
         // Once refused, it would be refused again.
         if marks.is_empty() || matches!(self.undone, Some(Error::Unmarked(_))) {
             return Ok(());
         }
-        match self.ctx.unless_stopped(self.mailbox.mark(marks)).await {
+        let mark = async { if again { self.mailbox.mark_again(marks).await } else { self.mailbox.mark(marks).await } };
+        match self.ctx.unless_stopped(mark).await {
             None => return Ok(()),
             Some(Ok(())) => {}
             Some(Err(error)) if error.is_refusal() => {
@@ -263,7 +299,7 @@ impl Run<'_> {
             Some(Err(error)) => return Err(error.into()),
         }
         let keys: Vec<MessageKey> = marks.iter().map(|(key, _)| key.clone()).collect();
-        if self.mailbox.is_lasting() {
+        if !self.mailbox.settles() {
             return Ok(self.ctx.store.marked(&self.job.name, &keys).await?);
         }
         self.uncertain.extend(keys);
@@ -274,22 +310,14 @@ impl Run<'_> {
     async fn settle(&mut self) -> Result<(), Error> {
         match self.ctx.unless_stopped(self.mailbox.settle()).await {
             None => return Ok(()),
+            Some(Err(error)) if error.is_refusal() => {
+                self.tally.errors += 1;
+                self.undone = Some(Error::Unmarked(error));
+                return Ok(());
+            }
             Some(settled) => settled?,
         }
         Ok(self.ctx.store.marked(&self.job.name, &std::mem::take(&mut self.uncertain)).await?)
-    }
-
-    /// A message that cannot be fetched: it stays in the mailbox, and an entry in the quarantine says so.
-    async fn refuse(&mut self, key: &MessageKey, reason: &str) -> Result<(), Error> {
-        let id = self.id().await?;
-        let entry = refusal(self.ctx, self.job, id, key, reason)?;
-        let receipt = self.ctx.committer.commit(entry).await?;
-        if !receipt.repeated {
-            let key = tame(&key.to_string());
-            tracing::warn!(job = self.job.name, key, reason, "a message cannot be fetched; it is in quarantine");
-        }
-        count(&mut self.tally, &receipt);
-        Ok(())
     }
 }
 
@@ -300,7 +328,7 @@ async fn unknown(ctx: &Context, job: &Job, listed: Vec<Listed>) -> Result<Vec<Li
     Ok(listed.into_iter().filter(|listed| unknown.contains(&listed.key)).collect())
 }
 
-fn count(tally: &mut SessionTally, receipt: &Receipt) {
+pub(super) fn count(tally: &mut SessionTally, receipt: &Receipt) {
     // It was counted when it was recorded.
     if receipt.repeated {
         return;
@@ -321,6 +349,7 @@ async fn pump(
     ctx: Arc<Context>,
     job: Arc<Job>,
     id: SessionId,
+    renumbered: Arc<Renumbered>,
     fetched: mpsc::Receiver<RawMessage>,
     done: mpsc::UnboundedSender<Done>,
 ) {
@@ -335,8 +364,8 @@ async fn pump(
         Some(((raw, permit), (fetched, budget)))
     });
     let parse = |(raw, permit): (RawMessage, OwnedSemaphorePermit)| {
-        let (workers, tags) = (ctx.workers.clone(), ctx.tags.clone());
-        async move { (workers.parse(raw, tags).await, permit) }
+        let (workers, tags, job) = (ctx.workers.clone(), ctx.tags.clone(), job.clone());
+        async move { (workers.parse(&job.name, raw, tags).await, permit) }
     };
     let mut parsed = std::pin::pin!(within_budget.map(parse).buffered(PARSE_AHEAD));
     while let Some((parsed, permit)) = parsed.next().await {
@@ -350,29 +379,41 @@ async fn pump(
         };
         let Ok(place) = places.clone().acquire_owned().await else { return };
         let turn = ctx.order.enter(order::names(&parsed), ctx.turns.fetch_add(1, Ordering::Relaxed));
-        let (ctx, job, done) = (ctx.clone(), job.clone(), done.clone());
+        let (ctx, job, renumbered, done) = (ctx.clone(), job.clone(), renumbered.clone(), done.clone());
         tokio::spawn(async move {
             // If the session is gone, nobody marks: the next one does, from the ledger.
-            let _ = done.send(handle(&ctx, &job, id, parsed, turn).await);
+            let _ = done.send(handle(&ctx, &job, id, &renumbered, parsed, turn).await);
             drop((permit, place));
         });
     }
 }
 
 /// Hops 3 to 8 for one message, after those before it in its conversation.
-async fn handle(ctx: &Context, job: &Job, id: SessionId, parsed: Parsed, mut turn: Turn) -> Done {
+async fn handle(
+    ctx: &Context,
+    job: &Job,
+    id: SessionId,
+    renumbered: &Renumbered,
+    parsed: Parsed,
+    mut turn: Turn,
+) -> Done {
     turn.wait().await;
+    if let Some(known) = sight::recognise(ctx, job, renumbered, &parsed).await? {
+        ctx.tell(Progress::Handled { job: job.name.clone() });
+        return Ok(known);
+    }
     let conversation = ctx.store.conversation(&parsed.keys).await?;
     let rules = ctx.rules.borrow().clone();
     let cleaning = Arc::new(cleaning(job, &rules));
     let parsed = Arc::new(parsed);
-    let verdict = ctx.workers.decide(rules, parsed.clone(), conversation, cleaning).await?;
+    let verdict = ctx.workers.decide(&job.name, rules, parsed.clone(), conversation, cleaning).await?;
     let outcome = pipeline::outcome_name(&verdict.plan);
     let receipt = ctx.committer.commit(entry(&job.name, &job.handling, Some(id), &parsed, verdict)).await?;
+    ctx.tell(Progress::Handled { job: job.name.clone() });
     let key = tame(&receipt.key.to_string());
     if receipt.repeated {
         tracing::debug!(job = job.name, key, "the message is known already");
-        return Ok(receipt);
+        return Ok(Handled::Recorded(receipt));
     }
     tracing::info!(
         job = job.name,
@@ -383,7 +424,7 @@ async fn handle(ctx: &Context, job: &Job, id: SessionId, parsed: Parsed, mut tur
         revision = receipt.revision,
         "message handled"
     );
-    Ok(receipt)
+    Ok(Handled::Recorded(receipt))
 }
 
 fn list(numbers: &[crate::ticket::TicketNumber]) -> String {
@@ -418,29 +459,6 @@ pub fn entry(job: &str, handling: &Handling, session: Option<SessionId>, parsed:
         },
         disposition,
         received_at: message.received,
+        header_only: false,
     }
-}
-
-/// What goes into the ledger for a message that cannot be fetched.
-fn refusal(ctx: &Context, job: &Job, id: SessionId, key: &MessageKey, reason: &str) -> Result<Entry, Error> {
-    let cause = Cause {
-        hop: "fetch".to_owned(),
-        step: None,
-        reason: format!(
-            "{reason}; it was not fetched and is still in the mailbox: to have it fetched again, release it from quarantine"
-        ),
-        class: Class::Permanent,
-    };
-    let nothing = Content::from(&[][..]);
-    let parsed = pipeline::parse(RawMessage { key: key.clone(), received: None, content: nothing }, &ctx.tags)?;
-    let revision = ctx.rules.borrow().revision().to_string();
-    let mut report = Report::begin(&revision, &parsed.message, 0, &Conversation::New);
-    report.quarantine = Some(cause.clone());
-    Ok(entry(&job.name, &job.handling, Some(id), &parsed, Verdict { plan: Err(cause), report }))
-}
-
-fn too_large_cause(size: u64, bytes_max: u64) -> String {
-    format!(
-        "the message is {size} bytes long and the limit message_bytes_max is {bytes_max}: raise it if this one is wanted"
-    )
 }

@@ -1,5 +1,6 @@
 //! The workers: plain threads, one per core, each with its own plugin instances. They run hops 2 and 4 to 7.
 
+use super::fair::Lanes;
 use crate::class::Class;
 use crate::content;
 use crate::mailbox::RawMessage;
@@ -8,7 +9,7 @@ use crate::report::{Cause, Report};
 use crate::rules::{Instances, RuleSet};
 use crate::thread::{Conversation, Tags};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 /// A piece of work for a worker's instances.
@@ -17,7 +18,24 @@ type Task = Box<dyn FnOnce(&mut Bench) + Send>;
 /// The threads. They end when the last handle is dropped. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Workers {
-    tasks: mpsc::SyncSender<Task>,
+    queue: Arc<Inlet>,
+}
+
+/// The way into the queue, shared by all handles: when it goes, the threads end.
+#[derive(Debug)]
+struct Inlet(Arc<Queue>);
+
+/// What the threads take their work from. Each job has its turn, however much another one sends.
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    ready: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    tasks: Lanes<Task>,
+    is_closed: bool,
 }
 
 /// The work could not be done: the workers are gone or the instances could not be made.
@@ -44,61 +62,90 @@ impl Workers {
     /// Starts `count` threads (at least one).
     #[must_use]
     pub fn start(count: usize) -> Self {
-        let count = count.max(1);
-        // A task waits here only while all threads are busy: what bounds the work in hand is the fetch budget.
-        let (tasks, inlet) = mpsc::sync_channel::<Task>(count);
-        let inlet = Arc::new(Mutex::new(inlet));
-        for number in 0..count {
-            let inlet = inlet.clone();
-            let run = move || work(&inlet);
+        let queue = Arc::new(Queue::default());
+        for number in 0..count.max(1) {
+            let queue = queue.clone();
+            let run = move || work(&queue);
             if let Err(error) = std::thread::Builder::new().name(format!("worker-{number}")).spawn(run) {
                 tracing::error!(%error, "a worker thread could not be started");
             }
         }
-        Self { tasks }
+        Self { queue: Arc::new(Inlet(queue)) }
     }
 
-    /// Hop 2 on a worker.
+    /// Hop 2 on a worker, when it is this job's turn.
     ///
     /// # Errors
     /// If the workers have stopped, or the message's bytes cannot be read or kept.
-    pub async fn parse(&self, raw: RawMessage, tags: Arc<Tags>) -> Result<Parsed, Error> {
-        Ok(self.run(move |_| pipeline::parse(raw, &tags)).await??)
+    pub async fn parse(&self, job: &str, raw: RawMessage, tags: Arc<Tags>) -> Result<Parsed, Error> {
+        Ok(self.run(job, move |_| pipeline::parse(raw, &tags)).await??)
     }
 
-    /// Hops 4 to 7 on a worker, on this rule set. A panic on the way is a bug of ours and quarantines the message.
+    /// Hops 4 to 7 on a worker, on this rule set, when it is this job's turn. A panic on the way is a bug of ours and quarantines the message.
     ///
     /// # Errors
     /// If the workers have stopped, or the instances cannot be made.
     pub async fn decide(
         &self,
+        job: &str,
         rules: Arc<RuleSet>,
         parsed: Arc<Parsed>,
         conversation: Conversation,
         cleaning: Arc<Cleaning>,
     ) -> Result<Verdict, Error> {
-        self.run(move |bench| bench.decide(&rules, &parsed, &conversation, &cleaning)).await?
+        self.run(job, move |bench| bench.decide(&rules, &parsed, &conversation, &cleaning)).await?
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce(&mut Bench) -> T + Send + 'static) -> Result<T, Error> {
+    async fn run<T: Send + 'static>(
+        &self,
+        job: &str,
+        work: impl FnOnce(&mut Bench) -> T + Send + 'static,
+    ) -> Result<T, Error> {
         let (answer, answered) = oneshot::channel();
         let task: Task = Box::new(move |bench| {
             // Nobody waits any more if the job was stopped: then the answer is not needed.
             let _ = answer.send(work(bench));
         });
-        let tasks = self.tasks.clone();
-        // The queue is short, and a thread of the blocking pool may wait for it.
-        let sent = match tasks.try_send(task) {
-            Ok(()) => true,
-            Err(mpsc::TrySendError::Full(task)) => {
-                tokio::task::spawn_blocking(move || tasks.send(task).is_ok()).await.unwrap_or(false)
-            }
-            Err(mpsc::TrySendError::Disconnected(_)) => false,
-        };
-        if !sent {
-            return Err(Error::Stopped);
-        }
+        self.queue.0.push(job, task);
         answered.await.map_err(|_| Error::Stopped)
+    }
+}
+
+impl Drop for Inlet {
+    fn drop(&mut self) {
+        self.0.lock().is_closed = true;
+        self.0.ready.notify_all();
+    }
+}
+
+impl Queue {
+    fn push(&self, job: &str, task: Task) {
+        self.lock().tasks.push(job, task);
+        self.ready.notify_one();
+    }
+
+    /// The next piece of work; none when there will never be one again.
+    fn next(&self) -> Option<Task> {
+        let mut waiting = self.lock();
+        loop {
+            if let Some(task) = waiting.tasks.pop() {
+                return Some(task);
+            }
+            if waiting.is_closed {
+                return None;
+            }
+            waiting = self.ready.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queue").field("waiting", &self.lock().tasks.len()).finish_non_exhaustive()
     }
 }
 
@@ -126,11 +173,9 @@ impl Bench {
     }
 }
 
-fn work(inlet: &Mutex<mpsc::Receiver<Task>>) {
+fn work(queue: &Queue) {
     let mut bench = Bench::default();
-    loop {
-        let task = inlet.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(task) = task else { return };
+    while let Some(task) = queue.next() {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| task(&mut bench))) {
             tracing::error!(panic = panic_text(&*panic), "a worker's task panicked");
             bench = Bench::default();
@@ -155,4 +200,39 @@ fn bug(rules: &RuleSet, parsed: &Parsed, conversation: &Conversation, panic: &st
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no text".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn a_flood_of_one_job_does_not_delay_another() {
+        let workers = Workers::start(1);
+        let (open, gate) = mpsc::channel::<()>();
+        let (note, notes) = mpsc::channel();
+        // The only worker is held up until everything else stands in line.
+        workers.queue.0.push("flood", Box::new(move |_| gate.recv().unwrap()));
+        for _ in 0..1000 {
+            let note = note.clone();
+            workers.queue.0.push("flood", Box::new(move |_| note.send("flood").unwrap()));
+        }
+        workers.queue.0.push("quiet", Box::new(move |_| note.send("quiet").unwrap()));
+        open.send(()).unwrap();
+        let place = notes.iter().position(|job| job == "quiet").unwrap();
+        assert!(place <= 1, "it waited for {place} others");
+    }
+
+    #[test]
+    fn the_threads_end_with_the_last_handle() {
+        let workers = Workers::start(2);
+        let queue = Arc::downgrade(&workers.queue.0);
+        drop(workers.clone());
+        assert!(!queue.upgrade().unwrap().lock().is_closed);
+        drop(workers);
+        while queue.upgrade().is_some() {
+            std::thread::yield_now();
+        }
+    }
 }

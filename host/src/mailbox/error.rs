@@ -55,9 +55,30 @@ pub enum Error {
     #[error("{host} refuses user \"{user}\" and its password: {said}; check both")]
     Login { host: String, user: String, said: String },
     #[error("{host} cannot log in user \"{user}\": {cause}")]
-    LoginMethod { host: String, user: String, cause: &'static str },
+    LoginMethod { host: String, user: String, cause: String },
+    #[error(
+        "{host} refuses the access token of user \"{user}\": {said}; \
+         check that it is for this mailbox and that its scope allows this protocol"
+    )]
+    TokenRefused { host: String, user: String, said: String },
+    #[error("cannot get an access token for user \"{user}\": {cause}")]
+    Token { user: String, cause: String, class: Class, retry_after: Option<Duration> },
     #[error("{host} cannot open mailbox \"{mailbox}\": {said}; check its name and the user's rights")]
     Mailbox { host: String, mailbox: String, said: String },
+    #[error("{host} has no mailbox \"{mailbox}\"; {near}")]
+    NoMailbox { host: String, mailbox: String, near: String },
+    #[error("\"{one}\" and \"{other}\" are the same mailbox on {host}; name it once")]
+    SameMailbox { host: String, one: String, other: String },
+    #[error(
+        "messages cannot be moved to \"{target}\": on {host} that is the mailbox \"{mailbox}\", which this job watches \
+         for new ones"
+    )]
+    TargetWatched { host: String, target: String, mailbox: String },
+    #[error(
+        "mailbox \"{mailbox}\" on {host} does not keep the flag or keyword \"{flag}\"; it keeps these: {kept}; change \
+         [handling], or the user's rights"
+    )]
+    Flag { host: String, mailbox: String, flag: String, kept: String },
     #[error("mailbox \"{mailbox}\" on {host} is read-only, so nothing can be marked there; check the user's rights")]
     ReadOnly { host: String, mailbox: String },
     #[error("{host} refuses {command}: {said}")]
@@ -76,6 +97,13 @@ pub enum Error {
     Renumbered { host: String, mailbox: String, before: u32, now: u32 },
     #[error("an earlier command to {host} was abandoned half way: open the mailbox again")]
     Abandoned { host: String },
+    #[error("the session with {host} is over: open the mailbox again")]
+    Over { host: String },
+    #[error(
+        "{host} has no unique-ids for its messages (UIDL: {said}), so that those handled already cannot be told from new \
+         ones; use `type = \"imap\"`, or another server"
+    )]
+    NoUidl { host: String, said: String },
     #[error("nobody takes the messages any more, fetching stopped")]
     Stopped,
     #[error("cannot {action} {}: {cause}", path.display())]
@@ -93,8 +121,12 @@ impl Error {
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::ReadOnly { .. } | Self::Refused { .. } | Self::Mailbox { .. } => true,
-            Self::Folder { action, .. } => matches!(*action, "mark" | "remove"),
+            Self::ReadOnly { .. }
+            | Self::Refused { .. }
+            | Self::Mailbox { .. }
+            | Self::NoMailbox { .. }
+            | Self::Flag { .. } => true,
+            Self::Folder { action, .. } => matches!(*action, "mark" | "remove" | "move"),
             _ => false,
         }
     }
@@ -102,7 +134,25 @@ impl Error {
     /// Whether the server does not let this user in: each further attempt may get the account locked.
     #[must_use]
     pub fn is_login_refused(&self) -> bool {
-        matches!(self, Self::Login { .. } | Self::LoginMethod { .. })
+        match self {
+            Self::Login { .. } | Self::LoginMethod { .. } | Self::TokenRefused { .. } => true,
+            Self::Token { class, .. } => *class == Class::Permanent,
+            _ => false,
+        }
+    }
+
+    /// How long the server itself wants us to stay away, if its words say so.
+    #[must_use]
+    pub fn retry_hint(&self) -> Option<Duration> {
+        match self {
+            Self::Greeting { said, .. }
+            | Self::Login { said, .. }
+            | Self::Mailbox { said, .. }
+            | Self::Refused { said, .. }
+            | Self::Closed { said, .. } => super::hint::retry_hint(said),
+            Self::Token { retry_after, .. } => *retry_after,
+            _ => None,
+        }
     }
 
     /// Whether trying again can help.
@@ -122,6 +172,7 @@ impl Error {
             | Self::Broken { .. }
             | Self::Renumbered { .. }
             | Self::Abandoned { .. }
+            | Self::Over { .. }
             | Self::Stopped
             | Self::Folder { .. }
             | Self::Content(content::Error::Spool { .. }) => Class::Transient,
@@ -131,11 +182,18 @@ impl Error {
             | Self::Trust { .. }
             | Self::Login { .. }
             | Self::LoginMethod { .. }
+            | Self::TokenRefused { .. }
             | Self::Mailbox { .. }
+            | Self::NoMailbox { .. }
+            | Self::SameMailbox { .. }
+            | Self::TargetWatched { .. }
+            | Self::Flag { .. }
             | Self::ReadOnly { .. }
+            | Self::NoUidl { .. }
             | Self::Protocol { .. }
             | Self::Content(content::Error::TooLong(_)) => Class::Permanent,
             Self::ForeignKey { .. } | Self::Bug { .. } => Class::Bug,
+            Self::Token { class, .. } => *class,
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Mail in a folder on this machine: a Maildir, or a folder of `.eml` files.
 
+mod mark;
+
 use super::error::Error;
-use super::{Disposition, Fetched, Listed, MessageKey, RawMessage};
+use super::{Disposition, Fetched, HEADER_BYTES_MAX, Listed, MessageKey, Opened, RawMessage};
 use crate::content::{self, Spool};
 use crate::field::DateTime;
 use crate::tame::tame;
@@ -10,7 +12,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{self, Read};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -41,6 +43,8 @@ pub struct FolderAccount {
     pub settle: Duration,
     /// The most bytes of one message.
     pub message_bytes_max: u64,
+    /// Whether a message of a Maildir that is to be deleted is removed, instead of being marked as deleted.
+    pub purge: bool,
     /// Where long messages are kept.
     pub spool: Spool,
 }
@@ -121,6 +125,11 @@ impl Session {
 
     pub(super) fn path(&self) -> &Path {
         &self.account.path
+    }
+
+    pub(super) fn opened(&self) -> Vec<Opened> {
+        let written = self.account.path.display().to_string();
+        vec![Opened { mailbox: MAILBOX.into(), uid_validity: 0, written, messages: self.waiting() }]
     }
 
     pub(super) fn waiting(&self) -> u64 {
@@ -231,6 +240,17 @@ impl Session {
         Ok(self.found.files.get(&key.uid).cloned())
     }
 
+    /// The header of a message, or as much of it as is fetched at most.
+    pub(super) async fn fetch_header(&mut self, key: &MessageKey) -> Result<Option<Arc<[u8]>>, Error> {
+        let Some(file) = self.find(key).await? else { return Ok(None) };
+        blocking(move || match read_file(&file.path, HEADER_BYTES_MAX) {
+            Ok(bytes) => Ok(Some(header_of(&bytes).into())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(folder_error(&file.path, "read", &error)),
+        })
+        .await
+    }
+
     pub(super) async fn mark(&mut self, marks: &[(MessageKey, Disposition)]) -> Result<(), Error> {
         if marks.iter().all(|(_, disposition)| disposition.is_nothing()) {
             return Ok(());
@@ -242,13 +262,8 @@ impl Session {
                 continue;
             }
             let Some(file) = self.find(key).await? else { continue };
-            let (kind, disposition, root) = (self.account.kind, disposition.clone(), self.account.path.clone());
-            blocking(move || match kind {
-                FolderKind::Maildir => flag(&root, &file.path, &disposition),
-                FolderKind::Eml if disposition.deleted => remove(&file.path),
-                FolderKind::Eml => Ok(()),
-            })
-            .await?;
+            let (account, disposition) = (self.account.clone(), disposition.clone());
+            blocking(move || mark::mark(&account, &file.path, &disposition)).await?;
         }
         self.look().await
     }
@@ -406,27 +421,18 @@ fn split_flags(name: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// Sets flags by renaming, and moves a new message to `cur`, as the Maildir format asks of a reader.
-fn flag(root: &Path, path: &Path, disposition: &Disposition) -> Result<(), Error> {
-    let name = path.file_name().unwrap_or_default().as_bytes();
-    let (unique, old) = split_flags(name);
-    let mut flags = old.to_vec();
-    flags.extend(disposition.seen.then_some(b'S'));
-    flags.extend(disposition.deleted.then_some(b'T'));
-    flags.sort_unstable();
-    flags.dedup();
-    let name = std::ffi::OsString::from_vec([unique, b":2,", &flags].concat());
-    match std::fs::rename(path, root.join("cur").join(name)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(folder_error(path, "mark", &error)),
-        _ => Ok(()),
-    }
+/// The content of a file, but at most one byte more than allowed.
+fn read_file(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
-fn remove(path: &Path) -> Result<(), Error> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(folder_error(path, "remove", &error)),
-        _ => Ok(()),
-    }
+/// What stands before the first empty line, that line included.
+fn header_of(bytes: &[u8]) -> &[u8] {
+    let end = |gap: &[u8]| bytes.windows(gap.len()).position(|window| window == gap).map(|at| at + gap.len());
+    let end = end(b"\n\r\n").into_iter().chain(end(b"\n\n")).min().unwrap_or(bytes.len());
+    bytes.get(..end).unwrap_or(bytes)
 }
 
 fn received(modified: SystemTime) -> Option<DateTime> {

@@ -1,4 +1,4 @@
-//! Mailboxes: where mail comes from. Only this module knows IMAP and Maildir.
+//! Mailboxes: where mail comes from. Only this module knows IMAP, POP3 and Maildir.
 //!
 //! Reading never changes the server (invariant 1): messages are listed, fetched without setting any flag, and marked
 //! only once the receipt of the same message is committed.
@@ -7,33 +7,43 @@ mod connection;
 mod error;
 mod folder;
 mod guard;
+mod hint;
 mod imap;
+mod pop3;
 mod report;
+mod sasl;
 
 pub use connection::{Certificate, Fingerprint, NoFingerprint, Protocol, Security, Trust};
 pub use error::{Class, Error};
 pub use folder::{FolderAccount, FolderKind};
 pub use guard::Limits;
 pub use imap::ImapAccount;
+pub use pop3::Pop3Account;
 pub use report::{Secured, Seen, Stage, Step, Warning};
+pub use sasl::{Authentication, TokenSource};
 
 use crate::content::Content;
 use crate::field::DateTime;
 use report::Steps;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+
+/// The most bytes of a header that is fetched without its body.
+const HEADER_BYTES_MAX: u64 = 64 << 10;
 
 /// Which message of which mailbox: unique for ever within one job, and the ledger's key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MessageKey {
-    /// The mailbox, as configured, such as `INBOX` or `.`.
+    /// The mailbox: in IMAP its name with `/` between the levels, whatever the server and the settings write there,
+    /// such as `INBOX/Support`; in POP3 the user and the server, such as `me@mail.example.org`; in a folder `.`.
     pub mailbox: String,
     /// What the mailbox's identifiers are valid for: UIDVALIDITY in IMAP (RFC 9051 section 2.3.1.1); 0 elsewhere.
     pub uid_validity: u32,
-    /// The identifier: the UID in IMAP; the unique part of the file name in a Maildir; name and content hash of a
-    /// file in a folder.
+    /// The identifier: the UID in IMAP; the unique-id (UIDL) in POP3; the unique part of the file name in a Maildir; name
+    /// and content hash of a file in a folder.
     pub uid: String,
 }
 
@@ -72,17 +82,57 @@ pub struct RawMessage {
 #[serde(deny_unknown_fields, default)]
 pub struct Disposition {
     /// Mark it as read.
+    #[serde(skip_serializing_if = "is_false")]
     pub seen: bool,
     /// Mark it as deleted (and, in a folder of files, remove it).
+    #[serde(skip_serializing_if = "is_false")]
     pub deleted: bool,
+    /// Move it to this mailbox, in any spelling.
+    #[serde(rename = "move", skip_serializing_if = "Option::is_none")]
+    pub move_to: Option<String>,
+    /// Set this keyword, a flag of the user's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyword: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Disposition {
+    /// Mark it as read, and leave it where it is.
+    pub const SEEN: Self = Self { seen: true, deleted: false, move_to: None, keyword: None };
+
     /// Whether there is anything to do.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// A mailbox that is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// Its name in keys.
+    pub mailbox: String,
+    /// What its identifiers are valid for; 0 where there is no such thing.
+    pub uid_validity: u32,
+    /// How the settings write it.
+    pub written: String,
+    /// How many messages it holds, as far as is known without asking.
+    pub messages: u64,
+}
+
+/// A mailbox of an account, watched or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Folder {
+    /// Its name, with `/` between the levels: as it can be written in settings.
+    pub name: String,
+    /// Whether it can hold messages, or only other mailboxes.
+    pub holds_mail: bool,
+    /// What the server says it is for, such as `junk`.
+    pub purpose: Option<&'static str>,
 }
 
 /// What a fetch came to.
@@ -103,6 +153,8 @@ pub struct Fetched {
 pub enum Account {
     /// On an IMAP server.
     Imap(ImapAccount),
+    /// On a POP3 server.
+    Pop3(Pop3Account),
     /// In a folder on this machine.
     Folder(FolderAccount),
 }
@@ -127,14 +179,34 @@ impl Account {
     pub async fn test(&self, mut report: impl FnMut(Step) + Send) -> Result<(), Error> {
         let mut steps = Steps::new(&mut report);
         let mut session = self.open_reporting(&mut steps).await?;
-        let count = async { session.list().await.map(|listed| listed.len() as u64) };
-        steps.run(Stage::Waiting, count, |count| Seen::Waiting { messages: *count }).await?;
+        let count = async {
+            let messages = session.list().await?.len() as u64;
+            Ok((messages, session.opened()))
+        };
+        steps.run(Stage::Waiting, count, |(messages, opened)| Seen::waiting(*messages, opened)).await?;
         session.close().await
+    }
+
+    /// All mailboxes of the account, INBOX first. In POP3, and in a folder of mail, there is but one.
+    ///
+    /// # Errors
+    /// As of [`Self::open`].
+    pub async fn folders(&self) -> Result<Vec<Folder>, Error> {
+        match self {
+            Self::Imap(account) => account.folders().await,
+            Self::Pop3(_) | Self::Folder(_) => {
+                let session = self.open().await?;
+                let opened = session.opened();
+                session.close().await?;
+                Ok(opened.into_iter().map(|it| Folder { name: it.mailbox, holds_mail: true, purpose: None }).collect())
+            }
+        }
     }
 
     async fn open_reporting(&self, steps: &mut Steps<'_>) -> Result<Session, Error> {
         let inner = match self {
             Self::Imap(account) => Inner::Imap(Box::new(account.open(steps).await?)),
+            Self::Pop3(account) => Inner::Pop3(Box::new(account.open(steps).await?)),
             Self::Folder(account) => Inner::Folder(steps.run(Stage::Folder, account.open(), describe_folder).await?),
         };
         Ok(Session { inner, warnings: Vec::new() })
@@ -145,7 +217,7 @@ fn describe_folder(session: &folder::Session) -> Seen {
     Seen::Opened { mailbox: session.path().display().to_string() }
 }
 
-/// An open mailbox. After an error, or when a call was dropped half way, it must be closed and opened again.
+/// An open account: one mailbox or several. After an error, or when a call was dropped half way, it must be closed and opened again.
 #[derive(Debug)]
 pub struct Session {
     inner: Inner,
@@ -155,17 +227,29 @@ pub struct Session {
 #[derive(Debug)]
 enum Inner {
     Imap(Box<imap::Session>),
+    Pop3(Box<pop3::Session>),
     Folder(folder::Session),
 }
 
 impl Session {
-    /// All messages of the mailbox, in ascending order.
+    /// The mailboxes that are watched.
+    #[must_use]
+    pub fn opened(&self) -> Vec<Opened> {
+        match &self.inner {
+            Inner::Imap(session) => session.opened(),
+            Inner::Pop3(session) => vec![session.opened()],
+            Inner::Folder(session) => session.opened(),
+        }
+    }
+
+    /// All messages, mailbox by mailbox, in ascending order in each.
     ///
     /// # Errors
     /// A refusal, a lost connection, an unreadable folder.
     pub async fn list(&mut self) -> Result<Vec<Listed>, Error> {
         match &mut self.inner {
             Inner::Imap(session) => session.list().await,
+            Inner::Pop3(session) => session.list().await,
             Inner::Folder(session) => session.list().await,
         }
     }
@@ -181,6 +265,7 @@ impl Session {
     pub fn waiting(&self) -> u64 {
         match &self.inner {
             Inner::Imap(session) => session.waiting(),
+            Inner::Pop3(session) => session.waiting(),
             Inner::Folder(session) => session.waiting(),
         }
     }
@@ -190,6 +275,7 @@ impl Session {
     pub fn take_unreadable(&mut self) -> Vec<String> {
         match &mut self.inner {
             Inner::Imap(_) => Vec::new(),
+            Inner::Pop3(session) => session.take_unreadable(),
             Inner::Folder(session) => session.take_unreadable(),
         }
     }
@@ -199,6 +285,7 @@ impl Session {
     pub fn is_current(&self, key: &MessageKey) -> bool {
         match &self.inner {
             Inner::Imap(session) => session.is_current(key),
+            Inner::Pop3(session) => session.is_current(key),
             Inner::Folder(session) => session.is_current(key),
         }
     }
@@ -211,7 +298,20 @@ impl Session {
     pub async fn fetch(&mut self, keys: &[MessageKey], sink: &mpsc::Sender<RawMessage>) -> Result<Fetched, Error> {
         match &mut self.inner {
             Inner::Imap(session) => session.fetch(keys, sink).await,
+            Inner::Pop3(session) => session.fetch(keys, sink).await,
             Inner::Folder(session) => session.fetch(keys, sink).await,
+        }
+    }
+
+    /// The header of a message, or its first 64 KiB, where its body is not wanted; none if it is not to be had.
+    ///
+    /// # Errors
+    /// A refusal, a lost connection.
+    pub async fn fetch_header(&mut self, key: &MessageKey) -> Result<Option<Arc<[u8]>>, Error> {
+        match &mut self.inner {
+            Inner::Imap(session) => session.fetch_header(key).await,
+            Inner::Pop3(session) => session.fetch_header(key).await,
+            Inner::Folder(session) => session.fetch_header(key).await,
         }
     }
 
@@ -222,37 +322,72 @@ impl Session {
     /// A refusal, a read-only mailbox, a lost connection, keys that are not current.
     pub async fn mark(&mut self, marks: &[(MessageKey, Disposition)]) -> Result<(), Error> {
         match &mut self.inner {
-            Inner::Imap(session) => session.mark(marks).await,
+            Inner::Imap(session) => session.mark(marks, false).await,
+            Inner::Pop3(session) => session.mark(marks).await,
             Inner::Folder(session) => session.mark(marks).await,
         }
     }
 
-    /// Makes certain what was marked since the mailbox was opened: only then may it be recorded as done. Where
-    /// [`Self::is_lasting`] is false this ends the session.
+    /// As [`Self::mark`], for marks that may have been begun before: a message that was copied on its way to another
+    /// mailbox when the connection broke is not copied again.
+    ///
+    /// # Errors
+    /// As of [`Self::mark`].
+    pub async fn mark_again(&mut self, marks: &[(MessageKey, Disposition)]) -> Result<(), Error> {
+        match &mut self.inner {
+            Inner::Imap(session) => session.mark(marks, true).await,
+            Inner::Pop3(session) => session.mark(marks).await,
+            Inner::Folder(session) => session.mark(marks).await,
+        }
+    }
+
+    /// Makes certain what was marked since the last call: where [`Self::settles`], only then may it be recorded as
+    /// done. In IMAP this purges what the job deleted, if it is to; where [`Self::is_lasting`] is false this ends the
+    /// session.
     ///
     /// # Errors
     /// A refusal, a lost connection: then nothing is certain.
     pub async fn settle(&mut self) -> Result<(), Error> {
         match &mut self.inner {
-            Inner::Imap(_) | Inner::Folder(_) => Ok(()),
+            Inner::Imap(session) => session.settle().await,
+            Inner::Pop3(session) => session.settle().await,
+            Inner::Folder(_) => Ok(()),
         }
     }
 
-    /// Whether the mailbox can stay open between sessions, and marks are certain as soon as they are made.
+    /// Whether marks are certain only after [`Self::settle`], and not as soon as they are made.
+    #[must_use]
+    pub fn settles(&self) -> bool {
+        match &self.inner {
+            Inner::Imap(session) => session.settles(),
+            Inner::Pop3(_) => true,
+            Inner::Folder(_) => false,
+        }
+    }
+
+    /// Whether the mailbox can stay open between sessions.
     #[must_use]
     pub fn is_lasting(&self) -> bool {
         match &self.inner {
             Inner::Imap(_) | Inner::Folder(_) => true,
+            // RFC 1939 section 6: what is deleted is so once the session has ended.
+            Inner::Pop3(_) => false,
         }
     }
 
-    /// Waits until something may have changed since the last listing, or until the time is up.
+    /// Waits until something may have changed since the last listing, or until the time is up. Of several mailboxes
+    /// only the first is heard of at once: list again when the time is up.
     ///
     /// # Errors
     /// A lost connection.
     pub async fn wait(&mut self, at_most: Duration) -> Result<(), Error> {
         match &mut self.inner {
             Inner::Imap(session) => session.wait(at_most).await,
+            // There is no push.
+            Inner::Pop3(_) => {
+                tokio::time::sleep(at_most).await;
+                Ok(())
+            }
             Inner::Folder(session) => session.wait(at_most).await,
         }
     }
@@ -264,6 +399,7 @@ impl Session {
     pub async fn close(self) -> Result<(), Error> {
         match self.inner {
             Inner::Imap(session) => session.close().await,
+            Inner::Pop3(session) => session.close().await,
             Inner::Folder(_) => Ok(()),
         }
     }

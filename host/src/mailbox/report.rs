@@ -1,5 +1,6 @@
 //! What a test of a connection saw, step by step.
 
+use super::Opened;
 use super::connection::Certificate;
 use super::error::Error;
 use serde::Serialize;
@@ -99,10 +100,20 @@ pub enum Seen {
         /// Its name, or the folder's path.
         mailbox: String,
     },
+    /// A mailbox that handled messages move to.
+    Target {
+        /// Its name.
+        target: String,
+        /// Whether it is there; else it is made when the first message moves.
+        exists: bool,
+    },
     /// Messages.
     Waiting {
         /// How many.
         messages: u64,
+        /// How many in each mailbox, where there are several.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        mailboxes: Vec<(String, u64)>,
     },
 }
 
@@ -146,6 +157,11 @@ impl Seen {
         Self::Addresses { addresses: found.iter().map(SocketAddr::ip).collect() }
     }
 
+    pub(super) fn waiting(messages: u64, opened: &[Opened]) -> Self {
+        let each = opened.iter().filter(|_| opened.len() > 1);
+        Self::Waiting { messages, mailboxes: each.map(|it| (it.mailbox.clone(), it.messages)).collect() }
+    }
+
     /// What is not as safe as it should be.
     #[must_use]
     pub fn warning(&self) -> Option<Warning> {
@@ -154,7 +170,15 @@ impl Seen {
             Self::Secured(secured) if !secured.faults.is_empty() && !secured.pinned => {
                 Some(Warning::Certificate { host: secured.host.clone(), faults: secured.faults.clone() })
             }
-            _ => None,
+            Self::Addresses { .. }
+            | Self::Connected { .. }
+            | Self::Greeting { .. }
+            | Self::Secured(_)
+            | Self::Capabilities { .. }
+            | Self::LoggedIn { .. }
+            | Self::Opened { .. }
+            | Self::Target { .. }
+            | Self::Waiting { .. } => None,
         }
     }
 }
@@ -174,8 +198,16 @@ impl fmt::Display for Seen {
             Self::Capabilities { capabilities } => f.write_str(&super::error::said(&capabilities.join(" "))),
             Self::LoggedIn { mechanism } => write!(f, "logged in with {mechanism}"),
             Self::Opened { mailbox } => write!(f, "\"{mailbox}\" opened"),
-            Self::Waiting { messages: 1 } => f.write_str("1 message"),
-            Self::Waiting { messages } => write!(f, "{messages} messages"),
+            Self::Target { target, exists: true } => write!(f, "\"{target}\" is there to move messages to"),
+            Self::Target { target, exists: false } => {
+                write!(f, "\"{target}\" will be made when the first message moves there")
+            }
+            Self::Waiting { messages, mailboxes } => {
+                write!(f, "{messages} {}", if *messages == 1 { "message" } else { "messages" })?;
+                let each: Vec<String> =
+                    mailboxes.iter().map(|(mailbox, count)| format!("{count} in {mailbox}")).collect();
+                if each.is_empty() { Ok(()) } else { write!(f, ": {}", each.join(", ")) }
+            }
         }
     }
 }

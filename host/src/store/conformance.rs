@@ -37,8 +37,9 @@ pub(super) fn entry(uid: &str, verdict: Verdict) -> Entry {
         revision: "r1".to_owned(),
         report: serde_json::json!({ "uid": uid }).to_string(),
         verdict,
-        disposition: Disposition { seen: true, deleted: false },
+        disposition: Disposition::SEEN,
         received_at: DateTime { seconds: 1_700_000_000, offset_minutes: 120 },
+        header_only: false,
     }
 }
 
@@ -88,13 +89,73 @@ pub(super) async fn run(store: &Store) {
     rehearsals_leave_nothing(store).await;
     refused_entries_fail_alone(store).await;
     quarantine_is_released_once(store).await;
-    what_has_no_bytes_is_forgotten(store).await;
+    what_has_no_body_is_forgotten(store).await;
     conversations_are_found(store).await;
     marks_are_kept(store).await;
     attachments_are_stored_once(store).await;
     long_contents_come_back(store).await;
     sessions_are_listed(store).await;
     absurd_values_are_kept(store).await;
+    jobs_are_ordered_and_report(store).await;
+    what_was_there_before_is_passed_over(store).await;
+    renumbered_messages_are_recognised(store).await;
+}
+
+async fn what_was_there_before_is_passed_over(store: &Store) {
+    let opened = |mailbox: &str, written: &str, uid_validity: u32| Opened {
+        mailbox: mailbox.to_owned(),
+        uid_validity,
+        written: written.to_owned(),
+        messages: 0,
+    };
+    let keys = |mailbox: &str, uid_validity: u32, uids: &[&str]| -> Vec<MessageKey> {
+        let key = |uid: &&str| MessageKey { mailbox: mailbox.to_owned(), uid_validity, uid: (*uid).to_owned() };
+        uids.iter().map(key).collect()
+    };
+    let unknown = async |keys: Vec<MessageKey>| store.unknown("past", keys).await.unwrap();
+
+    // Numbered messages are passed over up to a number, named ones by their names.
+    assert!(store.first_sight("past", &opened("a/b", "a.b", 3), &keys("a/b", 3, &["2", "10"])).await.unwrap());
+    assert!(!store.first_sight("past", &opened("a/b", "a.b", 3), &keys("a/b", 3, &["99"])).await.unwrap());
+    assert_eq!(unknown(keys("a/b", 3, &["1", "10", "11", "99"])).await, keys("a/b", 3, &["11", "99"]));
+    assert_eq!(unknown(keys("a/b", 4, &["1"])).await.len(), 1, "another numbering");
+    assert_eq!(store.unknown("other", keys("a/b", 3, &["1"])).await.unwrap().len(), 1, "another job");
+    assert!(store.first_sight("past", &opened(".", ".", 0), &keys(".", 0, &["1.old", "7"])).await.unwrap());
+    assert_eq!(unknown(keys(".", 0, &["1.old", "3", "7", "8.new"])).await, keys(".", 0, &["3", "8.new"]));
+    // A mailbox that was empty has been seen.
+    assert!(store.first_sight("past", &opened("c", "c", 3), &[]).await.unwrap());
+    assert!(!store.first_sight("past", &opened("c", "c", 3), &keys("c", 3, &["1"])).await.unwrap());
+    assert_eq!(unknown(keys("c", 3, &["1"])).await.len(), 1);
+    // What is known by the name in the settings is known by the mailbox's own.
+    assert!(!store.first_sight("past", &opened("C", "c", 3), &keys("C", 3, &["1"])).await.unwrap());
+    let known = store.mailboxes("past").await.unwrap();
+    let known: Vec<_> = known.iter().map(|it| (it.mailbox.as_str(), it.passed_over, it.passed_below)).collect();
+    assert_eq!(known, [(".", 2, 0), ("C", 0, 0), ("a/b", 2, 11)]);
+    // After a renumbering, one by one.
+    store.pass_over("past", &keys("a/b", 4, &["1"])[0]).await.unwrap();
+    store.renumbered("past", "a/b", 4).await.unwrap();
+    assert_eq!(unknown(keys("a/b", 4, &["1", "2"])).await, keys("a/b", 4, &["2"]));
+    assert_eq!(store.mailboxes("past").await.unwrap()[2].passed_over, 1);
+}
+
+async fn renumbered_messages_are_recognised(store: &Store) {
+    let digest = |uid: &str| Sha256(entry(uid, accepted(Vec::new())).raw.sha256().unwrap());
+    let mut copies = [entry("60", accepted(Vec::new())), entry("61", accepted(Vec::new()))];
+    copies[1].raw = copies[0].raw.clone();
+    let receipts = store.commit(&copies).await.unwrap();
+    store.marked("support", &[key("60")]).await.unwrap();
+    let now = |uid: &str| MessageKey { uid_validity: 8, ..key(uid) };
+    let recognise = async |uid: &str| store.recognise("support", &now(uid), &digest("60")).await.unwrap();
+    let first = recognise("1").await.unwrap();
+    assert_eq!((first.id, &first.key, first.repeated), (receipts[0].id, &now("1"), true));
+    assert!(first.disposition.is_nothing(), "it is marked");
+    let second = recognise("2").await.unwrap();
+    assert_eq!((second.id, &second.disposition), (receipts[1].id, &Disposition::SEEN));
+    assert_eq!(recognise("3").await, None, "one copy more than there were");
+    assert_eq!(store.recognise("other", &now("3"), &digest("60")).await.unwrap(), None);
+    let keys = ["1", "2", "3"].map(now).to_vec();
+    assert_eq!(store.unknown("support", keys).await.unwrap(), [now("3")]);
+    assert!(store.unmarked("support").await.unwrap().contains(&(now("2"), Disposition::SEEN)));
 }
 
 /// Leaves ticket 1, with a comment.
@@ -209,7 +270,7 @@ async fn conversations_are_found(store: &Store) {
 
 async fn marks_are_kept(store: &Store) {
     let before = store.unmarked("support").await.unwrap();
-    assert_eq!(before[0], (key("1"), Disposition { seen: true, deleted: false }));
+    assert_eq!(before[0], (key("1"), Disposition::SEEN));
     let all: Vec<MessageKey> = before.into_iter().map(|(key, _)| key).collect();
     store.marked("support", &all[1..]).await.unwrap();
     assert_eq!(store.unmarked("support").await.unwrap().len(), 1);
@@ -287,15 +348,15 @@ async fn sessions_are_listed(store: &Store) {
     assert_eq!(store.tickets(&page).await.unwrap()[0].number, TicketNumber::new(2));
 }
 
-async fn what_has_no_bytes_is_forgotten(store: &Store) {
+async fn what_has_no_body_is_forgotten(store: &Store) {
     let quarantined = || Verdict::Quarantine { cause: "too large".to_owned(), class: Class::Permanent };
     let (mut without, with) = (entry("50", quarantined()), entry("51", quarantined()));
-    without.raw = Vec::new().into();
+    without.header_only = true;
     commit_one(store, without.clone()).await;
     commit_one(store, with.clone()).await;
     let waiting = store.quarantine_list().await.unwrap();
     let forgotten = [store.quarantine_forget(waiting[0].id).await, store.quarantine_forget(waiting[1].id).await];
-    assert_eq!(forgotten.map(Result::unwrap), [true, false], "what has bytes is kept");
+    assert_eq!(forgotten.map(Result::unwrap), [true, false], "what is whole is kept");
     assert_eq!(store.quarantine_list().await.unwrap().len(), 1);
     assert_eq!(store.unknown("support", vec![without.key.clone(), with.key]).await.unwrap(), [without.key]);
 }
@@ -313,4 +374,43 @@ async fn absurd_values_are_kept(store: &Store) {
         let ticket = store.ticket(&receipt.created[0]).await.unwrap().unwrap();
         assert_eq!(ticket.ticket.subject, "\u{1f600} '; DROP TABLE tickets; --");
     }
+}
+
+async fn jobs_are_ordered_and_report(store: &Store) {
+    assert!(store.jobs().await.unwrap().is_empty() && store.job_orders().await.unwrap().is_empty());
+    assert!(store.pause_job("desk", "ann").await.unwrap());
+    assert!(!store.pause_job("desk", "bob").await.unwrap(), "a pause keeps the name of who wanted it");
+    store.request_run("desk").await.unwrap();
+    let asked = store.job_orders().await.unwrap()["desk"];
+    let asked_at = asked.run_requested_at.unwrap();
+    assert!(asked.paused);
+    // A request that came in later than the one that is being carried out stays.
+    store.run_begun("desk", asked_at - std::time::Duration::from_millis(1)).await.unwrap();
+    assert_eq!(store.job_orders().await.unwrap()["desk"], asked);
+    store.run_begun("desk", asked_at).await.unwrap();
+    assert_eq!(store.job_orders().await.unwrap()["desk"], JobOrders { paused: true, run_requested_at: None });
+
+    let ended_at = Timestamp::from_second(1_700_000_000).unwrap();
+    let last = LastRun { ended_at, received: 3, error: Some("the server is away".to_owned()) };
+    let retrying = JobReport { state: JobState::Retrying, next_run_at: Some(ended_at), last: Some(last.clone()) };
+    let waiting = JobReport { state: JobState::Waiting, next_run_at: None, last: None };
+    store.report_jobs(&[("desk".to_owned(), retrying.clone()), ("other".to_owned(), waiting)]).await.unwrap();
+    // What is known of the last session stays when the next start knows nothing of it.
+    store.report_jobs(&[("desk".to_owned(), JobReport { last: None, ..retrying })]).await.unwrap();
+    let rows = store.jobs().await.unwrap();
+    let [desk, other] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!(
+        (desk.paused_by.as_deref(), desk.state, desk.last.as_ref()),
+        (Some("ann"), Some(JobState::Retrying), Some(&last))
+    );
+    assert_eq!((desk.next_run_at, other.next_run_at), (Some(ended_at), None));
+    let well = JobReport { state: JobState::Waiting, next_run_at: None, last: Some(LastRun { error: None, ..last }) };
+    store.report_jobs(&[("desk".to_owned(), well)]).await.unwrap();
+    store.jobs_stopped(Some("other")).await.unwrap();
+    let rows = store.jobs().await.unwrap();
+    assert_eq!(rows[0].last.as_ref().unwrap().error, None);
+    assert!(rows[0].reported_at.is_some() && rows[1].reported_at.is_none());
+    assert!(store.resume_job("desk").await.unwrap());
+    assert!(!store.resume_job("desk").await.unwrap() && !store.resume_job("never seen").await.unwrap());
+    assert!(store.job_orders().await.unwrap().is_empty());
 }

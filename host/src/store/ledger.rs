@@ -243,7 +243,8 @@ impl<'e> Settled<'e> {
         cause: &str,
         class: Class,
     ) -> sqlx::Result<()> {
-        let upsert = "INSERT INTO quarantine (receipt, cause, class, report_json, at) VALUES ($1, $2, $3, $4, $5) \
+        let upsert = "INSERT INTO quarantine (receipt, cause, class, report_json, at, header_only) \
+                      VALUES ($1, $2, $3, $4, $5, $6) \
                       ON CONFLICT (receipt) DO UPDATE SET cause = excluded.cause, class = excluded.class, \
                       report_json = excluded.report_json, at = excluded.at";
         sqlx::query(upsert)
@@ -252,6 +253,7 @@ impl<'e> Settled<'e> {
             .bind(class.name())
             .bind(self.entry.report.as_str())
             .bind(self.at)
+            .bind(i64::from(self.entry.header_only))
             .execute(connection)
             .await?;
         Ok(())

@@ -8,7 +8,9 @@ mod change;
 #[cfg(test)]
 mod conformance;
 mod error;
+mod jobs;
 mod ledger;
+mod mailboxes;
 mod quarantine;
 mod records;
 mod rows;
@@ -22,13 +24,15 @@ pub use error::Error;
 pub use records::*;
 
 use crate::content::{Content, Spool};
-use crate::mailbox::{Disposition, MessageKey};
+use crate::mailbox::{Disposition, MessageKey, Opened};
 use crate::thread::{Conversation, ThreadKeys};
 use crate::ticket::TicketNumber;
 use bytes::Kind;
+use jiff::Timestamp;
 use ledger::Slot;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, Transaction};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -83,12 +87,70 @@ impl Store {
         self.writer.close().await;
     }
 
-    /// Those of `keys` that are not in the ledger, in the same order.
+    /// Those of `keys` that are not in the ledger and not passed over, in the same order.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn unknown(&self, job: &str, keys: Vec<MessageKey>) -> Result<Vec<MessageKey>, Error> {
-        self.explained(ledger::unknown(&mut *self.reader().await?, job, keys).await)
+        let mut reader = self.reader().await?;
+        let keys = self.explained(mailboxes::not_passed_over(&mut reader, job, keys).await)?;
+        self.explained(ledger::unknown(&mut reader, job, keys).await)
+    }
+
+    /// The mailboxes that a job has seen.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn mailboxes(&self, job: &str) -> Result<Vec<KnownMailbox>, Error> {
+        self.explained(mailboxes::list(&mut *self.reader().await?, job).await)
+    }
+
+    /// Notes that a job sees a mailbox for the first time, and which of the messages there it passes over for ever, in
+    /// one transaction. Returns whether it is the first time: if not, nothing changes, except that what was recorded
+    /// under the name `written` in the settings is now known under the mailbox's own.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn first_sight(&self, job: &str, opened: &Opened, passed_over: &[MessageKey]) -> Result<bool, Error> {
+        let mut transaction = self.transaction().await?;
+        let mailbox = (opened.mailbox.as_str(), opened.written.as_str(), opened.uid_validity);
+        let first = mailboxes::first_sight(&mut transaction, job, mailbox, passed_over).await;
+        let first = self.explained(first)?;
+        self.explained(transaction.commit().await)?;
+        Ok(first)
+    }
+
+    /// Passes a message over for ever.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn pass_over(&self, job: &str, key: &MessageKey) -> Result<(), Error> {
+        let mut transaction = self.transaction().await?;
+        self.explained(mailboxes::pass_over(&mut transaction, job, std::slice::from_ref(key)).await)?;
+        self.explained(transaction.commit().await)
+    }
+
+    /// Finds a message of a renumbered mailbox by its bytes: the oldest receipt for them under another numbering gets
+    /// the new key. Each receipt is found once, so that of two equal messages both are. The disposition of the receipt
+    /// is what is still to be done.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn recognise(&self, job: &str, key: &MessageKey, sha256: &Sha256) -> Result<Option<Receipt>, Error> {
+        let mut transaction = self.transaction().await?;
+        let found = self.explained(mailboxes::recognise(&mut transaction, job, key, sha256).await)?;
+        self.explained(transaction.commit().await)?;
+        Ok(found)
+    }
+
+    /// Notes that all messages of a mailbox are known under this UIDVALIDITY.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn renumbered(&self, job: &str, mailbox: &str, uid_validity: u32) -> Result<(), Error> {
+        let mut transaction = self.transaction().await?;
+        self.explained(mailboxes::renumbered(&mut transaction, job, mailbox, uid_validity).await)?;
+        self.explained(transaction.commit().await)
     }
 
     /// The conversation that a message belongs to: that of the first ticket tag that exists, or else of the first
@@ -272,7 +334,7 @@ impl Store {
         match self.explained(quarantine::release(&mut transaction, id, entry).await)? {
             quarantine::Release::Recorded(receipt) => {
                 self.explained(transaction.commit().await)?;
-                Ok(receipt)
+                Ok(*receipt)
             }
             quarantine::Release::Before(receipt) => {
                 let row = self.explained(ledger::receipt(&mut transaction, receipt).await)?;
@@ -283,8 +345,8 @@ impl Store {
         }
     }
 
-    /// Forgets a message that waits in quarantine without its bytes, because it could not be fetched: the next session
-    /// fetches it again. Returns whether there was such a message.
+    /// Forgets a message that waits in quarantine without its body, because it was not fetched: the next session fetches
+    /// it again. Returns whether there was such a message.
     ///
     /// # Errors
     /// Where the database fails.
@@ -293,6 +355,86 @@ impl Store {
         let found = self.explained(quarantine::forget(&mut transaction, id).await)?;
         self.explained(transaction.commit().await)?;
         Ok(found)
+    }
+
+    /// Pauses a job; `by` says who wanted it. Returns whether it was not paused before.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn pause_job(&self, name: &str, by: &str) -> Result<bool, Error> {
+        let mut transaction = self.transaction().await?;
+        let paused = self.explained(jobs::pause(&mut transaction, name, by).await)?;
+        self.explained(transaction.commit().await)?;
+        Ok(paused)
+    }
+
+    /// Ends the pause of a job. Returns whether it was paused.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn resume_job(&self, name: &str) -> Result<bool, Error> {
+        let mut transaction = self.transaction().await?;
+        let resumed = self.explained(jobs::resume(&mut transaction, name).await)?;
+        self.explained(transaction.commit().await)?;
+        Ok(resumed)
+    }
+
+    /// Asks for a session of a job as soon as may be.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn request_run(&self, name: &str) -> Result<(), Error> {
+        let mut transaction = self.transaction().await?;
+        self.explained(jobs::request_run(&mut transaction, name).await)?;
+        self.explained(transaction.commit().await)
+    }
+
+    /// Notes that the session that was asked for at this time begins; what was asked for later stays.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn run_begun(&self, name: &str, requested_at: Timestamp) -> Result<(), Error> {
+        let mut transaction = self.transaction().await?;
+        self.explained(jobs::run_begun(&mut transaction, name, requested_at).await)?;
+        self.explained(transaction.commit().await)
+    }
+
+    /// What people want of jobs; those of which they want nothing are left out.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn job_orders(&self) -> Result<BTreeMap<String, JobOrders>, Error> {
+        self.explained(jobs::orders(&mut *self.reader().await?).await)
+    }
+
+    /// Writes down what the daemon says of its jobs, in one transaction.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn report_jobs(&self, reports: &[(String, JobReport)]) -> Result<(), Error> {
+        let mut transaction = self.transaction().await?;
+        for (name, report) in reports {
+            self.explained(jobs::report(&mut transaction, name, report).await)?;
+        }
+        self.explained(transaction.commit().await)
+    }
+
+    /// Notes that nobody runs this job any more; without a name, any job.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn jobs_stopped(&self, name: Option<&str>) -> Result<(), Error> {
+        let mut transaction = self.transaction().await?;
+        self.explained(jobs::stopped(&mut transaction, name).await)?;
+        self.explained(transaction.commit().await)
+    }
+
+    /// All that is known of jobs, by name.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn jobs(&self) -> Result<Vec<JobRow>, Error> {
+        self.explained(jobs::list(&mut *self.reader().await?).await)
     }
 
     async fn bytes(&self, kind: Kind, what: &str, sha256: &Sha256) -> Result<Content, Error> {

@@ -6,11 +6,27 @@ use super::rows::{self, now};
 use super::{Entry, Outcome, QuarantineDetail, QuarantineRow, ROWS_MAX, Receipt};
 use crate::class::Class;
 use crate::content::Spool;
+use crate::message::Address;
+use serde::Deserialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-const COLUMNS: &str = "q.id, q.receipt, q.cause, q.class, q.at, q.released_at, r.job, r.mailbox, r.uid_validity, \
-                       r.uid, r.message_id, r.sha256, r.received_at, r.received_offset";
+const COLUMNS: &str = "q.id, q.receipt, q.cause, q.class, q.at, q.released_at, q.header_only, q.report_json, r.job, \
+                       r.mailbox, r.uid_validity, r.uid, r.message_id, r.sha256, r.received_at, r.received_offset";
+
+/// What a list shows of a message: the part of its report that says who wrote about what.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Shown {
+    message: ShownMessage,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct ShownMessage {
+    subject: String,
+    sender: Option<Address>,
+}
 
 /// The messages that wait, oldest first.
 pub(super) async fn list(connection: &mut AnyConnection) -> sqlx::Result<Vec<QuarantineRow>> {
@@ -28,9 +44,7 @@ pub(super) async fn detail(
     id: i64,
     spool: &Spool,
 ) -> sqlx::Result<Option<QuarantineDetail>> {
-    let select = format!(
-        "SELECT {COLUMNS}, q.report_json FROM quarantine q JOIN receipts r ON r.id = q.receipt WHERE q.id = $1"
-    );
+    let select = format!("SELECT {COLUMNS} FROM quarantine q JOIN receipts r ON r.id = q.receipt WHERE q.id = $1");
     let row = sqlx::query(AssertSqlSafe(select)).bind(id).fetch_optional(&mut *connection).await?;
     let Some(row) = row else { return Ok(None) };
     let sha256 = rows::sha256(&row)?;
@@ -44,7 +58,12 @@ pub(super) async fn detail(
 }
 
 fn quarantine_row(row: &AnyRow) -> sqlx::Result<QuarantineRow> {
+    // A report of another version shows less; the message is as good.
+    let shown: Shown = rows::json(row, "report_json").unwrap_or_default();
     Ok(QuarantineRow {
+        sender: shown.message.sender.map(|sender| sender.email).unwrap_or_default(),
+        subject: shown.message.subject,
+        header_only: row.try_get::<i64, _>("header_only")? != 0,
         id: row.try_get("id")?,
         receipt: row.try_get("receipt")?,
         job: row.try_get("job")?,
@@ -61,7 +80,7 @@ fn quarantine_row(row: &AnyRow) -> sqlx::Result<QuarantineRow> {
 /// What came of an attempt to release a message.
 pub(super) enum Release {
     /// It was recorded: released, or kept with its new cause.
-    Recorded(Receipt),
+    Recorded(Box<Receipt>),
     /// It had been released before; the number of its receipt.
     Before(i64),
     /// There is no such message in quarantine.
@@ -90,13 +109,12 @@ pub(super) async fn release(connection: &mut AnyConnection, id: i64, entry: &Ent
         let update = "UPDATE quarantine SET released_at = $1 WHERE id = $2";
         sqlx::query(update).bind(now()).bind(id).execute(connection).await?;
     }
-    Ok(Release::Recorded(recorded))
+    Ok(Release::Recorded(Box::new(recorded)))
 }
 
-/// Removes a waiting message that has no bytes, with its receipt. Returns whether there is one.
+/// Removes a waiting message that has no body, with its receipt. Returns whether there is one.
 pub(super) async fn forget(connection: &mut AnyConnection, id: i64) -> sqlx::Result<bool> {
-    let select = "SELECT q.receipt FROM quarantine q JOIN receipts r ON r.id = q.receipt \
-                  JOIN messages m ON m.sha256 = r.sha256 WHERE q.id = $1 AND q.released_at IS NULL AND m.size = 0";
+    let select = "SELECT receipt FROM quarantine WHERE id = $1 AND released_at IS NULL AND header_only = 1";
     let Some(row) = sqlx::query(select).bind(id).fetch_optional(&mut *connection).await? else { return Ok(false) };
     // The entry of the quarantine goes with its receipt.
     let delete = "DELETE FROM receipts WHERE id = $1";

@@ -76,6 +76,23 @@ pub struct Entry {
     pub disposition: Disposition,
     /// When the mailbox received it.
     pub received_at: DateTime,
+    /// Whether the bytes are no more than the header, because the body was not fetched.
+    pub header_only: bool,
+}
+
+/// A mailbox that a job has seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownMailbox {
+    /// Its name in keys.
+    pub mailbox: String,
+    /// The UIDVALIDITY under which its messages are known; 0 where there is no such thing.
+    pub uid_validity: u32,
+    /// When the job first saw it.
+    pub first_seen_at: Timestamp,
+    /// How many messages were there before, and are passed over.
+    pub passed_over: u64,
+    /// Messages with a number below this are passed over.
+    pub passed_below: u64,
 }
 
 impl Entry {
@@ -210,6 +227,8 @@ pub struct SessionTally {
     pub quarantined: u64,
     /// Errors met.
     pub errors: u64,
+    /// Messages passed over, because they were there before the job.
+    pub passed_over: u64,
 }
 
 /// A session: a row of the incoming mail log.
@@ -344,6 +363,12 @@ pub struct QuarantineRow {
     pub message_id: Option<MessageId>,
     /// The digest of the bytes.
     pub sha256: Sha256,
+    /// The address of who wrote it; empty if unknown.
+    pub sender: String,
+    /// Its subject.
+    pub subject: String,
+    /// Whether the bytes are no more than the header, because the body was not fetched.
+    pub header_only: bool,
     /// Why it is here.
     pub cause: String,
     /// The class of the error behind it.
@@ -365,4 +390,98 @@ pub struct QuarantineDetail {
     pub received_at: DateTime,
     /// The bytes as received.
     pub raw: Content,
+}
+
+/// What people want of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JobOrders {
+    /// Leave the mailbox alone until further notice.
+    pub paused: bool,
+    /// When somebody asked for a session that has not begun.
+    pub run_requested_at: Option<Timestamp>,
+}
+
+/// What a job does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobState {
+    /// It is in a session.
+    Running,
+    /// It waits for its next run.
+    Waiting,
+    /// It waits for its next run, and the server tells of new messages before.
+    Listening,
+    /// Its last session failed; it waits before it tries again.
+    Retrying,
+    /// Somebody has paused it.
+    Paused,
+    /// Its schedule has no run any more.
+    Finished,
+}
+
+/// How a job's last session ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastRun {
+    /// When.
+    pub ended_at: Timestamp,
+    /// How many messages it received.
+    pub received: u64,
+    /// What ended it early or was left undone.
+    pub error: Option<String>,
+}
+
+/// What the daemon says of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobReport {
+    /// What it does.
+    pub state: JobState,
+    /// When it runs next, or tries again.
+    pub next_run_at: Option<Timestamp>,
+    /// Its last session, if there was one since the start.
+    pub last: Option<LastRun>,
+}
+
+/// All that is known of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JobRow {
+    /// Its name.
+    pub name: String,
+    /// Since when it is paused.
+    pub paused_at: Option<Timestamp>,
+    /// Who paused it.
+    pub paused_by: Option<String>,
+    /// When somebody asked for a session that has not begun.
+    pub run_requested_at: Option<Timestamp>,
+    /// What the daemon last said that it does.
+    pub state: Option<JobState>,
+    /// When it runs next, as the daemon last said.
+    pub next_run_at: Option<Timestamp>,
+    /// Its last session.
+    pub last: Option<LastRun>,
+    /// When the daemon last said anything; none if it has stopped in good order.
+    pub reported_at: Option<Timestamp>,
+}
+
+impl JobState {
+    const ALL: [Self; 6] =
+        [Self::Running, Self::Waiting, Self::Listening, Self::Retrying, Self::Paused, Self::Finished];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Listening => "listening",
+            Self::Retrying => "retrying",
+            Self::Paused => "paused",
+            Self::Finished => "finished",
+        }
+    }
+
+    /// The state of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
 }

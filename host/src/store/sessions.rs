@@ -22,7 +22,7 @@ pub(super) async fn finish(
     error: Option<&str>,
 ) -> sqlx::Result<bool> {
     let update = "UPDATE sessions SET finished_at = $1, error = $2, waiting = $3, received = $4, created = $5, \
-                  updated = $6, rejected = $7, ignored = $8, quarantined = $9, errors = $10 WHERE id = $11";
+                  updated = $6, rejected = $7, ignored = $8, quarantined = $9, errors = $10, passed_over = $11 WHERE id = $12";
     let finished = sqlx::query(update)
         .bind(now())
         .bind(error)
@@ -34,6 +34,7 @@ pub(super) async fn finish(
         .bind(column(tally.ignored))
         .bind(column(tally.quarantined))
         .bind(column(tally.errors))
+        .bind(column(tally.passed_over))
         .bind(id.0)
         .execute(connection)
         .await?;
@@ -87,6 +88,7 @@ fn session(row: &AnyRow) -> sqlx::Result<SessionRow> {
             ignored: rows::count(row, "ignored")?,
             quarantined: rows::count(row, "quarantined")?,
             errors: rows::count(row, "errors")?,
+            passed_over: rows::count(row, "passed_over")?,
         },
     })
 }

@@ -195,8 +195,10 @@ fn one_line(text: &str) -> String {
 /// All migrations, oldest first. Released ones never change: the database remembers their checksums.
 fn migrations() -> Vec<Migration> {
     let first = include_str!("../../migrations/sqlite/0001_ledger_and_tickets.sql");
-    let chunks = include_str!("../../migrations/sqlite/0004_chunks.sql");
-    [(1, "ledger and tickets", first), (4, "chunks", chunks)]
+    let second = include_str!("../../migrations/sqlite/0002_job_control.sql");
+    let third = include_str!("../../migrations/sqlite/0003_mailboxes.sql");
+    let fourth = include_str!("../../migrations/sqlite/0004_chunks.sql");
+    [(1, "ledger and tickets", first), (2, "job control", second), (3, "mailboxes", third), (4, "chunks", fourth)]
         .into_iter()
         .map(|(version, description, sql)| {
             Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
@@ -205,7 +207,7 @@ fn migrations() -> Vec<Migration> {
 }
 
 /// The schema that this program writes.
-fn newest() -> i64 {
+pub(super) fn newest() -> i64 {
     migrations().iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 

@@ -200,8 +200,8 @@ async fn a_newer_schema_is_refused() {
                  VALUES (99, 'from the future', TRUE, x'00', 0)";
     sqlx::raw_sql(newer).execute(&store.writer).await.unwrap();
     store.close().await;
-    let error = refusal(&path).await;
-    assert!(matches!(error, Error::NewerSchema { found: 99, .. }), "{error}");
+    let expect = Error::NewerSchema { place: path.display().to_string(), found: 99, known: sqlite::newest() };
+    assert_eq!(refusal(&path).await, expect);
 }
 
 #[test]
@@ -283,9 +283,10 @@ async fn a_file_is_opened_to_read() {
     let error = reader.commit(&[entry("2", accepted(vec![create("no")]))]).await.unwrap_err();
     assert_eq!(error, Error::ReadOnly { place: path.display().to_string() });
     reader.close().await;
-    sqlx::query("DELETE FROM _sqlx_migrations WHERE version > 1").execute(&store.writer).await.unwrap();
-    for (version, expect) in [(0, "an older mailmill wrote it"), (99, "a newer mailmill wrote it")] {
-        let update = sqlx::query("UPDATE _sqlx_migrations SET version = $1").bind(version);
+    for (version, expect) in [(2, "an older mailmill wrote it"), (99, "a newer mailmill wrote it")] {
+        let newest =
+            "UPDATE _sqlx_migrations SET version = $1 WHERE version = (SELECT MAX(version) FROM _sqlx_migrations)";
+        let update = sqlx::query(newest).bind(version);
         update.execute(&store.writer).await.unwrap();
         let error = Store::open_to_read(&path).await.unwrap_err().to_string();
         assert!(error.contains(expect), "{error}");
@@ -324,4 +325,19 @@ async fn what_was_stored_in_one_piece_is_carried_over() {
     sqlx::raw_sql("DELETE FROM blob_chunks WHERE position = 2").execute(&store.writer).await.unwrap();
     let error = store.blob(&Sha256::of(&contents[5])).await.unwrap_err();
     assert!(matches!(error, Error::Corrupted { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn mailboxes_of_older_versions_are_not_new() {
+    let (_directory, path) = place();
+    let store = Store::open(&path).await.unwrap();
+    let mut later = entry("2", accepted(vec![create("x")]));
+    later.key.uid_validity = 9;
+    store.commit(&[entry("1", accepted(vec![create("x")])), later]).await.unwrap();
+    let undo = "DROP TABLE mailboxes; DROP TABLE passed_over; ALTER TABLE sessions DROP COLUMN passed_over; \
+                ALTER TABLE quarantine DROP COLUMN header_only; DELETE FROM _sqlx_migrations WHERE version = 3";
+    sqlx::raw_sql(undo).execute(&store.writer).await.unwrap();
+    store.close().await;
+    let known = Store::open(&path).await.unwrap().mailboxes("support").await.unwrap();
+    assert_eq!(known.iter().map(|it| (it.mailbox.as_str(), it.uid_validity)).collect::<Vec<_>>(), [("INBOX", 9)]);
 }

@@ -43,14 +43,14 @@ impl Courier {
     /// # Errors
     /// When Courier is not there (the message says what to do), without the rights of root, or when it does not come up.
     pub fn start() -> Result<Self> {
-        let program = process::unpacked("courier", TCPD)?;
         if process::me()? != "root" {
             bail!("Courier's paths are compiled in, and only root can give it others: run the tests as root");
         }
         process::started("courier", || {
             let directory = process::folder("courier")?;
+            let program = process::unpacked("courier", TCPD, &directory)?;
             let certificates = Certificates::write(directory.path())?;
-            let (program, (ports, _), users) = (program.clone(), Ports::free()?, Mutex::default());
+            let ((ports, _), users) = (Ports::free()?, Mutex::default());
             let mut server = Self { certificates, ports, program, users, directory, process: None };
             server.write_configuration()?;
             server.launch()?;

@@ -34,12 +34,11 @@ impl Cyrus {
     /// # Errors
     /// When Cyrus is not there (the message says what to do) or does not come up.
     pub fn start() -> Result<Self> {
-        let program = process::unpacked("cyrus", MASTER)?;
         process::started("cyrus", || {
             let directory = process::folder("cyrus")?;
+            let program = process::unpacked("cyrus", MASTER, &directory)?;
             let certificates = Certificates::write(directory.path())?;
             let (ports, dotted) = Ports::free()?;
-            let program = program.clone();
             let mut server = Self { certificates, ports, dotted, program, directory, process: None };
             server.write_configuration()?;
             server.set_password("admin")?;

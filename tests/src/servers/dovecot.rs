@@ -13,6 +13,8 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 const PROGRAMS: [&str; 3] = ["/usr/sbin/dovecot", "/usr/local/sbin/dovecot", "/opt/homebrew/sbin/dovecot"];
+/// Samba's program, where it is unpacked.
+const NTLM_AUTH: &str = "usr/bin/ntlm_auth";
 /// The configuration language changed in 2.4.
 const KNOWN_VERSION: &str = "2.3.";
 /// One set of ports, three addresses: what Dovecot does about TLS can be set for an address, not for a port.
@@ -60,7 +62,15 @@ impl Dovecot {
     /// # Errors
     /// When Dovecot is not installed (the message says what to do) or does not come up (the message shows its log).
     pub fn start() -> Result<Self> {
-        Self::start_with(Tokens::One)
+        Self::start_with(Tokens::One, "")
+    }
+
+    /// Starts a server with further settings, in Dovecot's own language.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_configured(settings: &str) -> Result<Self> {
+        Self::start_with(Tokens::One, settings)
     }
 
     /// Starts a server that asks `tokens` about every OAuth token: whether it holds, and whose it is.
@@ -68,7 +78,7 @@ impl Dovecot {
     /// # Errors
     /// As [`Self::start`].
     pub fn start_trusting(tokens: &TokenServer) -> Result<Self> {
-        Self::start_with(Tokens::Of(tokens))
+        Self::start_with(Tokens::Of(tokens), "")
     }
 
     /// The INBOX of a user, seen through the tests' own client.
@@ -79,12 +89,29 @@ impl Dovecot {
         Server::mailbox(self, user)
     }
 
+    /// Makes the server number the messages of a user's INBOX anew, as after a backup was restored: UIDVALIDITY changes.
+    /// To be called while it is stopped.
+    ///
+    /// # Errors
+    /// When the files cannot be removed.
+    pub fn renumber(&self, user: &str) -> Result<()> {
+        let maildir = self.directory.path().join("mail").join(user).join("Maildir");
+        for entry in std::fs::read_dir(&maildir)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if name == "dovecot-uidlist" || name.starts_with("dovecot.index") {
+                std::fs::remove_file(&path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Stops the server as an outage would: open connections break, the mail stays.
     ///
     /// # Errors
     /// When the process cannot be ended.
     pub fn stop(&mut self) -> Result<()> {
-        self.process.take().map_or(Ok(()), |mut process| process::terminate("dovecot", &mut process))
+        self.process.take().map_or(Ok(()), process::kill)
     }
 
     /// Starts it again after [`Self::stop`], on the same ports and with the same mail.
@@ -102,14 +129,13 @@ impl Dovecot {
         std::fs::read_to_string(self.directory.path().join("dovecot.log")).unwrap_or_default()
     }
 
-    fn start_with(tokens: Tokens<'_>) -> Result<Self> {
+    fn start_with(tokens: Tokens<'_>, settings: &str) -> Result<Self> {
         let program = program()?;
-        let samba = process::unpacked("samba", "usr/bin/ntlm_auth")?;
         process::started("dovecot", || {
             let mut server = Self::prepare()?;
             server.write_token_check(tokens)?;
-            server.write_ntlm_check(&samba)?;
-            server.write_configuration(tokens)?;
+            server.write_ntlm_check()?;
+            server.write_configuration(tokens, settings)?;
             server.launch(&program)?;
             Ok(server)
         })
@@ -156,9 +182,10 @@ impl Dovecot {
     }
 
     /// Dovecot asks Samba's `ntlm_auth`, which asks no domain when it is given the password.
-    fn write_ntlm_check(&self, samba: &Path) -> Result<()> {
+    fn write_ntlm_check(&self) -> Result<()> {
         let root = self.directory.path();
-        let folder = root.join("samba");
+        let samba = process::unpacked("samba", NTLM_AUTH, &self.directory)?;
+        let folder = root.join("samba-state");
         std::fs::create_dir_all(&folder)?;
         let folders =
             ["lock", "state", "cache", "pid"].map(|name| format!("{name} directory = {}\n", folder.display()));
@@ -166,7 +193,7 @@ impl Dovecot {
         std::fs::write(&settings, format!("[global]\n{}private dir = {}\n", folders.concat(), folder.display()))?;
         let script = format!(
             "#!/bin/sh\nexec '{}' --configfile='{}' --username=any --password='{PASSWORD}' \"$@\"\n",
-            samba.join("usr/bin/ntlm_auth").display(),
+            samba.join(NTLM_AUTH).display(),
             settings.display(),
         );
         let helper = root.join("ntlm_auth");
@@ -174,7 +201,7 @@ impl Dovecot {
         Ok(std::fs::set_permissions(&helper, Permissions::from_mode(0o755))?)
     }
 
-    fn write_configuration(&self, tokens: Tokens<'_>) -> Result<()> {
+    fn write_configuration(&self, tokens: Tokens<'_>, settings: &str) -> Result<()> {
         let root = self.directory.path();
         let mail = root.join("mail");
         std::fs::create_dir_all(&mail)?;
@@ -201,7 +228,7 @@ impl Dovecot {
             .replace("@INTERNAL_GROUP@", &group_of(internal)?)
             .replace("@OWNER_GROUP@", &group_of(&owner)?)
             .replace("@PASSWORD@", PASSWORD);
-        Ok(std::fs::write(root.join("dovecot.conf"), text)?)
+        Ok(std::fs::write(root.join("dovecot.conf"), text + settings)?)
     }
 }
 
@@ -231,7 +258,7 @@ impl Server for Dovecot {
 impl Drop for Dovecot {
     fn drop(&mut self) {
         // Nothing is left to be done about a failure here; the directory goes in any case.
-        let _ = self.process.take().map(process::kill);
+        let _ = self.stop();
     }
 }
 

@@ -36,17 +36,30 @@ pub(super) fn started<T>(name: &str, attempt: impl Fn() -> Result<T>) -> Result<
             Err(error) => failures.push(format!("{error:#}")),
         }
     }
+    failures.dedup();
     bail!("{name} did not start in {START_ATTEMPTS} attempts:\n{}", failures.join("\n"))
 }
 
-/// The root folder of a server that `cargo xtask test` unpacks instead of installing it.
-pub(super) fn unpacked(name: &str, program: &str) -> Result<PathBuf> {
+/// The root folder of a server that `cargo xtask test` unpacks instead of installing it, with `program` in it.
+///
+/// The servers drop root, and then start further programs. Where the target directory is closed to others, they get a
+/// copy in `folder`.
+pub(super) fn unpacked(name: &str, program: &str, folder: &TempDir) -> Result<PathBuf> {
     let root = target().join("servers").join(name);
     if !root.join(program).is_file() {
         bail!("no {name} in {}: {SET_UP}", root.display());
     }
-    // The servers' own helpers are started from other folders.
-    Ok(root.canonicalize()?)
+    let root = root.canonicalize()?;
+    if me()? != "root" || root.ancestors().all(is_open) {
+        return Ok(root);
+    }
+    let copy = folder.path().join(name);
+    run(Command::new("cp").arg("-a").arg(&root).arg(&copy))?;
+    Ok(copy)
+}
+
+fn is_open(folder: &Path) -> bool {
+    folder.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0)
 }
 
 /// A folder for one server. It is open to all: the servers drop root, and must still get in.
@@ -112,20 +125,9 @@ pub(super) fn run(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
-/// Ends a process in order, and by force if it does not follow.
-pub(super) fn terminate(name: &str, process: &mut Child) -> Result<()> {
-    let ended = signal("TERM", process.id())
-        .and_then(|()| wait_until(&format!("{name} to end"), || Ok(process.try_wait()?)).map(drop));
-    if ended.is_err() {
-        process.kill()?;
-        process.wait()?;
-    }
-    ended
-}
-
 /// Ends a process and those that it started at once, in the middle of whatever they do.
 ///
-/// A master process that is asked to end waits a second for the others; too long for every test.
+/// A master process that is asked to end waits for the others, up to 30 seconds; too long for every test.
 pub(super) fn kill(mut process: Child) -> Result<()> {
     let id = process.id();
     let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;

@@ -15,7 +15,7 @@ use tokio_rustls::rustls::{client, crypto::WebPkiSupportedAlgorithms};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::public_key::PublicKey;
-use x509_parser::x509::X509Name;
+use x509_parser::x509::{X509Name, X509Version};
 
 /// The shortest RSA key that is not too weak, in bits.
 const RSA_BITS_MIN: usize = 2048;
@@ -72,6 +72,8 @@ pub(super) enum Fault {
     IssuerExpired(Timestamp),
     /// It is an authority's own.
     Authority,
+    /// It is of a version without names.
+    OldVersion,
     /// It is for other uses.
     WrongPurpose,
     /// Anything else, in the words of the library that found it.
@@ -189,6 +191,11 @@ impl Roots {
         let then = clamped(now, from, until);
         let chain = if faults.is_empty() { chain } else { self.chain(leaf, above, then, algorithms) };
         faults.extend(weakness(&read));
+        if read.version() != X509Version::V3 {
+            // The library does not look at anything else in it.
+            faults.push(Fault::OldVersion);
+            return faults;
+        }
         faults.extend(chain.err().and_then(|error| chain_fault(&error, &read, &faults)));
         faults.extend(name.err().map(|error| name_fault(&error, host, &read)));
         faults
@@ -222,6 +229,7 @@ impl Fault {
         match self {
             Self::Expired(_) => "renew it on the server, or correct this machine's clock",
             Self::NotValidYet(_) => "correct this machine's clock, or wait",
+            Self::OldVersion => "have it issued anew with the host among its names",
             Self::WrongHost { names, .. } if names.is_empty() => "have it issued anew with the host among its names",
             Self::WrongHost { .. } => "use one of its names as host",
             Self::SelfSigned => "if it is your own server, name the certificate in `ca_file`, or its `fingerprint`",
@@ -254,6 +262,7 @@ impl fmt::Display for Fault {
             Self::WeakSignature(algorithm) => write!(f, "it is signed with {algorithm}, which is too weak"),
             Self::IssuerExpired(since) => write!(f, "a certificate above it expired on {}", date(*since)),
             Self::Authority => f.write_str("it is an authority's certificate, not a server's"),
+            Self::OldVersion => f.write_str("it is of an old version that names no hosts"),
             Self::WrongPurpose => f.write_str("it is not meant for servers"),
             Self::Other(what) => write!(f, "it is not acceptable ({what})"),
         }

@@ -2,6 +2,10 @@
 
 mod certificate;
 mod stream;
+#[cfg(test)]
+pub(super) mod testing;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod verifier;
 
@@ -63,9 +67,9 @@ impl Security {
     pub fn port(self, protocol: Protocol) -> u16 {
         match (protocol, self) {
             (Protocol::Imap, Self::Tls) => 993,
-            (Protocol::Imap, _) => 143,
+            (Protocol::Imap, Self::None | Self::StarttlsIfAvailable | Self::Starttls) => 143,
             (Protocol::Pop3, Self::Tls) => 995,
-            (Protocol::Pop3, _) => 110,
+            (Protocol::Pop3, Self::None | Self::StarttlsIfAvailable | Self::Starttls) => 110,
         }
     }
 

@@ -1,11 +1,10 @@
 //! TLS: whom an account trusts, and the handshake.
 
-use super::certificate::{Certificate, Fault, Fingerprint, Roots};
+use super::certificate::{Certificate, Fault, Fingerprint, Roots, parse};
 use super::verifier::{Policy, Refusal, Verifier, refusal};
 use super::{Security, Server};
 use crate::mailbox::error::{Error, one_line};
 use crate::mailbox::report::Secured;
-use std::error::Error as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,6 +44,14 @@ impl Default for Trust {
 }
 
 impl Trust {
+    /// Whether the certificates to trust can be read.
+    ///
+    /// # Errors
+    /// If not.
+    pub fn check(&self) -> Result<(), Error> {
+        self.ca_file.as_deref().map_or(Ok(()), |path| own_certificates(path).map(drop))
+    }
+
     fn policy(&self) -> Policy {
         match (self.fingerprint, self.reject_invalid_certificates) {
             (Some(fingerprint), _) => Policy::Pinned(fingerprint),
@@ -119,10 +126,19 @@ async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'sta
 /// The account's own certificates.
 fn own_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let failed = |cause: String| Error::Trust { path: path.to_owned(), cause };
-    let pem_fault = |error: pem::Error| failed(error.source().map_or_else(|| error.to_string(), ToString::to_string));
+    let pem_fault = |error| match error {
+        pem::Error::Io(error) => failed(error.to_string()),
+        _ => failed("a certificate in it is damaged".into()),
+    };
     let read: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).map_err(pem_fault)?.collect();
     let read = read.map_err(pem_fault)?;
-    if read.is_empty() { Err(failed("the file holds no certificate in PEM form".into())) } else { Ok(read) }
+    if read.is_empty() {
+        return Err(failed("the file holds no certificate in PEM form".into()));
+    }
+    if read.iter().any(|certificate| parse(certificate).is_none()) {
+        return Err(failed("a certificate in it is damaged".into()));
+    }
+    Ok(read)
 }
 
 impl Kept {
@@ -270,4 +286,11 @@ fn refused(server: &Server<'_>, refusal: &Refusal) -> Error {
         ),
     };
     Error::Certificate { host: server.host.to_owned(), cause }
+}
+
+/// Whether connections with one trust and the other share what they can.
+#[cfg(test)]
+pub(super) async fn is_shared(one: &Trust, other: &Trust) -> bool {
+    let (one, other) = (setup(one).await.unwrap(), setup(other).await.unwrap());
+    Arc::ptr_eq(&one, &other)
 }

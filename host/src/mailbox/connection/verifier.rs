@@ -140,7 +140,9 @@ impl ServerCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         let mut schemes = self.algorithms.supported_schemes();
         if self.policy != Policy::Faultless {
-            // Some servers know nothing better; the list is in order of preference.
+            // In order of preference: with a key that is too short for the library, only these can be checked.
+            schemes.sort_by_key(|scheme| legacy(*scheme).is_none());
+            // Some servers know nothing better.
             schemes.push(SignatureScheme::RSA_PKCS1_SHA1);
         }
         schemes

@@ -2,10 +2,11 @@ use super::*;
 use crate::mailbox::{Account, Session};
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::ffi::OsStringExt;
 
 const MESSAGE_BYTES_MAX: u64 = 1000;
-const SEEN: Disposition = Disposition { seen: true, deleted: false };
-const BOTH: Disposition = Disposition { seen: true, deleted: true };
+const SEEN: Disposition = Disposition::SEEN;
+const BOTH: Disposition = Disposition { deleted: true, ..SEEN };
 
 fn spool() -> Spool {
     Spool::new(&std::env::temp_dir())
@@ -20,8 +21,14 @@ fn maildir() -> tempfile::TempDir {
 }
 
 async fn open(root: &Path, kind: FolderKind, settle: Duration) -> Session {
-    let account =
-        FolderAccount { path: root.into(), kind, settle, message_bytes_max: MESSAGE_BYTES_MAX, spool: spool() };
+    let account = FolderAccount {
+        path: root.into(),
+        kind,
+        settle,
+        message_bytes_max: MESSAGE_BYTES_MAX,
+        purge: false,
+        spool: spool(),
+    };
     Account::Folder(account).open().await.unwrap()
 }
 
@@ -197,6 +204,7 @@ async fn a_missing_folder_is_an_error_that_names_it() {
         kind: FolderKind::Eml,
         settle: Duration::ZERO,
         message_bytes_max: MESSAGE_BYTES_MAX,
+        purge: false,
         spool: spool(),
     });
     let error = account.open().await.unwrap_err().to_string();
@@ -211,6 +219,7 @@ async fn a_file_that_cannot_be_read_is_told_of_once() {
         kind: FolderKind::Eml,
         settle: Duration::ZERO,
         message_bytes_max: 9,
+        purge: false,
         spool: spool(),
     };
     let mut session = super::Session::open(account).unwrap();
@@ -221,4 +230,35 @@ async fn a_file_that_cannot_be_read_is_told_of_once() {
         session.take_unreadable().len()
     };
     assert_eq!([found(Some("no")), found(Some("no")), found(None), found(Some("no"))], [1, 0, 0, 1]);
+}
+
+#[tokio::test]
+async fn a_message_moves_beside_others_of_its_name() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("Done")).unwrap();
+    write(root.path(), "Done/a.eml", "older");
+    write(root.path(), "a.eml", "newer");
+    let mut session = open(root.path(), FolderKind::Eml, Duration::ZERO).await;
+    let key = session.list().await.unwrap().remove(0).key;
+    let moved = Disposition { move_to: Some("Done".to_owned()), ..Disposition::default() };
+    for _ in 0..2 {
+        session.mark(&[(key.clone(), moved.clone())]).await.unwrap();
+    }
+    assert_eq!(names(root.path().join("Done")), ["a-2.eml", "a.eml"]);
+    assert_eq!(fs::read_to_string(root.path().join("Done/a.eml")).unwrap(), "older");
+}
+
+#[tokio::test]
+async fn a_header_is_read_without_its_body() {
+    let check = async |text: &str, expect: &str| {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), "a.eml", text);
+        let mut session = open(root.path(), FolderKind::Eml, Duration::ZERO).await;
+        let key = session.list().await.unwrap().remove(0).key;
+        let header = session.fetch_header(&key).await.unwrap().unwrap();
+        assert_eq!(std::str::from_utf8(&header).unwrap(), expect);
+    };
+    check("To: a\n\nbody\n\n", "To: a\n\n").await;
+    check("To: a\r\nCc: b\r\n\r\nbody\r\n", "To: a\r\nCc: b\r\n\r\n").await;
+    check("To: a", "To: a").await;
 }

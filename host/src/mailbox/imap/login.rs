@@ -1,98 +1,102 @@
-//! Logging in with a password.
+//! Logging in: `AUTHENTICATE` (RFC 9051 section 6.2.2) and `LOGIN`.
 
-use super::wire::{Event, Wire};
+use super::ImapAccount;
+use super::wire::Wire;
 use crate::mailbox::error::Error;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use imap_proto::Response;
+use crate::mailbox::sasl::{Credentials, Login, Mechanism, Privacy, Refused, Reply, Transport, Verdict, Way};
 use secrecy::zeroize::Zeroizing;
-use secrecy::{ExposeSecret, SecretString};
 
-/// How a password is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Method {
-    /// `LOGIN "user" "password"`.
-    Login,
-    /// `AUTHENTICATE PLAIN` (RFC 4616): any character goes.
-    Plain,
-}
-
-/// Logs in, and asks what the server can do for this user; gives the method's name.
-pub(super) async fn log_in(
-    wire: &mut Wire,
-    host: &str,
-    user: &str,
-    password: &SecretString,
-) -> Result<&'static str, Error> {
+/// Logs in, and asks what the server can do for this user; says how.
+pub(super) async fn log_in(wire: &mut Wire, account: &ImapAccount) -> Result<String, Error> {
     if wire.told.capabilities.is_empty() {
         wire.run("CAPABILITY", "CAPABILITY").await?;
     }
-    let method = choose(wire, user, password.expose_secret()).map_err(|cause| Error::LoginMethod {
-        host: host.to_owned(),
-        user: user.to_owned(),
-        cause,
-    })?;
-    // What is offered may differ once we are somebody (RFC 9051 section 6.2.3).
-    wire.told.capabilities.clear();
-    let result = match method {
-        Method::Login => {
-            let (user, password) = (quoted(user), quoted(password.expose_secret()));
-            wire.run("LOGIN", &Zeroizing::new(format!("LOGIN {} {}", *user, *password))).await
-        }
-        Method::Plain => plain(wire, user, password.expose_secret()).await,
+    let login = Login {
+        host: &account.host,
+        port: account.port,
+        user: &account.user,
+        authentication: &account.authentication,
+        privacy: Privacy::of(wire.encrypted(), account.security),
     };
-    result.map_err(|error| match error {
-        Error::Refused { said, .. } if !is_passing(&said) => {
-            Error::Login { host: host.to_owned(), user: user.to_owned(), said }
-        }
-        other => other,
-    })?;
+    let mut dialogue = Dialogue::new(wire, account);
+    let how = login.run(&mut dialogue).await?;
     if wire.told.capabilities.is_empty() {
         wire.run("CAPABILITY", "CAPABILITY").await?;
     }
-    Ok(match method {
-        Method::Login => "LOGIN",
-        Method::Plain => "AUTHENTICATE PLAIN",
-    })
+    Ok(how)
 }
 
-/// Whether a refusal is about the server's present state, not about the password (RFC 5530).
-fn is_passing(said: &str) -> bool {
-    ["[UNAVAILABLE]", "[INUSE]", "[LIMIT]", "[SERVERBUG]"].iter().any(|code| said.starts_with(code))
+/// IMAP's way of carrying a login.
+struct Dialogue<'a> {
+    wire: &'a mut Wire,
+    account: &'a ImapAccount,
+    offered: Vec<Way>,
+    takes_initial: bool,
 }
 
-/// Old servers trip over escapes in quoted strings, and none agrees on 8-bit characters there: both go by PLAIN.
-fn choose(wire: &Wire, user: &str, password: &str) -> Result<Method, &'static str> {
-    let both = || user.chars().chain(password.chars());
-    let (plain, login) = (wire.offers("AUTH=PLAIN"), !wire.offers("LOGINDISABLED"));
-    if both().any(|c| matches!(c, '\0' | '\r' | '\n')) {
-        Err("the user name or the password holds a line end; check where the password comes from")
-    } else if login && both().all(|c| matches!(c, ' '..='~') && c != '"' && c != '\\') {
-        Ok(Method::Login)
-    } else if plain {
-        Ok(Method::Plain)
-    } else if !login {
-        Err("the server takes no password on this connection; use `security = \"tls\"`")
-    } else if both().all(|c| c.is_ascii()) {
-        Ok(Method::Login)
-    } else {
-        Err("the server takes only ASCII characters in user name and password")
+impl<'a> Dialogue<'a> {
+    fn new(wire: &'a mut Wire, account: &'a ImapAccount) -> Self {
+        let mechanisms = wire.told.capabilities.iter().filter_map(|capability| {
+            let (head, name) = capability.split_at_checked("AUTH=".len())?;
+            head.eq_ignore_ascii_case("AUTH=").then(|| Mechanism::named(name).map(Way::Sasl))?
+        });
+        let mut offered: Vec<Way> = mechanisms.collect();
+        if !wire.offers("LOGINDISABLED") {
+            offered.push(Way::Command);
+        }
+        let takes_initial = wire.offers("SASL-IR");
+        // What is offered may differ once we are somebody (RFC 9051 section 6.2.3).
+        wire.told.capabilities.clear();
+        Self { wire, account, offered, takes_initial }
     }
-}
 
-async fn plain(wire: &mut Wire, user: &str, password: &str) -> Result<(), Error> {
-    wire.send("AUTHENTICATE", "AUTHENTICATE PLAIN").await?;
-    loop {
-        match wire.next(|response| matches!(response, Response::Continue(_))).await? {
-            Event::Done(_) => return Ok(()),
-            Event::Data(true) => break,
-            // A server may send news before it asks for the password.
-            Event::Data(false) => {}
+    async fn reply(&mut self) -> Result<Reply, Error> {
+        match self.wire.continuation().await {
+            Ok(Some(challenge)) => Ok(Reply::Challenge(challenge)),
+            Ok(None) => Ok(Reply::Accepted),
+            Err(Error::Refused { said, .. }) => Ok(Reply::Refused(Refused { verdict: Verdict::read(&said), said })),
+            Err(error) => Err(error),
         }
     }
-    let message = Zeroizing::new(format!("\0{user}\0{password}"));
-    wire.go_on(&Zeroizing::new(BASE64.encode(message.as_bytes()))).await?;
-    wire.finish().await
+}
+
+impl Transport for Dialogue<'_> {
+    const COMMAND: &'static str = "LOGIN";
+
+    fn offered(&self) -> &[Way] {
+        &self.offered
+    }
+
+    fn takes_initial(&self) -> bool {
+        self.takes_initial
+    }
+
+    async fn begin(&mut self, mechanism: Mechanism, initial: Option<&str>) -> Result<Reply, Error> {
+        let initial = initial.map(|message| Zeroizing::new(format!(" {message}"))).unwrap_or_default();
+        let command = Zeroizing::new(format!("AUTHENTICATE {}{}", mechanism.name(), *initial));
+        self.wire.send("AUTHENTICATE", &command).await?;
+        self.reply().await
+    }
+
+    async fn go_on(&mut self, line: &str) -> Result<Reply, Error> {
+        self.wire.go_on(line).await?;
+        self.reply().await
+    }
+
+    async fn command(&mut self, _: Way, credentials: &Credentials) -> Result<Reply, Error> {
+        // No two servers agree on what other characters mean in a quoted string.
+        if !credentials.user.is_ascii() || !credentials.exposed().is_ascii() {
+            return Err(Error::LoginMethod {
+                host: self.account.host.clone(),
+                user: self.account.user.clone(),
+                cause: "the server takes only ASCII characters in user name and password".into(),
+            });
+        }
+        let (user, password) = (quoted(&credentials.user), quoted(credentials.exposed()));
+        let command = Zeroizing::new(format!("LOGIN {} {}", *user, *password));
+        self.wire.send("LOGIN", &command).await?;
+        self.reply().await
+    }
 }
 
 /// A quoted string (RFC 9051 section 4.3).

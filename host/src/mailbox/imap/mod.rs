@@ -1,8 +1,14 @@
-//! IMAP (RFC 3501, RFC 9051): a mailbox on a server.
+//! IMAP (RFC 3501, RFC 9051): mailboxes on a server.
 
 mod fetch;
+mod folders;
+mod header;
+mod idle;
 mod login;
+mod mark;
 mod name;
+mod select;
+mod starttls;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -11,25 +17,24 @@ use super::connection::{Protocol, Security, Server, Trust};
 use super::error::Error;
 use super::guard::Limits;
 use super::report::{Seen, Stage, Steps};
-use super::{Disposition, Fetched, Listed, MessageKey, RawMessage};
+use super::sasl::Authentication;
+use super::{Fetched, Folder, Listed, MessageKey, Opened, RawMessage};
 use crate::content::Spool;
 use fetch::{Fetch, Wanted};
+use folders::{Entry, Folders};
 use imap_proto::{AttributeValue, Response};
-use secrecy::SecretString;
+use select::{Access, Mailbox};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use wire::{Event, Wire};
 
 /// The most messages that one mailbox may list.
 const LISTED_MAX: usize = 2_000_000;
 /// The most ranges of UIDs in one command, so that no server finds the line too long (RFC 7162 section 4).
 const RANGES_MAX: usize = 100;
-/// Servers log out a client that idles for 30 minutes (RFC 2177).
-const IDLE_MAX: Duration = Duration::from_secs(29 * 60);
 
-/// A mailbox on an IMAP server, and how to get there.
+/// Mailboxes on an IMAP server, and how to get there.
 #[derive(Debug, Clone)]
 pub struct ImapAccount {
     /// The server's name or address.
@@ -42,10 +47,14 @@ pub struct ImapAccount {
     pub trust: Trust,
     /// Who logs in.
     pub user: String,
-    /// With what password.
-    pub password: SecretString,
-    /// The mailbox, such as `INBOX`.
-    pub mailbox: String,
+    /// With what.
+    pub authentication: Authentication,
+    /// The mailboxes to watch, at least one, each in any spelling: `INBOX`, `INBOX.Support` or `INBOX/Support`.
+    pub mailboxes: Vec<String>,
+    /// The mailboxes that handled messages are moved to; made when they are needed and do not exist.
+    pub targets: Vec<String>,
+    /// Whether messages that are marked as deleted are removed for good at the end of a session.
+    pub purge: bool,
     /// How long the server may be silent before it counts as gone.
     pub timeout: Duration,
     /// What one of its responses may cost.
@@ -56,25 +65,47 @@ pub struct ImapAccount {
 
 impl ImapAccount {
     pub(super) async fn open(&self, steps: &mut Steps<'_>) -> Result<Session, Error> {
+        let wire = self.log_in(steps).await?;
+        let mut session = Session::new(self, wire);
+        // INBOX is there without asking.
+        let needs_list = !self.targets.is_empty() || self.mailboxes.iter().any(|name| !is_inbox(name));
+        if needs_list {
+            session.folders = Folders::ask(&mut session.wire).await?;
+        }
+        session.find_mailboxes(&self.mailboxes, needs_list)?;
+        for at in 0..session.mailboxes.len() {
+            let mailbox = session.mailbox(at)?.key.clone();
+            steps.run(Stage::Folder, session.enter(at, Access::Read), |(): &()| Seen::Opened { mailbox }).await?;
+        }
+        session.check_targets(&self.targets, steps).await?;
+        Ok(session)
+    }
+
+    /// All mailboxes of the account.
+    pub(super) async fn folders(&self) -> Result<Vec<Folder>, Error> {
+        let mut wire = self.log_in(&mut Steps::new(&mut |_| {})).await?;
+        let folders = Folders::ask(&mut wire).await?;
+        wire.log_out().await?;
+        Ok(folders.into_shown())
+    }
+
+    async fn log_in(&self, steps: &mut Steps<'_>) -> Result<Wire, Error> {
         let server = self.server();
         let stream = server.connect(steps).await?;
         let mut wire = Wire::new(stream, &self.host, self.timeout, self.limits, self.spool.clone());
         let greeting = steps.run(Stage::Greeting, server.greeted(wire.greeting()), Seen::clone).await?;
         let logged_in = matches!(greeting, Seen::Greeting { logged_in: true, .. });
         if self.security.wants_starttls() {
-            wire = starttls(&server, wire, logged_in, steps).await?;
+            wire = starttls::secure(&server, wire, logged_in, steps).await?;
         }
         let offered = |capabilities: &Vec<String>| Seen::Capabilities { capabilities: capabilities.clone() };
         steps.run(Stage::Capabilities, capabilities(&mut wire), offered).await?;
         if !logged_in {
-            let log_in = login::log_in(&mut wire, &self.host, &self.user, &self.password);
-            let mechanism = |method: &&str| Seen::LoggedIn { mechanism: (*method).to_owned() };
+            let log_in = login::log_in(&mut wire, self);
+            let mechanism = |mechanism: &String| Seen::LoggedIn { mechanism: mechanism.clone() };
             steps.run(Stage::Authentication, log_in, mechanism).await?;
         }
-        let mut session = Session::new(self, wire);
-        let opened = |(): &()| Seen::Opened { mailbox: self.mailbox.clone() };
-        steps.run(Stage::Folder, session.enter(Access::Read), opened).await?;
-        Ok(session)
+        Ok(wire)
     }
 
     fn server(&self) -> Server<'_> {
@@ -97,45 +128,29 @@ async fn capabilities(wire: &mut Wire) -> Result<Vec<String>, Error> {
     Ok(wire.told.capabilities.clone())
 }
 
-/// Secures the connection by a command (RFC 9051 section 6.2.1), if the server lets us.
-async fn starttls(server: &Server<'_>, mut wire: Wire, logged_in: bool, steps: &mut Steps<'_>) -> Result<Wire, Error> {
-    // RFC 9051 section 6.2.1: it is a command for those who are not logged in. RFC 8314 section 3.2 warns of the trick.
-    let refusal = if logged_in {
-        "it says that we are logged in already, and then it is too late".to_owned()
-    } else if !capabilities(&mut wire).await?.iter().any(|offered| offered.eq_ignore_ascii_case("STARTTLS")) {
-        "it does not offer STARTTLS".to_owned()
-    } else {
-        match wire.run("STARTTLS", "STARTTLS").await {
-            Ok(()) => return wire.upgrade(server, steps).await,
-            Err(Error::Refused { said, .. }) => format!("it offers STARTTLS and then refuses it ({said})"),
-            Err(error) => return Err(error),
-        }
-    };
-    server.stay_plain(refusal, steps).await?;
-    Ok(wire)
+fn is_inbox(name: &str) -> bool {
+    name.eq_ignore_ascii_case("INBOX")
 }
 
-/// What a mailbox is opened for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Access {
-    /// `EXAMINE`: the server changes nothing, whatever we ask.
-    Read,
-    /// `SELECT`.
-    Mark,
-}
-
-/// An open mailbox.
+/// An open connection, and the mailboxes that are watched over it. One of them is open at a time.
 #[derive(Debug)]
 pub(super) struct Session {
     wire: Wire,
     host: String,
-    mailbox: String,
-    access: Option<Access>,
-    uid_validity: u32,
+    /// At least one.
+    mailboxes: Vec<Mailbox>,
+    /// The one that is open, and for what.
+    selected: Option<(usize, Access)>,
+    /// All that the server has, as far as it was asked.
+    folders: Folders,
     /// The server waits for the end of IDLE.
     idling: bool,
-    /// Sizes from the last listing, by UID: they decide how many messages one command asks for.
-    sizes: BTreeMap<u32, u64>,
+    refuses_idle: bool,
+    silence_max: Duration,
+    purge: bool,
+    /// What was marked as deleted, and is to be removed at the end of the session, by mailbox.
+    to_purge: BTreeMap<usize, BTreeSet<u32>>,
+    told_of_no_uidplus: bool,
 }
 
 impl Session {
@@ -143,77 +158,81 @@ impl Session {
         Self {
             wire,
             host: account.host.clone(),
-            mailbox: account.mailbox.clone(),
-            access: None,
-            uid_validity: 0,
+            mailboxes: Vec::new(),
+            selected: None,
+            folders: Folders::default(),
             idling: false,
-            sizes: BTreeMap::new(),
+            refuses_idle: false,
+            silence_max: idle::SILENCE_MAX,
+            purge: account.purge,
+            to_purge: BTreeMap::new(),
+            told_of_no_uidplus: false,
         }
     }
 
-    async fn enter(&mut self, access: Access) -> Result<(), Error> {
-        if self.access >= Some(access) {
-            return Ok(());
+    fn find_mailboxes(&mut self, names: &[String], is_listed: bool) -> Result<(), Error> {
+        for name in names {
+            let found = if is_listed { Mailbox::find(name, &self.folders) } else { Mailbox::inbox(name) };
+            if let Some(other) = self.mailboxes.iter().find(|other| other.wire == found.wire) {
+                let (host, one, other) = (self.host.clone(), other.written.clone(), found.written);
+                return Err(Error::SameMailbox { host, one, other });
+            }
+            self.mailboxes.push(found);
         }
-        let refused = |said: String| Error::Mailbox { host: self.host.clone(), mailbox: self.mailbox.clone(), said };
-        if self.mailbox.contains(char::is_control) {
-            return Err(refused("the name holds a control character".into()));
+        Ok(())
+    }
+
+    /// A message that is moved to where the job looks for new ones would be handled again and again.
+    async fn check_targets(&self, targets: &[String], steps: &mut Steps<'_>) -> Result<(), Error> {
+        for target in targets {
+            let found = self.folders.find(target);
+            let watched = found.and_then(|entry| self.mailboxes.iter().find(|mailbox| mailbox.wire == entry.wire));
+            let check = async {
+                let Some(watched) = watched else { return Ok(()) };
+                let (host, mailbox) = (self.host.clone(), watched.written.clone());
+                Err(Error::TargetWatched { host, target: target.clone(), mailbox })
+            };
+            let exists = found.is_some();
+            let target = found.map_or_else(|| target.clone(), Entry::key);
+            let seen = |(): &()| Seen::Target { target, exists };
+            steps.run(Stage::Folder, check, seen).await?;
         }
-        let verb = match access {
-            Access::Read => "EXAMINE",
-            Access::Mark => "SELECT",
+        Ok(())
+    }
+
+    pub(super) fn opened(&self) -> Vec<Opened> {
+        let opened = |mailbox: &Mailbox| Opened {
+            mailbox: mailbox.key.clone(),
+            uid_validity: mailbox.uid_validity,
+            written: mailbox.written.clone(),
+            messages: u64::from(mailbox.exists),
         };
-        self.wire.told.uid_validity = None;
-        self.wire.told.read_only = false;
-        // RFC 9051 section 6.3.2: a failed attempt leaves no mailbox selected.
-        self.access = None;
-        let command = format!("{verb} {}", *login::quoted(&name::encode(&self.mailbox)));
-        self.wire.run(verb, &command).await.map_err(|error| match error {
-            Error::Refused { said, .. } => refused(said),
-            other => other,
-        })?;
-        if access == Access::Mark && self.wire.told.read_only {
-            self.access = Some(Access::Read);
-            return Err(Error::ReadOnly { host: self.host.clone(), mailbox: self.mailbox.clone() });
-        }
-        let Some(now) = self.wire.told.uid_validity else {
-            return Err(self.wire.nonsense("it gives no UIDVALIDITY, so its messages cannot be told apart"));
-        };
-        // RFC 9051 section 2.3.1.1: zero is none.
-        if self.uid_validity == 0 {
-            self.uid_validity = now;
-        }
-        self.access = Some(access);
-        self.same_numbering()
-    }
-
-    /// UIDs mean something under one UIDVALIDITY only (RFC 9051 section 2.3.1.1).
-    fn same_numbering(&self) -> Result<(), Error> {
-        match self.wire.told.uid_validity {
-            Some(now) if now != self.uid_validity => Err(self.renumbered(self.uid_validity, now)),
-            _ => Ok(()),
-        }
-    }
-
-    fn renumbered(&self, before: u32, now: u32) -> Error {
-        Error::Renumbered { host: self.host.clone(), mailbox: self.mailbox.clone(), before, now }
+        self.mailboxes.iter().map(opened).collect()
     }
 
     pub(super) fn waiting(&self) -> u64 {
-        u64::from(self.wire.told.exists)
+        self.mailboxes.iter().map(|mailbox| u64::from(mailbox.exists)).sum()
     }
 
     pub(super) async fn list(&mut self) -> Result<Vec<Listed>, Error> {
-        self.enter(Access::Read).await?;
-        // New messages can be asked for once the server has told of them, and NOOP makes it tell.
-        self.wire.run("NOOP", "NOOP").await?;
-        self.wire.told.news = false;
-        self.sizes = BTreeMap::new();
-        if self.wire.told.exists > 0 {
-            self.sizes = self.uids("1:*").await?;
+        let mut listed = Vec::new();
+        for at in 0..self.mailboxes.len() {
+            self.enter(at, Access::Read).await?;
+            // New messages can be asked for once the server has told of them, and NOOP makes it tell.
+            self.wire.run("NOOP", "NOOP").await?;
+            self.wire.told.news = false;
+            let sizes = if self.wire.told.exists > 0 { self.uids("1:*").await? } else { BTreeMap::new() };
+            self.same_numbering()?;
+            let (exists, next) = (self.wire.told.exists, self.wire.told.uid_next.unwrap_or_default());
+            for (uid, size) in &sizes {
+                listed.push(Listed { key: self.key(at, *uid)?, size: Some(*size) });
+            }
+            let mailbox = self.mailbox_mut(at)?;
+            mailbox.exists = exists;
+            mailbox.uid_next = sizes.last_key_value().map_or(0, |(uid, _)| uid.saturating_add(1)).max(next);
+            mailbox.sizes = sizes;
         }
-        self.same_numbering()?;
-        Ok(self.sizes.iter().map(|(uid, size)| Listed { key: self.key(*uid), size: Some(*size) }).collect())
+        Ok(listed)
     }
 
     /// Which of the UIDs in a set exist, and the sizes of their messages.
@@ -237,29 +256,41 @@ impl Session {
         keys: &[MessageKey],
         sink: &mpsc::Sender<RawMessage>,
     ) -> Result<Fetched, Error> {
-        self.enter(Access::Read).await?;
-        let wanted = keys
-            .iter()
-            .map(|key| self.uid(key))
-            .map(|uid| uid.map(|uid| Wanted { uid, size: self.sizes.get(&uid).copied().unwrap_or(0) }))
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut fetch = Fetch::new(wanted);
-        let mut delivered = 0;
-        while let Some(body) = fetch.next(&mut self.wire).await? {
-            self.same_numbering()?;
-            let message = RawMessage { key: self.key(body.uid), received: body.received, content: body.content };
-            sink.send(message).await.map_err(|_| Error::Stopped)?;
-            delivered += 1;
+        let mut fetched = Fetched::default();
+        for keys in keys.chunk_by(|one, other| one.mailbox == other.mailbox) {
+            self.fetch_in_one(keys, sink, &mut fetched).await?;
         }
-        let refused = |uid: &u32| (self.key(*uid), format!("{} has the message but sends no text of it", self.host));
-        let mut fetched =
-            Fetched { delivered, refused: fetch.refused.iter().map(refused).collect(), ..Fetched::default() };
-        self.explain(&fetch.passed_over, &mut fetched).await?;
         Ok(fetched)
     }
 
+    /// Fetches messages of one mailbox.
+    async fn fetch_in_one(
+        &mut self,
+        keys: &[MessageKey],
+        sink: &mpsc::Sender<RawMessage>,
+        fetched: &mut Fetched,
+    ) -> Result<(), Error> {
+        let places = keys.iter().map(|key| self.place(key)).collect::<Result<Vec<_>, _>>()?;
+        let Some((at, _)) = places.first().copied() else { return Ok(()) };
+        self.enter(at, Access::Read).await?;
+        let sizes = &self.mailbox(at)?.sizes;
+        let wanted = places.iter().map(|(_, uid)| Wanted { uid: *uid, size: sizes.get(uid).copied().unwrap_or(0) });
+        let mut fetch = Fetch::new(wanted);
+        while let Some(body) = fetch.next(&mut self.wire).await? {
+            self.same_numbering()?;
+            let message = RawMessage { key: self.key(at, body.uid)?, received: body.received, content: body.content };
+            sink.send(message).await.map_err(|_| Error::Stopped)?;
+            fetched.delivered += 1;
+        }
+        for uid in &fetch.refused {
+            let cause = format!("{} has the message but sends no text of it", self.host);
+            fetched.refused.push((self.key(at, *uid)?, cause));
+        }
+        self.explain(at, &fetch.passed_over, fetched).await
+    }
+
     /// What was passed over is no longer there or, if it still is, was kept back by the server.
-    async fn explain(&mut self, passed_over: &[u32], fetched: &mut Fetched) -> Result<(), Error> {
+    async fn explain(&mut self, at: usize, passed_over: &[u32], fetched: &mut Fetched) -> Result<(), Error> {
         let mut existing = BTreeMap::new();
         for set in ranges(passed_over.iter().copied().collect()).chunks(RANGES_MAX) {
             existing.append(&mut self.uids(&set.join(",")).await?);
@@ -267,78 +298,17 @@ impl Session {
         for uid in passed_over {
             if existing.contains_key(uid) {
                 let cause = format!("{} has message {uid} but did not send it", self.host);
-                fetched.withheld.push((self.key(*uid), cause));
+                fetched.withheld.push((self.key(at, *uid)?, cause));
             } else {
-                fetched.vanished.push(self.key(*uid));
+                fetched.vanished.push(self.key(at, *uid)?);
             }
         }
         Ok(())
     }
 
-    pub(super) async fn mark(&mut self, marks: &[(MessageKey, Disposition)]) -> Result<(), Error> {
-        let mut by_flags: BTreeMap<&'static str, BTreeSet<u32>> = BTreeMap::new();
-        for (key, disposition) in marks {
-            if let Some(flags) = flags(disposition) {
-                by_flags.entry(flags).or_default().insert(self.uid(key)?);
-            }
-        }
-        if by_flags.is_empty() {
-            return Ok(());
-        }
-        self.enter(Access::Mark).await?;
-        for (flags, uids) in by_flags {
-            for set in ranges(uids).chunks(RANGES_MAX) {
-                self.wire.run("UID STORE", &format!("UID STORE {} +FLAGS.SILENT ({flags})", set.join(","))).await?;
-            }
-        }
-        self.same_numbering()
-    }
-
-    pub(super) async fn wait(&mut self, at_most: Duration) -> Result<(), Error> {
-        if self.wire.told.news {
-            return Ok(());
-        }
-        if !self.wire.offers("IDLE") {
-            tokio::time::sleep(at_most).await;
-            return Ok(());
-        }
-        self.idle(Instant::now() + at_most.min(IDLE_MAX)).await
-    }
-
-    /// Lets the server tell of new messages (RFC 2177).
-    async fn idle(&mut self, until: Instant) -> Result<(), Error> {
-        self.wire.send("IDLE", "IDLE").await?;
-        loop {
-            match self.wire.next(|response| matches!(response, Response::Continue(_))).await {
-                Ok(Event::Data(true)) => break,
-                Ok(Event::Data(false)) => {}
-                Ok(Event::Done(_)) => return Ok(()),
-                // It offers what it does not do: then wait as if it did not offer it.
-                Err(Error::Refused { .. }) => {
-                    tokio::time::sleep_until(until).await;
-                    return Ok(());
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        self.idling = true;
-        while !self.wire.told.news {
-            match self.wire.next_within(until.saturating_duration_since(Instant::now()), |_| ()).await? {
-                Some(Event::Data(())) => {}
-                Some(Event::Done(_)) => {
-                    self.idling = false;
-                    return Ok(());
-                }
-                None => break,
-            }
-        }
-        self.end_idle().await
-    }
-
-    async fn end_idle(&mut self) -> Result<(), Error> {
-        self.idling = false;
-        self.wire.go_on("DONE").await?;
-        self.wire.finish().await
+    /// Whether what is marked is certain only once [`Self::settle`] has returned.
+    pub(super) fn settles(&self) -> bool {
+        self.purge
     }
 
     pub(super) async fn close(mut self) -> Result<(), Error> {
@@ -350,21 +320,8 @@ impl Session {
     }
 
     pub(super) fn is_current(&self, key: &MessageKey) -> bool {
-        key.mailbox == self.mailbox && key.uid_validity == self.uid_validity
-    }
-
-    fn key(&self, uid: u32) -> MessageKey {
-        MessageKey { mailbox: self.mailbox.clone(), uid_validity: self.uid_validity, uid: uid.to_string() }
-    }
-
-    fn uid(&self, key: &MessageKey) -> Result<u32, Error> {
-        if key.mailbox == self.mailbox && key.uid_validity != self.uid_validity {
-            return Err(self.renumbered(key.uid_validity, self.uid_validity));
-        }
-        match key.uid.parse() {
-            Ok(uid) if key.mailbox == self.mailbox && uid > 0 => Ok(uid),
-            _ => Err(Error::ForeignKey { key: key.to_string() }),
-        }
+        let is = |mailbox: &Mailbox| key.mailbox == mailbox.key && key.uid_validity == mailbox.uid_validity;
+        self.mailboxes.iter().any(is)
     }
 }
 
@@ -379,16 +336,6 @@ fn uid_and_size(response: &Response<'_>) -> Option<(u32, u64)> {
         }
     }
     uid.zip(size)
-}
-
-/// The flags that a disposition sets, if any.
-fn flags(disposition: &Disposition) -> Option<&'static str> {
-    match disposition {
-        Disposition { seen: true, deleted: true } => Some("\\Seen \\Deleted"),
-        Disposition { seen: true, deleted: false } => Some("\\Seen"),
-        Disposition { seen: false, deleted: true } => Some("\\Deleted"),
-        Disposition { seen: false, deleted: false } => None,
-    }
 }
 
 /// UIDs as ranges: `1:3`, `7`.

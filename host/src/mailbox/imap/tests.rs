@@ -1,11 +1,16 @@
 //! What servers do wrong, each by a scripted server on this machine.
 
+mod login;
+
 use super::*;
-use crate::mailbox::{Account, Class, Session};
+
+mod several;
+
+use crate::mailbox::{Account, Class, Disposition, Session};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-const GREETING: &str = "* OK [CAPABILITY IMAP4rev1 IDLE AUTH=PLAIN] ready\r\n";
+const GREETING: &str = "* OK [CAPABILITY IMAP4rev1 IDLE] ready\r\n";
 const EXAMINED: &str = "* 3 EXISTS\r\n* OK [UIDVALIDITY 7] valid\r\n# OK [READ-ONLY] done\r\n";
 const SELECTED: &str = "* 3 EXISTS\r\n* OK [UIDVALIDITY 7] valid\r\n# OK [READ-WRITE] done\r\n";
 const LISTED: &str = "* 1 FETCH (UID 5 RFC822.SIZE 2)\r\n* 2 FETCH (UID 6 RFC822.SIZE 2)\r\n* 3 FETCH (UID 9 RFC822.SIZE 2)\r\n# OK done\r\n";
@@ -66,8 +71,10 @@ async fn account(greeting: &str, script: Script) -> ImapAccount {
         port,
         security: Security::None,
         user: "me".into(),
-        password: "secret".to_owned().into(),
-        mailbox: "INBOX".into(),
+        authentication: Authentication::Password("secret".to_owned().into()),
+        mailboxes: vec!["INBOX".into()],
+        targets: Vec::new(),
+        purge: false,
         trust: Trust::default(),
         timeout: Duration::from_millis(300),
         limits: Limits::default(),
@@ -203,8 +210,8 @@ async fn a_server_that_knows_us_already_needs_no_login() {
 async fn any_password_goes_through_plain_even_when_news_comes_first() {
     // "\0me\0s\"é" in base64.
     let script = vec![("AUTHENTICATE PLAIN", "* OK please wait\r\n+ \r\n".into()), ("AG1lAHMiw6k=", String::new())];
-    let mut account = account(GREETING, script).await;
-    account.password = "s\"é".to_owned().into();
+    let mut account = account("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] ready\r\n", script).await;
+    account.authentication = Authentication::Password("s\"é".to_owned().into());
     let error = Account::Imap(account).open().await.unwrap_err();
     assert_eq!(error.to_string(), "127.0.0.1 did not answer AUTHENTICATE within 300 ms");
 }
@@ -367,8 +374,8 @@ async fn a_fetch_dropped_half_way_does_not_leak_into_the_next() {
 #[tokio::test]
 async fn marks_are_gathered_by_what_they_do() {
     async fn check(more: &[(&'static str, &str)], expect: Result<(), &str>) {
-        let seen = Disposition { seen: true, deleted: false };
-        let both = Disposition { seen: true, deleted: true };
+        let seen = Disposition::SEEN;
+        let both = Disposition { deleted: true, ..Disposition::SEEN };
         let marks = [
             (key("9"), seen.clone()),
             (key("5"), seen.clone()),
@@ -434,7 +441,7 @@ async fn a_test_reports_each_step_and_the_one_that_failed() {
     let mut seen = Vec::new();
     let good = Account::Imap(account(GREETING, script).await);
     good.test(|step| seen.push((step.stage, step.outcome.unwrap()))).await.unwrap();
-    assert_eq!(seen.last().unwrap(), &(Stage::Waiting, Seen::Waiting { messages: 3 }));
+    assert_eq!(seen.last().unwrap(), &(Stage::Waiting, Seen::Waiting { messages: 3, mailboxes: Vec::new() }));
     assert_eq!(seen.len(), 7, "{seen:?}");
 
     let mut seen = Vec::new();
@@ -467,7 +474,7 @@ async fn a_mailbox_that_cannot_be_marked_can_still_be_read() {
     async fn check(refusal: &[(&'static str, &str)]) {
         let listing = [("NOOP", "# OK\r\n"), ("UID FETCH 1:*", LISTED)];
         let mut session = session(&[refusal, &listing].concat()).await;
-        let mark = (key("5"), Disposition { seen: true, deleted: false });
+        let mark = (key("5"), Disposition::SEEN);
         let error = session.mark(&[mark]).await.unwrap_err();
         assert!(error.is_refusal(), "{error}");
         assert_eq!(session.list().await.unwrap().len(), 3);

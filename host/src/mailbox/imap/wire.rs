@@ -29,7 +29,12 @@ pub(super) struct Told {
     pub(super) capabilities: Vec<String>,
     pub(super) exists: u32,
     pub(super) uid_validity: Option<u32>,
+    pub(super) uid_next: Option<u32>,
     pub(super) read_only: bool,
+    /// The flags that can be set for good; unknown if the server does not say.
+    pub(super) permanent_flags: Option<Vec<String>>,
+    /// The last refusal says that the mailbox could be made.
+    pub(super) try_create: bool,
     /// Messages have arrived since this was last cleared.
     pub(super) news: bool,
 }
@@ -125,6 +130,25 @@ impl Wire {
     pub(super) async fn finish(&mut self) -> Result<(), Error> {
         let during = self.during();
         match timeout(self.patience, self.drain()).await {
+            Ok(result) => result,
+            Err(_) => Err(self.timed_out(during)),
+        }
+    }
+
+    /// Reads on until the server asks for more, and gives the text with which it asks; nothing if the command is done.
+    /// News may come before, for no longer than one time-out.
+    pub(super) async fn continuation(&mut self) -> Result<Option<String>, Error> {
+        let (during, patience) = (self.during(), self.patience);
+        let asked = async {
+            loop {
+                match self.next(request).await? {
+                    Event::Data(None) => {}
+                    Event::Data(asked) => return Ok(asked),
+                    Event::Done(_) => return Ok(None),
+                }
+            }
+        };
+        match timeout(patience, asked).await {
             Ok(result) => result,
             Err(_) => Err(self.timed_out(during)),
         }
@@ -311,6 +335,14 @@ impl Wire {
     }
 }
 
+/// The text with which a server asks to go on.
+fn request(response: &Response<'_>) -> Option<String> {
+    match response {
+        Response::Continue(outcome) => Some(outcome.information.as_deref().unwrap_or_default().to_owned()),
+        _ => None,
+    }
+}
+
 impl Tag {
     fn text(self) -> String {
         format!("M{}", self.0)
@@ -335,6 +367,11 @@ impl Told {
         match &outcome.code {
             Some(ResponseCode::Capabilities(offered)) => self.note_capabilities(offered),
             Some(ResponseCode::UidValidity(now)) => self.uid_validity = Some(*now),
+            Some(ResponseCode::UidNext(next)) => self.uid_next = Some(*next),
+            Some(ResponseCode::PermanentFlags(flags)) => {
+                self.permanent_flags = Some(flags.iter().map(ToString::to_string).collect());
+            }
+            Some(ResponseCode::TryCreate) => self.try_create = true,
             Some(ResponseCode::ReadOnly) => self.read_only = true,
             Some(ResponseCode::ReadWrite) => self.read_only = false,
             _ => {}

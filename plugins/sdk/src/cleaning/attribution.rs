@@ -3,12 +3,13 @@
 //! A rule file lists templates in which `…` stands for anything: `On … wrote:`. The host looks for the words that a
 //! template cannot be without; around each hit, the few lines that an attribution may be wrapped over are compared
 //! with the templates. That takes linear time, and tells an attribution from prose in which the same words occur.
+//! Most prose never comes that far: the host first looks whether a line ends like an attribution anywhere near such words.
 
 use super::evidence::Evidence;
-use super::lines::{Lines, is_space, offset};
+use super::lines::{Lines, SPACE, is_space, offset};
 use super::pattern;
 use crate::settings::Table;
-use crate::text::{lower, spaced, split_around};
+use crate::text::{joined, lower, spaced, split_around};
 use crate::{Field, Host};
 use std::ops::Range;
 
@@ -22,8 +23,15 @@ const HITS_MAX: u32 = 10_000;
 /// Around how many of them lines are compared with templates: that costs far more.
 const COMPARED_MAX: usize = 256;
 
+/// The characters of [`is_frame`], for the class of a pattern.
+const FRAME: &str = r"\-\x{2010}-\x{2015}*_|=";
+/// The colons that end an attribution, for the class of a pattern.
+const COLONS: &str = ":：";
+
 /// The attribution lines of a rule file.
 pub(super) struct Attributions<H: Host> {
+    /// Matches every text in which a hit has lines around it that are worth comparing, and few others.
+    likely: H::Pattern,
     hits: H::Pattern,
     templates: Vec<Template>,
     /// The characteristic words of templates that do not end with a colon, and whether they end with those words.
@@ -72,21 +80,22 @@ impl<H: Host> Attributions<H> {
         }
         let words: Vec<&str> = templates.iter().map(Template::characteristic).collect();
         let open = templates.iter().filter(|template| !template.colon);
-        let without_colon =
+        let without_colon: Vec<(String, bool)> =
             open.map(|template| (template.characteristic().to_owned(), template.ends_with_characteristic())).collect();
-        let source = format!("(?i)(?:{})", pattern::any(&words));
-        match host.pattern(&source) {
-            Ok(hits) => Some(Self { hits, templates, without_colon }),
-            Err(error) => {
-                root.complain("attribution", error.reason, None);
-                None
-            }
-        }
+        let compiled = |source: String| {
+            host.pattern(&source).map_err(|error| root.complain("attribution", error.reason, None)).ok()
+        };
+        let hits = compiled(format!("(?i)(?:{})", pattern::any(&words)))?;
+        let likely = compiled(likely(&words, &without_colon))?;
+        Some(Self { likely, hits, templates, without_colon })
     }
 
     /// The attributions of the body that no quote mark stands before, first to last.
     pub(super) fn find(&self, host: &H, lines: &Lines<'_>) -> Vec<Attribution> {
         let mut found: Vec<Attribution> = Vec::new();
+        if !host.matches(&Field::Body, &self.likely) {
+            return found;
+        }
         let (mut done, mut compared) = (0, 0);
         for hit in host.find_all(&Field::Body, &self.hits, HITS_MAX) {
             let (start, end) = (offset(hit.start), offset(hit.end));
@@ -154,6 +163,24 @@ impl<H: Host> Attributions<H> {
         }
         None
     }
+}
+
+/// The pattern for texts in which [`windows`] may find something: behind the words, one of the lines that the attribution
+/// may reach is closed; or they are words of a template `without_colon`, for some of which the line must end there.
+fn likely(words: &[&str], without_colon: &[(String, bool)]) -> String {
+    let open = |at_end: bool| {
+        let words = without_colon.iter().filter(move |(_, last)| *last == at_end);
+        words.map(|(words, _)| words.as_str())
+    };
+    // Words that end like a closed line may close it themselves.
+    let closing = words.iter().copied().filter(|words| is_closed(words));
+    let anywhere: Vec<&str> = open(false).chain(closing).collect();
+    let at_end: Vec<&str> = open(true).collect();
+    let amid = LINES_BELOW_MAX - 1;
+    let closed = format!(r"[^\n]*(?:\n[^\n]+){{0,{amid}}}\n?[^\n]*[{COLONS}{FRAME}][{SPACE}]*$");
+    let ways = [(words, closed), (&at_end, format!("[{SPACE}]*$")), (&anywhere, String::new())];
+    let ways = ways.iter().filter(|(words, _)| !words.is_empty());
+    joined(ways.map(|(words, end)| format!("(?im:(?:{}){end})", pattern::any(words))), "|")
 }
 
 /// All stretches of lines around a hit that an attribution may fill, shortest first. Unless it may be `open`, it ends
@@ -230,11 +257,11 @@ fn extended(lines: &Lines<'_>, floor: usize, start: usize, template: &Template) 
 
 impl Window {
     fn of(lines: &Lines<'_>, range: Range<usize>) -> Option<Self> {
-        let pieces = lines.from(range.start).iter().take(range.len());
-        if pieces.clone().map(|line| line.text.len()).sum::<usize>() > BYTES_MAX {
+        let pieces = || lines.from(range.start).take(range.len());
+        if pieces().map(|line| line.text.len()).sum::<usize>() > BYTES_MAX {
             return None;
         }
-        let joined = spaced(pieces.flat_map(|line| line.text.split(is_space)));
+        let joined = spaced(pieces().flat_map(|line| line.text.split(is_space)));
         let frame = |c: char| is_frame(c) || is_space(c);
         let text = joined.trim_start_matches(frame);
         let bare = text.trim_end_matches(frame);
@@ -321,3 +348,6 @@ fn is_parted(beside: Option<char>, piece: &str) -> bool {
     let ideographic = |c: char| c >= '\u{2e80}';
     piece.is_empty() || piece.contains(ideographic) || beside.is_none_or(|c| !c.is_alphabetic() || ideographic(c))
 }
+
+#[cfg(test)]
+mod tests;

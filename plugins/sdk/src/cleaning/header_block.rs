@@ -78,15 +78,21 @@ impl<H: Host> HeaderBlocks<H> {
         }
     }
 
-    /// The first line of the first header block at or after line `from`.
-    pub(super) fn find(&self, host: &H, lines: &Lines<'_>, from: usize) -> Option<usize> {
+    /// The first line of the first header block.
+    pub(super) fn find(&self, host: &H, lines: &Lines<'_>) -> Option<usize> {
         let hits = host.find_all(&Field::Body, &self.label, LABELS_MAX);
-        let labelled: Vec<Labelled<'_>> = hits
-            .iter()
-            .filter_map(|hit| self.labelled(lines, offset(hit.start), offset(hit.end)))
-            .filter(|hit| hit.line >= from)
-            .collect();
-        labelled.chunk_by(|a, b| b.line - a.line <= VALUE_LINES_MAX).find_map(first_block)
+        // One by one: nothing below the first block is looked at.
+        let mut near: Vec<Labelled<'_>> = Vec::new();
+        for hit in hits.iter().filter_map(|hit| self.labelled(lines, offset(hit.start), offset(hit.end))) {
+            if near.last().is_some_and(|last| hit.line - last.line > VALUE_LINES_MAX) {
+                if let Some(block) = first_block(&near) {
+                    return Some(block);
+                }
+                near.clear();
+            }
+            near.push(hit);
+        }
+        first_block(&near)
     }
 
     fn labelled<'a>(&'a self, lines: &'a Lines<'_>, start: usize, end: usize) -> Option<Labelled<'a>> {

@@ -1,7 +1,7 @@
 //! A text as lines.
 
 use crate::Span;
-use std::cell::OnceCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
 /// A line of a text, without its line end.
@@ -33,22 +33,27 @@ impl<'a> Line<'a> {
     }
 }
 
+/// The characters of [`is_space`], for the class of a pattern.
+pub(super) const SPACE: &str = r"\s\x{200b}-\x{200f}\x{202a}-\x{202e}\x{feff}\x{2060}";
+
 /// White space, and the characters that clients use to no visible effect.
 pub(super) fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{feff}' | '\u{2060}')
 }
 
 /// The lines of a text, by index. The text is asked for when the first line is: in most messages most plugins find
-/// nothing that makes them look at a line.
+/// nothing that makes them look at a line. It is split only as far as somebody looks.
 pub(super) struct Lines<'a> {
     load: &'a dyn Fn() -> &'a str,
-    lines: OnceCell<Vec<Line<'a>>>,
+    split: RefCell<Vec<Line<'a>>>,
+    /// Where the first line that is not split off starts; none if there is no further one.
+    rest: Cell<Option<usize>>,
 }
 
 impl<'a> Lines<'a> {
     /// The lines of the text that `load` gives, always the same.
     pub(super) fn of(load: &'a dyn Fn() -> &'a str) -> Self {
-        Self { load, lines: OnceCell::new() }
+        Self { load, split: RefCell::default(), rest: Cell::new(Some(0)) }
     }
 
     /// The whole text.
@@ -56,49 +61,46 @@ impl<'a> Lines<'a> {
         (self.load)()
     }
 
-    fn all(&self) -> &[Line<'a>] {
-        self.lines.get_or_init(|| {
-            let mut start = 0;
-            let lines = self.text().split('\n').map(|piece| {
-                let line = Line { start, text: piece };
-                start += piece.len() + 1;
-                line
-            });
-            lines.collect()
-        })
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.all().len()
+    /// Splits off lines as long as there are some and they are `wanted`, given the index and the offset of the next.
+    fn split_while(&self, wanted: impl Fn(usize, usize) -> bool) {
+        let mut split = self.split.borrow_mut();
+        while let Some(start) = self.rest.get().filter(|start| wanted(split.len(), *start)) {
+            let rest = self.text().get(start..).unwrap_or_default();
+            let end = rest.find('\n');
+            split.push(Line { start, text: end.and_then(|end| rest.get(..end)).unwrap_or(rest) });
+            self.rest.set(end.map(|end| start + end + 1));
+        }
     }
 
     pub(super) fn get(&self, index: usize) -> Option<Line<'a>> {
-        self.all().get(index).copied()
+        self.split_while(|next, _| next <= index);
+        self.split.borrow().get(index).copied()
     }
 
     /// The lines from `index` on.
-    pub(super) fn from(&self, index: usize) -> &[Line<'a>] {
-        self.all().get(index..).unwrap_or_default()
+    pub(super) fn from(&self, index: usize) -> impl Iterator<Item = Line<'a>> {
+        (index..).map_while(|index| self.get(index))
     }
 
-    /// The lines before `index`.
-    pub(super) fn before(&self, index: usize) -> &[Line<'a>] {
-        self.all().get(..index).unwrap_or(self.all())
+    /// The lines before `index`, last to first.
+    pub(super) fn before(&self, index: usize) -> impl Iterator<Item = Line<'a>> {
+        (0..index).rev().filter_map(|index| self.get(index))
     }
 
     /// The index of the line that holds a byte offset.
     pub(super) fn at(&self, offset: usize) -> usize {
-        self.all().partition_point(|line| line.start <= offset).saturating_sub(1)
+        self.split_while(|_, start| start <= offset);
+        self.split.borrow().partition_point(|line| line.start <= offset).saturating_sub(1)
     }
 
     /// The first line at or after `index` that is not blank.
     pub(super) fn visible(&self, index: usize) -> Option<usize> {
-        self.from(index).iter().position(|line| !line.is_blank()).map(|ahead| index + ahead)
+        self.from(index).position(|line| !line.is_blank()).map(|ahead| index + ahead)
     }
 
     /// The last line before `index` that is not blank.
     pub(super) fn visible_before(&self, index: usize) -> Option<usize> {
-        self.before(index).iter().rposition(|line| !line.is_blank())
+        (0..index).rev().find(|index| self.get(*index).is_some_and(|line| !line.is_blank()))
     }
 
     /// The span of these lines, with the line end of the last.
@@ -106,6 +108,12 @@ impl<'a> Lines<'a> {
         let start = self.get(lines.start).map_or(self.text().len(), |line| line.start);
         let end = self.get(lines.end).map_or(self.text().len(), |line| line.start);
         span(start, end)
+    }
+
+    /// The span from this line to the end of the text.
+    pub(super) fn span_from(&self, line: usize) -> Span {
+        let end = self.text().len();
+        span(self.get(line).map_or(end, |line| line.start), end)
     }
 }
 

@@ -31,8 +31,6 @@ const RUNS_MAX: usize = 1_000;
 const ELEMENTS_MAX: u32 = 200;
 /// What HTML itself has for quotes (HTML section 4.4.4).
 const BLOCK_QUOTE: &str = "blockquote";
-/// A line with a quote mark, as [`lines::Line::is_quoted`] sees it.
-const QUOTED_LINE: &str = r"(?m)^[\s\x{200b}-\x{200f}\x{202a}-\x{202e}\x{feff}\x{2060}]*>";
 /// The keys of a rule file.
 const KEYS: [&str; 10] = [
     "rule",
@@ -100,7 +98,7 @@ impl<H: Host> Cleaner<H> {
                 quoted_line: root
                     .boolean("quoted-lines")
                     .filter(|wanted| *wanted)
-                    .and_then(|_| host.pattern(QUOTED_LINE).ok()),
+                    .and_then(|_| host.pattern(&quoted::pattern()).ok()),
                 forwards_only: root.boolean("forwards-only").unwrap_or(false),
             }
         })
@@ -190,11 +188,11 @@ impl<H: Host> Cleaner<H> {
         else {
             return false;
         };
-        let quoted_above = cuts.lines.before(first).iter().any(|line| line.is_quoted());
+        let quoted_above = cuts.lines.before(first).any(|line| line.is_quoted());
         if quoted_above || self.quote_starts_before(cuts, first) {
             return false;
         }
-        let at = cuts.lines.span(first..cuts.lines.len());
+        let at = cuts.lines.span_from(first);
         cuts.cut(at, CutKind::Forward, "forwarded message");
         if cuts.lines.visible_before(first).is_none() {
             // With nothing left, the next plugins would see the whole body again.
@@ -206,7 +204,7 @@ impl<H: Host> Cleaner<H> {
     fn quote_starts_before(&self, cuts: &Cuts<'_, H>, line: usize) -> bool {
         let attributed =
             self.attributions.as_ref().and_then(|a| a.find(cuts.host, &cuts.lines).first().map(|a| a.lines.start));
-        let headed = self.header_blocks.as_ref().and_then(|blocks| blocks.find(cuts.host, &cuts.lines, 0));
+        let headed = self.header_blocks.as_ref().and_then(|blocks| blocks.find(cuts.host, &cuts.lines));
         let ruled = self.originals.as_ref().and_then(|rulers| rulers.find(cuts.host, &cuts.lines).first().copied());
         [attributed, headed, ruled].into_iter().flatten().any(|start| start < line)
     }
@@ -227,18 +225,18 @@ impl<H: Host> Cleaner<H> {
         let unquoted = |line: &usize| cuts.lines.get(*line).is_some_and(|line| !line.is_quoted());
         let ruled =
             self.originals.as_ref().and_then(|rulers| rulers.find(cuts.host, &cuts.lines).into_iter().find(unquoted));
-        let headed = self.header_blocks.as_ref().and_then(|blocks| blocks.find(cuts.host, &cuts.lines, 0));
+        let headed = self.header_blocks.as_ref().and_then(|blocks| blocks.find(cuts.host, &cuts.lines));
         let Some(start) = [ruled, headed].into_iter().flatten().min() else { return };
         let rule = if ruled == Some(start) { "original message ruler" } else { "header block" };
         let start = rulers::with_rows_above(&cuts.lines, start);
-        let at = cuts.lines.span(start..cuts.lines.len());
+        let at = cuts.lines.span_from(start);
         cuts.cut(at, CutKind::Quote, rule);
     }
 
     fn cut_closing(&self, cuts: &mut Cuts<'_, H>) {
         let closing = self.closings.as_ref().and_then(|closings| closings.find(cuts.host, &cuts.lines));
         if let Some(line) = closing {
-            let at = cuts.lines.span(line..cuts.lines.len());
+            let at = cuts.lines.span_from(line);
             cuts.cut(at, CutKind::Signature, "closing");
         }
     }
@@ -273,14 +271,14 @@ impl<H: Host> Cuts<'_, H> {
         let runs = quoted::runs(&self.lines, opener.end);
         let follows = runs.first().is_some_and(|run| self.lines.visible(opener.end) == Some(run.start));
         if !follows {
-            let at = self.lines.span(start..self.lines.len());
+            let at = self.lines.span_from(start);
             let at = Span { end: self.block_quote_end(opener.end).unwrap_or(at.end), ..at };
             return self.cut(at, kind, rule);
         }
         for (index, run) in runs.iter().take(RUNS_MAX).enumerate() {
             let from = if index == 0 { start } else { run.start };
-            let end = if self.is_signed_off(run.end) { self.lines.len() } else { run.end };
-            let at = self.lines.span(from..end);
+            let at =
+                if self.is_signed_off(run.end) { self.lines.span_from(from) } else { self.lines.span(from..run.end) };
             self.cut(at, kind, rule);
         }
     }
@@ -309,7 +307,7 @@ impl<H: Host> Cuts<'_, H> {
         let runs = quoted::runs(&self.lines, 0);
         let Some(last) = runs.last() else { return };
         if self.lines.visible(last.end).is_none() || self.is_signed_off(last.end) {
-            let at = self.lines.span(last.start..self.lines.len());
+            let at = self.lines.span_from(last.start);
             self.cut(at, CutKind::Quote, "quoted lines");
         }
     }

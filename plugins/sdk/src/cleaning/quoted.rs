@@ -1,15 +1,20 @@
 //! Quoted lines: those with `>` before them (RFC 3676 section 4.5).
 
-use super::lines::{Line, Lines};
+use super::lines::{Lines, SPACE};
 use std::ops::Range;
 
 /// A quoted line at least this long may have been wrapped, so that its last words stand on a line without a mark.
 const WRAPPED_BYTES_MIN: usize = 60;
 
+/// The pattern for a line with a quote mark, as [`super::lines::Line::is_quoted`] sees it.
+pub(super) fn pattern() -> String {
+    format!("(?m)^[{SPACE}]*>")
+}
+
 /// The runs of quoted lines at or after line `from`. Blank lines between quoted lines belong to the run.
 pub(super) fn runs(lines: &Lines<'_>, from: usize) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
-    for (ahead, line) in lines.from(from).iter().enumerate() {
+    for (ahead, line) in lines.from(from).enumerate() {
         let index = from + ahead;
         if line.is_quoted() || is_wrapped_rest(lines, index) {
             match runs.last_mut().filter(|run| only_blank(lines, run.end..index)) {
@@ -22,7 +27,7 @@ pub(super) fn runs(lines: &Lines<'_>, from: usize) -> Vec<Range<usize>> {
 }
 
 fn only_blank(lines: &Lines<'_>, between: Range<usize>) -> bool {
-    lines.from(between.start).iter().take(between.len()).all(Line::is_blank)
+    lines.from(between.start).take(between.len()).all(|line| line.is_blank())
 }
 
 /// Whether the line is what is left of a quoted line that some program wrapped: between two quoted lines, and going

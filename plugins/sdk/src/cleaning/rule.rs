@@ -137,7 +137,7 @@ impl<H: Host> Rule<H> {
                 if !tail::is_tail(&cuts.lines, at.end, lines, width) {
                     return false;
                 }
-                let at = cuts.lines.span(at.start..cuts.lines.len());
+                let at = cuts.lines.span_from(at.start);
                 cuts.cut(at, self.kind, &self.name);
             }
         }

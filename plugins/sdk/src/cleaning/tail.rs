@@ -18,7 +18,7 @@ const HITS_MAX: u32 = 64;
 
 /// Whether all from line `from` on is at most so many lines that are not blank, each of at most so many characters.
 pub(super) fn is_tail(lines: &Lines<'_>, from: usize, lines_max: usize, chars_max: usize) -> bool {
-    let mut visible = lines.from(from).iter().filter(|line| !line.is_blank());
+    let mut visible = lines.from(from).filter(|line| !line.is_blank());
     let fitting = visible
         .by_ref()
         .take(lines_max)

@@ -1,15 +1,18 @@
-//! Schedules: how often a job runs.
+//! Lengths of time: the interval between two runs, and how much it varies.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
 /// The shortest interval between two runs of a job.
-pub const EVERY_MIN: Duration = Duration::from_secs(1);
+const EVERY_MIN: Duration = Duration::from_secs(1);
 /// The longest interval between two runs of a job.
-pub const EVERY_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+const EVERY_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// An interval between two runs: a number with `s`, `m` or `h`, such as `5m`; between [`EVERY_MIN`] and [`EVERY_MAX`].
+/// The longest delay of a run.
+const JITTER_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// An interval between two runs: a number with `s`, `m` or `h`, such as `5m`; a second to a year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Interval(Duration);
@@ -23,23 +26,16 @@ impl Interval {
     /// Every five minutes.
     pub const DEFAULT: Self = Self(Duration::from_secs(5 * 60));
 
+    /// Every minute.
+    pub const MINUTE: Self = Self(Duration::from_secs(60));
+
     /// Reads an interval.
     ///
     /// # Errors
     /// If it is none, or out of range.
     pub fn parse(text: &str) -> Result<Self, NotAnInterval> {
-        let refused = || NotAnInterval(text.to_owned());
-        let split = text.len() - text.chars().next_back().map_or(0, char::len_utf8);
-        let (number, unit) = text.split_at(split);
-        let seconds_per_unit: u64 = match unit {
-            "s" => 1,
-            "m" => 60,
-            "h" => 60 * 60,
-            _ => return Err(refused()),
-        };
-        let number: u64 = number.trim_end().parse().map_err(|_| refused())?;
-        let every = Duration::from_secs(number.checked_mul(seconds_per_unit).ok_or_else(refused)?);
-        if (EVERY_MIN..=EVERY_MAX).contains(&every) { Ok(Self(every)) } else { Err(refused()) }
+        let every = duration(text).filter(|every| (EVERY_MIN..=EVERY_MAX).contains(every));
+        every.map(Self).ok_or_else(|| NotAnInterval(text.to_owned()))
     }
 
     /// Its length.
@@ -47,6 +43,47 @@ impl Interval {
     pub fn duration(self) -> Duration {
         self.0
     }
+}
+
+/// The most by which a run is delayed, so that many jobs do not call a server in the same second: a number with `s`, `m` or
+/// `h`, such as `30s`; up to an hour, and `0s` for not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Jitter(Duration);
+
+/// Why a text is no delay.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is no delay: write a number and a unit, such as \"30s\"; at most \"1h\", and \"0s\" for none")]
+pub struct NotADelay(String);
+
+impl Jitter {
+    /// Reads a delay.
+    ///
+    /// # Errors
+    /// If it is none, or too long.
+    pub fn parse(text: &str) -> Result<Self, NotADelay> {
+        let delay = duration(text).filter(|delay| *delay <= JITTER_MAX);
+        delay.map(Self).ok_or_else(|| NotADelay(text.to_owned()))
+    }
+
+    /// Its length.
+    #[must_use]
+    pub fn duration(self) -> Duration {
+        self.0
+    }
+}
+
+/// A number with a unit.
+fn duration(text: &str) -> Option<Duration> {
+    let split = text.len() - text.chars().next_back().map_or(0, char::len_utf8);
+    let (number, unit) = text.split_at(split);
+    let seconds_per_unit: u64 = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        _ => return None,
+    };
+    let number: u64 = number.trim_end().parse().ok()?;
+    Some(Duration::from_secs(number.checked_mul(seconds_per_unit)?))
 }
 
 impl fmt::Display for Interval {
@@ -97,5 +134,17 @@ mod tests {
         check("99999999999999999999h", None);
         check("9999999999999999999h", None);
         assert_eq!(Interval::DEFAULT.to_string(), "5m");
+    }
+
+    #[test]
+    fn a_delay_may_be_none_at_all() {
+        let check = |text: &str, expect_s: Option<u64>| {
+            assert_eq!(Jitter::parse(text).ok().map(|delay| delay.duration().as_secs()), expect_s, "{text:?}");
+        };
+        check("30s", Some(30));
+        check("0s", Some(0));
+        check("1h", Some(3600));
+        check("61m", None);
+        check("30", None);
     }
 }

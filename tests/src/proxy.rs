@@ -1,0 +1,281 @@
+//! A proxy between the program and a real IMAP server: it tells a test each line of both, and lets it meddle.
+
+use anyhow::Result;
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Who says something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    /// The program under test.
+    Client,
+    /// The mail server.
+    Server,
+}
+
+/// A line, or the content of a literal.
+#[derive(Debug)]
+pub struct Said<'s> {
+    /// Who says it.
+    pub by: Speaker,
+    /// In which connection, from 0.
+    pub connection: usize,
+    /// How many lines and literals the same speaker has said before in this connection.
+    pub number: usize,
+    /// The command that it belongs to, such as `UID FETCH`; empty for the greeting and for what belongs to none.
+    pub command: &'s str,
+    /// The command's tag; empty if there is none.
+    pub tag: &'s str,
+    /// The line with its CRLF, or the content of the literal.
+    pub text: &'s [u8],
+}
+
+impl Said<'_> {
+    /// Whether the server says it and it ends a command.
+    #[must_use]
+    pub fn is_end_of(&self, command: &str) -> bool {
+        self.by == Speaker::Server && self.command == command && !self.tag.is_empty() && self.starts_with(self.tag)
+    }
+
+    /// Whether the client says it and it begins a command.
+    #[must_use]
+    pub fn is_command(&self, command: &str) -> bool {
+        self.by == Speaker::Client && self.command == command && self.starts_with(self.tag)
+    }
+
+    fn starts_with(&self, text: &str) -> bool {
+        self.text.starts_with(text.as_bytes())
+    }
+}
+
+/// What becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meddling {
+    /// It is handed on.
+    Pass,
+    /// Something else is handed on in its place.
+    Instead(Vec<u8>),
+    /// It is not handed on, and whoever said it gets this for an answer.
+    Answer(Vec<u8>),
+    /// Both connections end after this is handed on.
+    CutAfter(Vec<u8>),
+    /// Neither it nor anything after it is handed on; the connections stay open.
+    Silence,
+}
+
+type Meddler = Box<dyn FnMut(&Said<'_>) -> Meddling + Send>;
+
+/// A proxy. It ends with the test's process.
+pub struct Proxy {
+    /// The port to connect to.
+    pub port: u16,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    meddler: Mutex<Meddler>,
+    behaves: AtomicBool,
+    connections: AtomicUsize,
+    heard: Mutex<Vec<u8>>,
+}
+
+impl Proxy {
+    /// Listens on a free port of 127.0.0.1, in front of the server on `server` there.
+    ///
+    /// # Errors
+    /// When there is no free port.
+    pub fn start(server: u16, meddler: impl FnMut(&Said<'_>) -> Meddling + Send + 'static) -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let port = listener.local_addr()?.port();
+        let shared = Arc::new(Shared {
+            meddler: Mutex::new(Box::new(meddler)),
+            behaves: AtomicBool::new(false),
+            connections: AtomicUsize::new(0),
+            heard: Mutex::default(),
+        });
+        let all = Arc::clone(&shared);
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                // A server that is not there is what the test wants.
+                let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, server)) else { continue };
+                let number = all.connections.fetch_add(1, Ordering::Relaxed);
+                let _ = Connection::start(number, client, server, &all);
+            }
+        });
+        Ok(Self { port, shared })
+    }
+
+    /// From now on everything is handed on as it is.
+    pub fn behave(&self) {
+        self.shared.behaves.store(true, Ordering::Relaxed);
+    }
+
+    /// All that the client has sent, in all connections.
+    #[must_use]
+    pub fn heard(&self) -> Vec<u8> {
+        lock(&self.shared.heard).clone()
+    }
+
+    /// How many connections there were.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+}
+
+/// The commands that are under way, oldest first: tag and verb.
+type Commands = Mutex<VecDeque<(String, String)>>;
+
+/// One direction of a connection.
+struct Connection {
+    by: Speaker,
+    number: usize,
+    from: TcpStream,
+    to: TcpStream,
+    said: usize,
+    commands: Arc<Commands>,
+    /// What follows is TLS, and of no line.
+    encrypted: Arc<AtomicBool>,
+    shared: Arc<Shared>,
+}
+
+impl Connection {
+    fn start(number: usize, client: TcpStream, server: TcpStream, shared: &Arc<Shared>) -> Result<()> {
+        let (commands, encrypted) = (Arc::<Commands>::default(), Arc::<AtomicBool>::default());
+        for stream in [&client, &server] {
+            stream.set_nodelay(true)?;
+        }
+        let pairs = [
+            (Speaker::Client, client.try_clone()?, server.try_clone()?),
+            (Speaker::Server, server.try_clone()?, client.try_clone()?),
+        ];
+        for (by, from, to) in pairs {
+            let (commands, encrypted, shared) = (commands.clone(), encrypted.clone(), shared.clone());
+            let direction = Self { by, number, from, to, said: 0, commands, encrypted, shared };
+            std::thread::spawn(move || direction.run());
+        }
+        Ok(())
+    }
+
+    fn run(mut self) {
+        // However it ends: the other side has to know.
+        let _ = self.relay();
+        let _ = self.from.shutdown(Shutdown::Both);
+        let _ = self.to.shutdown(Shutdown::Both);
+    }
+
+    fn relay(&mut self) -> Result<()> {
+        let mut reader = BufReader::new(self.from.try_clone()?);
+        loop {
+            if self.encrypted.load(Ordering::Relaxed) {
+                return self.pass_bytes(&mut reader);
+            }
+            let mut line = Vec::new();
+            if reader.read_until(b'\n', &mut line)? == 0 {
+                return Ok(());
+            }
+            if !self.one(&line)? {
+                return Ok(());
+            }
+            if let Some(size) = literal_size(&line) {
+                let mut content = vec![0; size];
+                reader.read_exact(&mut content)?;
+                if !self.one(&content)? {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// One line or literal; whether the connection goes on.
+    fn one(&mut self, text: &[u8]) -> Result<bool> {
+        let (tag, command) = self.command_of(text);
+        let said = Said { by: self.by, connection: self.number, number: self.said, command: &command, tag: &tag, text };
+        self.said += 1;
+        if self.by == Speaker::Client {
+            lock(&self.shared.heard).extend_from_slice(text);
+        }
+        let behaves = self.shared.behaves.load(Ordering::Relaxed);
+        let meddling = if behaves { Meddling::Pass } else { (lock(&self.shared.meddler))(&said) };
+        if said.is_end_of(&command) {
+            // Both directions are bytes from here on, if the server has agreed.
+            if command == "STARTTLS" && text.windows(4).any(|word| word == b" OK ") {
+                self.encrypted.store(true, Ordering::Relaxed);
+            }
+            lock(&self.commands).retain(|(known, _)| *known != tag);
+        }
+        match meddling {
+            Meddling::Pass => self.to.write_all(text)?,
+            Meddling::Instead(other) => self.to.write_all(&other)?,
+            Meddling::Answer(answer) => self.from.write_all(&answer)?,
+            Meddling::CutAfter(last) => {
+                self.to.write_all(&last)?;
+                return Ok(false);
+            }
+            Meddling::Silence => loop {
+                std::thread::park();
+            },
+        }
+        Ok(true)
+    }
+
+    /// The tag and the verb that a line belongs to.
+    fn command_of(&self, text: &[u8]) -> (String, String) {
+        let line = String::from_utf8_lossy(text);
+        let mut words = line.split_whitespace();
+        let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let mut commands = lock(&self.commands);
+        if self.by == Speaker::Client && !second.is_empty() {
+            let verb = match second.to_ascii_uppercase() {
+                uid if uid == "UID" => format!("UID {}", words.next().unwrap_or_default().to_ascii_uppercase()),
+                verb => verb,
+            };
+            commands.push_back((first.to_owned(), verb));
+            return commands.back().cloned().unwrap_or_default();
+        }
+        let own = commands.iter().find(|(tag, _)| tag == first).or_else(|| commands.front());
+        own.cloned().unwrap_or_default()
+    }
+
+    fn pass_bytes(&mut self, reader: &mut impl Read) -> Result<()> {
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            let count = reader.read(&mut buffer)?;
+            let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { return Ok(()) };
+            if self.by == Speaker::Client {
+                lock(&self.shared.heard).extend_from_slice(bytes);
+            }
+            self.to.write_all(bytes)?;
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The size in `{5}` or `{5+}` at the end of a line.
+fn literal_size(line: &[u8]) -> Option<usize> {
+    let line = line.strip_suffix(b"\r\n")?.strip_suffix(b"}")?;
+    let line = line.strip_suffix(b"+").unwrap_or(line);
+    let digits = line.rsplit(|byte| *byte == b'{').next()?;
+    // Without a brace the whole line comes back.
+    if digits.len() == line.len() { None } else { std::str::from_utf8(digits).ok()?.parse().ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::literal_size;
+
+    #[test]
+    fn literals_are_announced_at_the_end_of_a_line() {
+        let check = |line: &str, expect| assert_eq!(literal_size(line.as_bytes()), expect, "{line:?}");
+        check("* 1 FETCH (BODY[] {12}\r\n", Some(12));
+        check("a1 APPEND INBOX {3+}\r\n", Some(3));
+        check("* 1 FETCH (UID 1)\r\n", None);
+        check("12}\r\n", None);
+    }
+}

@@ -1,0 +1,471 @@
+//! Servers that lie, stammer, fall silent or hang up. Behind each stands a real Dovecot; a proxy does the mischief. For
+//! every one of them: no password where it must not be, nothing lost and nothing twice, bounded memory, an error that
+//! says what happened, and the next session works.
+
+use anyhow::Result;
+use mailmill_tests::records::{quarantine, receipts, tickets};
+use mailmill_tests::{Dovecot, Installation, Mailbox, Meddling, Proxy, Said, Speaker, messages};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+const SENDER: &str = "ann@client.example";
+const MESSAGES: usize = 3;
+/// What the whole program may use in any of these cases, in KiB.
+const MEMORY_MAX_KIB: u64 = 128 * 1024;
+
+/// A server with some messages for one user, and an installation with a job for each connection to it.
+struct Scene {
+    installation: Installation,
+    server: Dovecot,
+}
+
+impl Scene {
+    fn new() -> Result<Self> {
+        Ok(Self { installation: Installation::new()?, server: Dovecot::start()? })
+    }
+
+    fn deliver(&self, user: &str) -> Result<Mailbox> {
+        let mut mailbox = self.server.mailbox(user)?;
+        for number in 0..MESSAGES {
+            mailbox.deliver(&messages::request(number, SENDER))?;
+        }
+        Ok(mailbox)
+    }
+
+    /// The job of a user behind a proxy.
+    fn add_job(&self, user: &str, port: u16, security: &str) -> Result<()> {
+        self.installation.write("password", Dovecot::PASSWORD)?;
+        let authority = self.server.certificates.authority.display();
+        self.installation.write(
+            &format!("jobs/{user}.toml"),
+            &format!(
+                "[source]\ntype = \"imap\"\nhost = \"127.0.0.1\"\nport = {port}\nsecurity = \"{security}\"\n\
+                 ca_file = '{authority}'\nuser = \"{user}\"\npassword = {{ file = '{}' }}\ntimeout = \"3s\"\n\
+                 [schedule]\nevery = \"1s\"\n",
+                self.installation.path("password").display()
+            ),
+        )
+    }
+
+    /// Each message of a user has one receipt, one ticket and its mark.
+    fn assert_each_exactly_once(&self, user: &str, mailbox: &mut Mailbox) -> Result<()> {
+        assert_eq!(receipts(&self.installation)?.len(), MESSAGES, "receipts of {user}");
+        assert_eq!(tickets(&self.installation)?.len(), MESSAGES, "tickets of {user}");
+        assert_eq!(mailbox.seen()?, MESSAGES, "marked messages of {user}");
+        Ok(())
+    }
+}
+
+/// One session with a proxy that meddles, which fails with `expect` in its error, and one that does not.
+fn check(expect: &str, meddler: impl FnMut(&Said<'_>) -> Meddling + Send + 'static) -> Result<()> {
+    let scene = Scene::new()?;
+    let user = "desk";
+    let mut mailbox = scene.deliver(user)?;
+    let proxy = Proxy::start(scene.server.imap, meddler)?;
+    scene.add_job(user, proxy.port, "none")?;
+    let (run, memory) = scene.installation.mailmill_measured(&["run", "--once"])?;
+    assert!(run.stderr.contains(expect), "{expect}\n--- not in\n{}", run.stderr);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(memory < MEMORY_MAX_KIB, "{memory} KiB");
+    proxy.behave();
+    scene.installation.mailmill(&["run", "--once"])?.success()?;
+    scene.assert_each_exactly_once(user, &mut mailbox)
+}
+
+/// Meddles once, with the first thing that is right for it.
+fn once(
+    mut is_it: impl FnMut(&Said<'_>) -> bool + Send,
+    with: impl Fn(&Said<'_>) -> Meddling + Send,
+) -> impl FnMut(&Said<'_>) -> Meddling + Send {
+    let mut done = false;
+    move |said| {
+        if !done && is_it(said) {
+            done = true;
+            return with(said);
+        }
+        Meddling::Pass
+    }
+}
+
+fn tagged(said: &Said<'_>, text: &str) -> Vec<u8> {
+    format!("{} {text}\r\n", said.tag).into_bytes()
+}
+
+fn is_untagged_fetch(said: &Said<'_>) -> bool {
+    said.by == Speaker::Server && said.command == "UID FETCH" && said.text.starts_with(b"* ")
+}
+
+fn has_body(said: &Said<'_>) -> bool {
+    is_untagged_fetch(said) && said.text.windows(6).any(|part| part == b"BODY[]")
+}
+
+/// The commands of an ordinary session, in order, each once.
+fn commands_of_a_session() -> Result<Vec<String>> {
+    let scene = Scene::new()?;
+    scene.deliver("desk")?;
+    let seen = Arc::<Mutex<Vec<String>>>::default();
+    let log = seen.clone();
+    let proxy = Proxy::start(scene.server.imap, move |said| {
+        let mut seen = log.lock().unwrap();
+        if said.is_command(said.command) && !seen.iter().any(|verb| verb == said.command) {
+            seen.push(said.command.to_owned());
+        }
+        Meddling::Pass
+    })?;
+    scene.add_job("desk", proxy.port, "none")?;
+    scene.installation.mailmill(&["run", "--once"])?.success()?;
+    let seen = seen.lock().unwrap().clone();
+    Ok(seen)
+}
+
+/// Each command of a session is refused once; the session after it makes good what was left undone.
+fn each_command_refused(with: &str) -> Result<()> {
+    let mut scene = Scene::new()?;
+    for (number, command) in commands_of_a_session()?.into_iter().enumerate() {
+        let user = format!("desk{number}");
+        scene.installation = Installation::new()?;
+        let mut mailbox = scene.deliver(&user)?;
+        let (verb, answer) = (command.clone(), with.to_owned());
+        let refuse = once(move |said| said.is_command(&verb), move |said| Meddling::Answer(tagged(said, &answer)));
+        let proxy = Proxy::start(scene.server.imap, refuse)?;
+        scene.add_job(&user, proxy.port, "none")?;
+        let run = scene.installation.mailmill(&["run", "--once"])?;
+        // Some can be done without; for the others the error repeats what the server said.
+        assert!(
+            run.code == Some(0) || run.stderr.contains("for reasons of its own"),
+            "{command} refused: {:?}\n{}",
+            run.code,
+            run.stderr
+        );
+        proxy.behave();
+        scene.installation.mailmill(&["run", "--once"])?.success()?;
+        scene.assert_each_exactly_once(&user, &mut mailbox)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn each_command_is_refused() -> Result<()> {
+    each_command_refused("NO for reasons of its own")
+}
+
+#[test]
+fn each_command_is_not_understood() -> Result<()> {
+    each_command_refused("BAD for reasons of its own")
+}
+
+/// The connection ends in the middle of each line that the server says, and after it.
+fn cut_at_each_point(halves: usize, parts: usize, part: usize) -> Result<()> {
+    let lines = Arc::new(AtomicUsize::new(0));
+    {
+        let scene = Scene::new()?;
+        scene.deliver("desk")?;
+        let count = lines.clone();
+        let proxy = Proxy::start(scene.server.imap, move |said| {
+            if said.by == Speaker::Server && said.connection == 0 {
+                count.fetch_max(said.number + 1, Ordering::Relaxed);
+            }
+            Meddling::Pass
+        })?;
+        scene.add_job("desk", proxy.port, "none")?;
+        scene.installation.mailmill(&["run", "--once"])?.success()?;
+    }
+    let mut scene = Scene::new()?;
+    let lines = lines.load(Ordering::Relaxed);
+    assert!(lines > 10, "only {lines} lines in a session");
+    for point in (0..lines * halves).filter(|point| point % parts == part) {
+        let user = format!("desk{point}");
+        scene.installation = Installation::new()?;
+        let mut mailbox = scene.deliver(&user)?;
+        let (line, half) = (point / halves, point % halves);
+        let cut = once(
+            move |said| said.by == Speaker::Server && said.number == line,
+            move |said| {
+                let kept = if half == 0 { said.text.len() } else { said.text.len() / 2 };
+                Meddling::CutAfter(said.text[..kept].to_vec())
+            },
+        );
+        let proxy = Proxy::start(scene.server.imap, cut)?;
+        scene.add_job(&user, proxy.port, "none")?;
+        let run = scene.installation.mailmill(&["run", "--once"])?;
+        assert!(matches!(run.code, Some(0 | 1)), "cut at line {line}: {:?}\n{}", run.code, run.stderr);
+        proxy.behave();
+        scene.installation.mailmill(&["run", "--once"])?.success()?;
+        scene.assert_each_exactly_once(&user, &mut mailbox)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_connection_ends_after_each_line() -> Result<()> {
+    cut_at_each_point(1, 1, 0)
+}
+
+#[test]
+fn the_connection_ends_within_each_line() -> Result<()> {
+    cut_at_each_point(2, 2, 1)
+}
+
+#[test]
+fn a_message_is_announced_with_99_gigabytes() -> Result<()> {
+    let scene = Scene::new()?;
+    let mut mailbox = scene.deliver("desk")?;
+    let proxy = Proxy::start(scene.server.imap, |said| {
+        if has_body(said) && said.text.windows(5).any(|part| part == b"UID 2") {
+            return Meddling::Instead(b"* 2 FETCH (UID 2 BODY[] {99000000000}\r\n".to_vec());
+        }
+        Meddling::Pass
+    })?;
+    scene.add_job("desk", proxy.port, "none")?;
+    let (run, memory) = scene.installation.mailmill_measured(&["run", "--once"])?;
+    assert!(memory < MEMORY_MAX_KIB, "{memory} KiB");
+    let fault =
+        "the answer of 127.0.0.1 to UID FETCH makes no sense: a response holds more than 67108864 bytes of text";
+    let causes: Vec<String> = quarantine(&scene.installation)?.into_iter().map(|entry| entry.cause).collect();
+    assert!(matches!(causes.as_slice(), [cause] if cause.starts_with(fault)), "{causes:?}\n{}", run.stderr);
+    assert_eq!(receipts(&scene.installation)?.len(), MESSAGES, "it holds up no other one");
+    assert_eq!(mailbox.seen()?, MESSAGES - 1, "what was not had is not marked");
+
+    proxy.behave();
+    scene.installation.mailmill(&["quarantine", "release", "1"])?.success()?;
+    scene.installation.mailmill(&["run", "--once"])?.success()?;
+    scene.assert_each_exactly_once("desk", &mut mailbox)
+}
+
+#[test]
+fn a_message_is_cut_short() -> Result<()> {
+    let mut in_body = false;
+    check(
+        "127.0.0.1 closed the connection during UID FETCH: in the middle of a response",
+        once(
+            move |said| std::mem::replace(&mut in_body, has_body(said)),
+            |said| Meddling::CutAfter(said.text[..said.text.len() / 3].to_vec()),
+        ),
+    )
+}
+
+#[test]
+fn a_message_is_nil() -> Result<()> {
+    let scene = Scene::new()?;
+    let mut mailbox = scene.deliver("desk")?;
+    let mut skip = false;
+    let proxy = Proxy::start(scene.server.imap, move |said| {
+        if has_body(said) && said.text.windows(5).any(|part| part == b"UID 2") {
+            skip = true;
+            return Meddling::Instead(b"* 2 FETCH (UID 2 BODY[] NIL)\r\n".to_vec());
+        }
+        if skip && said.by == Speaker::Server {
+            // The content, and then the bracket behind it.
+            skip = said.text != b")\r\n";
+            return Meddling::Instead(Vec::new());
+        }
+        Meddling::Pass
+    })?;
+    scene.add_job("desk", proxy.port, "none")?;
+    scene.installation.mailmill(&["run", "--once"])?.success()?;
+    let causes: Vec<String> = quarantine(&scene.installation)?.into_iter().map(|entry| entry.cause).collect();
+    let fault = "127.0.0.1 has the message but sends no text of it";
+    assert!(matches!(causes.as_slice(), [cause] if cause.starts_with(fault)), "{causes:?}");
+    assert_eq!(receipts(&scene.installation)?.len(), MESSAGES);
+    assert_eq!(mailbox.seen()?, MESSAGES - 1, "what was not had is not marked");
+    Ok(())
+}
+
+#[test]
+fn a_line_of_100_megabytes() -> Result<()> {
+    check(
+        "a response line is longer than 262144 bytes",
+        once(is_untagged_fetch, |_| Meddling::Instead(vec![b'x'; 100 << 20])),
+    )
+}
+
+#[test]
+fn a_search_response_of_400000_messages() -> Result<()> {
+    let uids: Vec<String> = (1..=400_000).map(|uid| uid.to_string()).collect();
+    let line = format!("* SEARCH {}\r\n", uids.join(" ")).into_bytes();
+    check(
+        "a response line is longer than 262144 bytes",
+        once(is_untagged_fetch, move |_| Meddling::Instead(line.clone())),
+    )
+}
+
+#[test]
+fn a_listing_of_400000_messages_that_are_not_there() -> Result<()> {
+    let scene = Scene::new()?;
+    let mut mailbox = scene.deliver("desk")?;
+    let ghosts: String = (1000..401_000).map(|uid| format!("* 4 FETCH (UID {uid} RFC822.SIZE 100)\r\n")).collect();
+    let list = once(is_untagged_fetch, move |said| Meddling::Instead([ghosts.as_bytes(), said.text].concat()));
+    let proxy = Proxy::start(scene.server.imap, list)?;
+    scene.add_job("desk", proxy.port, "none")?;
+    let (run, memory) = scene.installation.mailmill_measured(&["run", "--once"])?;
+    run.success()?;
+    assert!(memory < MEMORY_MAX_KIB * 2, "{memory} KiB");
+    scene.assert_each_exactly_once("desk", &mut mailbox)
+}
+
+#[test]
+fn messages_come_out_of_order_and_more_than_once() -> Result<()> {
+    let scene = Scene::new()?;
+    let mut mailbox = scene.deliver("desk")?;
+    // All of the server's answer to the first fetch of texts is kept back, and said in another order, twice.
+    let mut parts: Vec<Vec<u8>> = Vec::new();
+    let mut open = false;
+    let proxy = Proxy::start(scene.server.imap, move |said| {
+        if said.by == Speaker::Client || said.command != "UID FETCH" {
+            return Meddling::Pass;
+        }
+        if has_body(said) {
+            open = true;
+            parts.push(said.text.to_vec());
+            return Meddling::Instead(Vec::new());
+        }
+        if open && !said.is_end_of("UID FETCH") {
+            if let Some(last) = parts.last_mut() {
+                last.extend_from_slice(said.text);
+            }
+            return Meddling::Instead(Vec::new());
+        }
+        if !open {
+            return Meddling::Pass;
+        }
+        open = false;
+        let mut answer: Vec<u8> = parts.iter().rev().flatten().copied().collect();
+        answer.extend(parts.drain(..).flatten());
+        answer.extend_from_slice(said.text);
+        Meddling::Instead(answer)
+    })?;
+    scene.add_job("desk", proxy.port, "none")?;
+    scene.installation.mailmill(&["run", "--once"])?.success()?;
+    scene.assert_each_exactly_once("desk", &mut mailbox)
+}
+
+#[test]
+fn uidvalidity_changes_within_a_session() -> Result<()> {
+    check(
+        "was renumbered (UIDVALIDITY",
+        once(
+            |said| said.is_end_of("UID FETCH"),
+            |said| Meddling::Instead([b"* OK [UIDVALIDITY 7] surprise\r\n", said.text].concat()),
+        ),
+    )
+}
+
+#[test]
+fn a_login_is_referred_to_another_server() -> Result<()> {
+    let refer = |said: &Said<'_>| Meddling::Answer(tagged(said, "NO [REFERRAL imap://evil.example/] go there"));
+    check("go there", once(|said| matches!(said.command, "LOGIN" | "AUTHENTICATE"), refer))
+}
+
+/// The server takes a command and says no more.
+fn silent_at(command: &'static str) -> Result<()> {
+    check(
+        &format!("127.0.0.1 did not answer {command} within 3 s"),
+        once(move |said| said.by == Speaker::Server && said.command == command, |_| Meddling::Silence),
+    )
+}
+
+#[test]
+fn a_server_never_answers() -> Result<()> {
+    check("127.0.0.1 does not greet as a mail server does: it says nothing", |_| Meddling::Silence)
+}
+
+#[test]
+fn a_server_never_answers_the_login() -> Result<()> {
+    silent_at("AUTHENTICATE")
+}
+
+#[test]
+fn a_server_never_opens_the_mailbox() -> Result<()> {
+    silent_at("EXAMINE")
+}
+
+#[test]
+fn a_server_never_sends_the_messages() -> Result<()> {
+    silent_at("UID FETCH")
+}
+
+#[test]
+fn a_server_never_marks() -> Result<()> {
+    silent_at("UID STORE")
+}
+
+#[test]
+fn a_goodbye_in_the_middle() -> Result<()> {
+    check(
+        "closing for the night",
+        once(is_untagged_fetch, |_| Meddling::CutAfter(b"* BYE closing for the night\r\n".to_vec())),
+    )
+}
+
+#[test]
+fn starttls_is_taken_out_on_the_way() -> Result<()> {
+    let strip = |said: &Said<'_>| {
+        let text = String::from_utf8_lossy(said.text);
+        if said.by == Speaker::Server && text.contains(" STARTTLS") {
+            return Meddling::Instead(text.replace(" STARTTLS", "").into_bytes());
+        }
+        Meddling::Pass
+    };
+    starttls("STARTTLS", strip)
+}
+
+#[test]
+fn starttls_is_refused() -> Result<()> {
+    starttls("not today", |said| {
+        if said.is_command("STARTTLS") { Meddling::Answer(tagged(said, "NO not today")) } else { Meddling::Pass }
+    })
+}
+
+#[test]
+fn starttls_is_answered_with_garbage() -> Result<()> {
+    starttls("127.0.0.1", |said| {
+        if said.is_command("STARTTLS") {
+            Meddling::Answer([tagged(said, "OK begin"), vec![b'x'; 4096]].concat())
+        } else {
+            Meddling::Pass
+        }
+    })
+}
+
+#[test]
+fn an_answer_is_slipped_in_behind_starttls() -> Result<()> {
+    starttls("127.0.0.1", |said| {
+        if said.is_end_of("STARTTLS") {
+            let injected = b"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n* PREAUTH welcome\r\n";
+            Meddling::Instead([said.text, injected].concat())
+        } else {
+            Meddling::Pass
+        }
+    })
+}
+
+#[test]
+fn a_server_that_needs_no_login_cannot_be_secured() -> Result<()> {
+    starttls("it says that we are logged in already, and then it is too late", |said| {
+        if said.by == Speaker::Server && said.number == 0 {
+            Meddling::Instead(b"* PREAUTH [CAPABILITY IMAP4rev1] welcome\r\n".to_vec())
+        } else {
+            Meddling::Pass
+        }
+    })
+}
+
+/// A session with `starttls` fails, with `expect` in its error and without the password on the wire in any form; one
+/// that is left alone works.
+fn starttls(expect: &str, meddler: impl FnMut(&Said<'_>) -> Meddling + Send + 'static) -> Result<()> {
+    let scene = Scene::new()?;
+    let mut mailbox = scene.deliver("desk")?;
+    let proxy = Proxy::start(scene.server.imap, meddler)?;
+    scene.add_job("desk", proxy.port, "starttls")?;
+    let run = scene.installation.mailmill(&["run", "--once"])?;
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains(expect), "{expect}\n--- not in\n{}", run.stderr);
+    let heard = String::from_utf8_lossy(&proxy.heard()).into_owned();
+    // In clear, and as AUTHENTICATE PLAIN sends it.
+    for secret in [Dovecot::PASSWORD, "AGRlc2sAc2VjcmV0", "LOGIN", "AUTHENTICATE"] {
+        assert!(!heard.contains(secret), "{secret} was sent:\n{heard}");
+    }
+    proxy.behave();
+    scene.installation.mailmill(&["run", "--once"])?.success()?;
+    scene.assert_each_exactly_once("desk", &mut mailbox)
+}
