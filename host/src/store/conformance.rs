@@ -300,7 +300,7 @@ async fn long_contents_come_back(store: &Store) {
     const PIECE: usize = 512 << 10;
     for (number, length) in [PIECE, PIECE + 1, 5 * PIECE].into_iter().enumerate() {
         let long: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
-        let mut message = entry(&format!("6{number}"), accepted(vec![comment(1, "long")]));
+        let mut message = entry(&format!("7{number}"), accepted(vec![comment(1, "long")]));
         message.raw = long.clone().into();
         message.attachments = vec![attachment(&long[1..]), attachment(&long[1..])];
         let receipt = commit_one(store, message).await;
