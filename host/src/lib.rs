@@ -7,6 +7,7 @@ pub mod action;
 pub mod class;
 pub mod cli;
 pub mod config;
+pub mod content;
 pub mod daemon;
 pub mod diagnostic;
 pub mod field;

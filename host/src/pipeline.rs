@@ -6,6 +6,7 @@
 use crate::action::{self, Outcome, Plan};
 use crate::class::Class;
 use crate::config::ApplyTo;
+use crate::content;
 use crate::mailbox::RawMessage;
 use crate::message::document::CutKinds;
 use crate::message::{self, Message};
@@ -58,12 +59,19 @@ pub struct Parsed {
     pub keys: ThreadKeys,
 }
 
-/// Hop 2: decodes a raw message. Cannot fail.
-#[must_use]
-pub fn parse(raw: RawMessage, tags: &Tags) -> Parsed {
-    let message = Arc::new(message::parse(&raw.bytes, raw.received));
+/// Hop 2: decodes a raw message, and works out the digests under which it and its attachments are stored.
+///
+/// # Errors
+/// Whatever the message is, it is decoded; but its bytes may not be readable, or its attachments may not be kept.
+pub fn parse(raw: RawMessage, tags: &Tags) -> Result<Parsed, content::Error> {
+    let message = Arc::new(message::read(&raw.content, raw.received)?);
     let keys = thread::keys(&message, tags);
-    Parsed { raw, message, keys }
+    // Here, on a worker, because there is only one committer.
+    raw.content.sha256()?;
+    for attachment in &message.attachments {
+        attachment.content.sha256()?;
+    }
+    Ok(Parsed { raw, message, keys })
 }
 
 /// What the rules made of a message.
@@ -79,7 +87,7 @@ pub struct Verdict {
 #[must_use]
 pub fn run(instances: &mut Instances, parsed: &Parsed, conversation: &Conversation, cleaning: &Cleaning) -> Verdict {
     let message = &parsed.message;
-    let mut report = Report::begin(&instances.revision().to_string(), message, parsed.raw.bytes.len(), conversation);
+    let mut report = Report::begin(&instances.revision().to_string(), message, parsed.raw.content.len(), conversation);
     let plan = hops(instances, message, conversation, cleaning, &mut report);
     match &plan {
         Ok(plan) => report.plan = Some(plan.clone()),

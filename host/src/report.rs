@@ -52,7 +52,7 @@ pub struct Facts {
     /// When it was received.
     pub received: DateTime,
     /// Its size in bytes.
-    pub bytes: usize,
+    pub bytes: u64,
     /// Who or what wrote it.
     pub origin: Origin,
     /// The mail client that it looks like, and why.
@@ -71,7 +71,7 @@ pub struct AttachmentFacts {
     /// The media type.
     pub media_type: String,
     /// Bytes, decoded.
-    pub bytes: usize,
+    pub bytes: u64,
     /// Whether it belongs into the body.
     pub inline: bool,
 }
@@ -113,7 +113,7 @@ pub struct Cause {
 impl Report {
     /// The report of a message of which nothing but the bytes is known yet.
     #[must_use]
-    pub fn begin(revision: &str, message: &Message, bytes: usize, conversation: &Conversation) -> Self {
+    pub fn begin(revision: &str, message: &Message, bytes: u64, conversation: &Conversation) -> Self {
         Self {
             revision: revision.to_owned(),
             message: Facts::of(message, bytes),
@@ -147,7 +147,7 @@ impl Report {
 }
 
 impl Facts {
-    fn of(message: &Message, bytes: usize) -> Self {
+    fn of(message: &Message, bytes: u64) -> Self {
         let attachments = message.attachments.iter().map(|attachment| AttachmentFacts {
             name: attachment.name.clone(),
             media_type: attachment.media_type.clone(),

@@ -134,6 +134,28 @@ impl Client {
         }
     }
 
+    /// Fetches every message of the INBOX (IMAP only), throws it away, and says how many there were.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn discard_all(&mut self) -> Result<usize> {
+        self.command("EXAMINE INBOX")?;
+        self.send("a UID FETCH 1:* (UID BODY.PEEK[])\r\n")?;
+        let mut messages = 0;
+        loop {
+            let line = self.line()?;
+            if line.starts_with("a ") {
+                return if line.starts_with("a OK") { Ok(messages) } else { bail!("the server answered {line:?}") };
+            }
+            let size = line.rsplit_once('{').and_then(|(_, size)| size.strip_suffix('}')?.parse().ok());
+            if let Some(size) = size {
+                let wire = self.wire.as_mut().context("the connection is closed")?;
+                std::io::copy(&mut wire.take(size), &mut std::io::sink())?;
+                messages += 1;
+            }
+        }
+    }
+
     fn greeted(mut self) -> Result<Self> {
         let line = self.line()?;
         if !line.starts_with("* OK") && !line.starts_with("+OK") {

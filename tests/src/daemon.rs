@@ -64,6 +64,19 @@ impl Daemon {
         }
     }
 
+    /// A size from the system's account of the process, in bytes: `VmHWM` is the most memory that it ever had, `VmRSS`
+    /// what it has now.
+    ///
+    /// # Errors
+    /// When it has ended, or the system keeps no such account.
+    pub fn memory(&self, name: &str) -> Result<u64> {
+        let account = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = account.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let kib: u64 =
+            line.with_context(|| format!("no {name} in the account"))?.trim().trim_end_matches(" kB").parse()?;
+        Ok(kib * 1024)
+    }
+
     /// How many lines the log has by now: the `skip` that ignores all of them.
     #[must_use]
     pub fn log_length(&self) -> usize {

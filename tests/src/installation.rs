@@ -258,8 +258,12 @@ pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
 }
 
+/// Cargo's profile of the program under test; benches set it to `release`.
+const PROFILE: &str = "MAILMILL_TEST_PROFILE";
+
 fn binary() -> Result<PathBuf> {
-    let path = target().join("debug").join("mailmill");
+    let profile = std::env::var(PROFILE).unwrap_or_else(|_| "debug".to_owned());
+    let path = target().join(&profile).join("mailmill");
     if !path.is_file() {
         bail!("{} is missing: run `cargo build`, or everything with `cargo xtask test`", path.display());
     }

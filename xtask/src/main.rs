@@ -1,5 +1,6 @@
 //! The project's automation: `cargo xtask <verb>`. One module per verb.
 
+mod bench;
 mod ci;
 mod command;
 mod demo;
@@ -24,6 +25,8 @@ enum Verb {
     Test,
     /// Runs the daemon on a folder of sample mail, in target/demo
     Demo(demo::Args),
+    /// Measures the program against its targets, beside other programs where there are any
+    Bench(bench::Args),
     /// Checks format, lints, dependencies and documentation, then runs all tests: what must pass before a push
     Ci,
 }
@@ -33,6 +36,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Plugins(args) => plugins::run(&args),
         Verb::Test => test::run(),
         Verb::Demo(args) => demo::run(&args),
+        Verb::Bench(args) => bench::run(&args),
         Verb::Ci => ci::run(),
     }
 }

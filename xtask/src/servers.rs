@@ -98,6 +98,22 @@ pub(crate) fn set_up() -> Result<()> {
     unpack.into_iter().try_for_each(|server| server.unpack(&folder))
 }
 
+/// Installs programs that something else needs.
+pub(crate) fn install(packages: &[&str], what: &str) -> Result<()> {
+    let installed = installed()?;
+    let missing: Vec<&str> = packages.iter().filter(|package| !installed.contains(**package)).copied().collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !may_install()? {
+        bail!("{what} needs more programs: run this as root on Debian, or apt-get install {}", missing.join(" "));
+    }
+    say(&format!("installing for {what}: apt-get install {}", missing.join(" ")));
+    command::run(apt_get(&["update", "--quiet"]).stdout(Stdio::null()))?;
+    let quietly = ["install", "--quiet", "--yes", "--no-install-recommends"];
+    command::run(apt_get(&quietly).args(missing).stdout(Stdio::null()))
+}
+
 /// What to do where nothing is done without being asked.
 fn instructions(install: &BTreeSet<&str>, unpack: &[&Unpacked], folder: &Path) -> String {
     let install: Vec<_> = install.iter().copied().collect();

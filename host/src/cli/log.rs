@@ -65,7 +65,7 @@ async fn show_message(store: &Store, id: i64, json: bool) -> Done {
     let report = store.report(id).await?;
     let raw = store.raw(&row.sha256).await?;
     let report: Report = serde_json::from_value(report).context("the report was written by another version")?;
-    let report = report.with_texts(&message::parse(&raw, None));
+    let report = report.with_texts(&message::read(&raw, None)?);
     if json {
         return print_json(&report);
     }

@@ -197,13 +197,13 @@ fn block_on(work: impl Future<Output = Done>) -> Done {
 
 /// Writes to standard output. A reader that has gone away (`| head`) is no error.
 pub(crate) fn print(text: &str) -> Done {
-    print_bytes(text.as_bytes())
+    print_content(&text.as_bytes().into())
 }
 
-fn print_bytes(bytes: &[u8]) -> Done {
+fn print_content(content: &crate::content::Content) -> Done {
     use std::io::Write;
     let mut output = std::io::stdout().lock();
-    match output.write_all(bytes).and_then(|()| output.flush()) {
+    match std::io::copy(&mut content.reader(), &mut output).and_then(|_| output.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }

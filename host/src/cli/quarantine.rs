@@ -4,7 +4,7 @@ use super::log::result;
 use super::paint::{Paint, stdout_has_colour, tame};
 use super::show::{Ends, story};
 use super::table::{short, table};
-use super::{Done, Failure, Global, print, print_bytes, print_json};
+use super::{Done, Failure, Global, print, print_content, print_json};
 use crate::config::Job;
 use crate::job::{cleaning, entry};
 use crate::mailbox::RawMessage;
@@ -75,7 +75,7 @@ pub(super) async fn run(global: &Global, command: Command) -> Done {
         Command::Show { id, raw, json } => {
             let detail = find(&store, id).await?;
             if raw {
-                return print_bytes(&detail.raw);
+                return print_content(&detail.raw);
             }
             if json {
                 return print_json(&serde_json::json!({ "entry": detail.row, "report": detail.report }));
@@ -95,11 +95,11 @@ fn shown(detail: &QuarantineDetail) -> Result<String, Failure> {
     let report: Report =
         serde_json::from_value(detail.report.clone()).context("the report was written by another version")?;
     let raw = raw_message(detail);
-    let report = report.with_texts(&crate::message::parse(&raw.bytes, raw.received));
+    let report = report.with_texts(&crate::message::read(&raw.content, raw.received)?);
     let row = &detail.row;
     let released = row.released_at.map_or_else(|| "it waits here".to_owned(), |at| format!("released at {at}"));
     let ends = Ends {
-        fetched: &format!("{} by job {}, {} bytes{}", row.key, row.job, raw.bytes.len(), extent(row)),
+        fetched: &format!("{} by job {}, {} bytes{}", row.key, row.job, raw.content.len(), extent(row)),
         committed: &format!("quarantine entry {} since {}; {released}", row.id, row.at),
         marked: "left as it is in the mailbox",
     };
@@ -116,7 +116,7 @@ fn extent(row: &QuarantineRow) -> &'static str {
 }
 
 fn raw_message(detail: &QuarantineDetail) -> RawMessage {
-    RawMessage { key: detail.row.key.clone(), received: Some(detail.received_at), bytes: detail.raw.clone() }
+    RawMessage { key: detail.row.key.clone(), received: Some(detail.received_at), content: detail.raw.clone() }
 }
 
 async fn release(global: &Global, store: &Store, id: i64, json: bool) -> Done {
@@ -136,7 +136,7 @@ async fn release(global: &Global, store: &Store, id: i64, json: bool) -> Done {
     let job = jobs.iter().find(|job| job.name == detail.row.job);
     let job = job.with_context(|| format!("the job \"{}\" that fetched it is gone", detail.row.job))?;
 
-    let parsed: Parsed = pipeline::parse(raw_message(&detail), &crate::daemon::tags(&config)?);
+    let parsed: Parsed = pipeline::parse(raw_message(&detail), &crate::daemon::tags(&config)?)?;
     let conversation = store.conversation(&parsed.keys).await?;
     let cleaning: Cleaning = cleaning(job, &rules);
     let verdict = pipeline::run(&mut rules.instances()?, &parsed, &conversation, &cleaning);

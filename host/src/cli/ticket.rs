@@ -104,7 +104,7 @@ async fn save_all(store: &crate::store::Store, attachments: &[AttachmentRow], fo
         let path = folder.join(format!("{}-{name}", index + 1));
         let mut file =
             std::fs::File::create_new(&path).with_context(|| format!("{} cannot be written", path.display()))?;
-        std::io::Write::write_all(&mut file, &content)
+        std::io::copy(&mut content.reader(), &mut file)
             .with_context(|| format!("{} cannot be written", path.display()))?;
     }
     Ok(())

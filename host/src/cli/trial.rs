@@ -5,6 +5,7 @@ use super::paint::{Paint, Style, stdout_has_colour};
 use super::show::{Ends, story};
 use super::{Done, Failure, Global, print, print_json};
 use crate::config::{ApplyTo, Handling, Job, job_files};
+use crate::content::Spool;
 use crate::job::{cleaning, entry};
 use crate::mailbox::{Disposition, MessageKey, RawMessage};
 use crate::message::document::CutKinds;
@@ -14,7 +15,6 @@ use crate::rules::RuleSet;
 use crate::store::{Receipt, Store};
 use anyhow::Context as _;
 use clap::Args;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
@@ -51,9 +51,9 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
         None => ("try".to_owned(), as_usual(), everything(&rules)),
     };
 
-    let raw = read(&options.message)?;
+    let raw = read(&options.message, &Spool::beside(&config.store.path))?;
     let store = open(&config.store.path).await?;
-    let parsed = pipeline::parse(raw, &crate::daemon::tags(&config)?);
+    let parsed = pipeline::parse(raw, &crate::daemon::tags(&config)?)?;
     let conversation = store.conversation(&parsed.keys).await?;
     let verdict = pipeline::run(&mut rules.instances()?, &parsed, &conversation, &wanted);
     let report = verdict.report.clone().with_texts(&parsed.message);
@@ -65,7 +65,7 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
         return print_json(&Trial { report: &report, receipt: &receipt });
     }
     let ends = Ends {
-        fetched: &format!("{}, {} bytes", options.message.display(), parsed.raw.bytes.len()),
+        fetched: &format!("{}, {} bytes", options.message.display(), parsed.raw.content.len()),
         committed: &format!("would be {}: {}", receipt.outcome.name(), result(&receipt)),
         marked: &marked(&receipt),
     };
@@ -103,15 +103,16 @@ fn everything(rules: &RuleSet) -> Cleaning {
     Cleaning { steps: rules.preprocess_steps(), kinds: CutKinds::ALL, apply_to: ApplyTo::All }
 }
 
-fn read(path: &Path) -> Result<RawMessage, Failure> {
-    let mut bytes = Vec::new();
-    if path == Path::new("-") {
-        std::io::stdin().lock().read_to_end(&mut bytes).context("standard input cannot be read")?;
+fn read(path: &Path, spool: &Spool) -> Result<RawMessage, Failure> {
+    let content = if path == Path::new("-") {
+        spool.read_all(std::io::stdin().lock(), u64::MAX)?.context("standard input cannot be read")?
     } else {
-        bytes = std::fs::read(path).with_context(|| format!("the message {} cannot be read", path.display()))?;
-    }
+        let cannot_read = || format!("the message {} cannot be read", path.display());
+        let file = std::fs::File::open(path).with_context(cannot_read)?;
+        spool.read_all(file, u64::MAX)?.with_context(cannot_read)?
+    };
     let key = MessageKey { mailbox: "try".to_owned(), uid_validity: 0, uid: path.display().to_string() };
-    Ok(RawMessage { key, received: None, bytes: bytes.into() })
+    Ok(RawMessage { key, received: None, content })
 }
 
 /// The database of the settings if there is one, else an empty one in memory.

@@ -3,6 +3,7 @@
 use super::tokens;
 use crate::config::reader::error_at;
 use crate::config::{Authentication, Job, JobSource, Pop3, Server, Steps};
+use crate::content::Spool;
 use crate::diagnostic::{Diagnostics, suggestion};
 use crate::mailbox::{self, Account, FolderAccount, FolderKind, ImapAccount, Pop3Account, Protocol};
 use crate::oauth::Tokens;
@@ -13,11 +14,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The account that a job watches, and of which it fetches messages of at most so many bytes. Reads the password.
+/// The account that a job watches, and of which it fetches messages of at most so many bytes, long ones into the spool.
+/// Reads the password.
 ///
 /// # Errors
 /// If the password cannot be read.
-pub fn account(job: &Job, message_bytes_max: u64, tokens: &Arc<Tokens>) -> Result<Account, secret::Error> {
+pub fn account(
+    job: &Job,
+    message_bytes_max: u64,
+    tokens: &Arc<Tokens>,
+    spool: &Spool,
+) -> Result<Account, secret::Error> {
     Ok(match &job.source {
         JobSource::Imap(imap) => {
             let server = &imap.server;
@@ -33,6 +40,7 @@ pub fn account(job: &Job, message_bytes_max: u64, tokens: &Arc<Tokens>) -> Resul
                 purge: job.handling.purge,
                 timeout: server.timeout.duration(),
                 limits: mailbox::Limits { literal_bytes_max: message_bytes_max, ..mailbox::Limits::default() },
+                spool: spool.clone(),
             })
         }
         JobSource::Pop3(Pop3 { server, .. }) => Account::Pop3(Pop3Account {
@@ -44,9 +52,10 @@ pub fn account(job: &Job, message_bytes_max: u64, tokens: &Arc<Tokens>) -> Resul
             authentication: authentication(job, server, tokens)?,
             timeout: server.timeout.duration(),
             message_bytes_max,
+            spool: spool.clone(),
         }),
-        JobSource::Maildir(maildir) => folder(&maildir.path, FolderKind::Maildir, 0, job, message_bytes_max),
-        JobSource::Folder(mail) => folder(&mail.path, FolderKind::Eml, mail.settle_ms, job, message_bytes_max),
+        JobSource::Maildir(maildir) => folder(&maildir.path, FolderKind::Maildir, 0, job, message_bytes_max, spool),
+        JobSource::Folder(mail) => folder(&mail.path, FolderKind::Eml, mail.settle_ms, job, message_bytes_max, spool),
     })
 }
 
@@ -66,10 +75,17 @@ fn authentication(job: &Job, server: &Server, tokens: &Arc<Tokens>) -> Result<ma
     })
 }
 
-fn folder(path: &Path, kind: FolderKind, settle_ms: u64, job: &Job, message_bytes_max: u64) -> Account {
+fn folder(path: &Path, kind: FolderKind, settle_ms: u64, job: &Job, message_bytes_max: u64, spool: &Spool) -> Account {
     let settle = Duration::from_millis(settle_ms);
     let purge = job.handling.purge;
-    Account::Folder(FolderAccount { path: path.to_owned(), kind, settle, message_bytes_max, purge })
+    Account::Folder(FolderAccount {
+        path: path.to_owned(),
+        kind,
+        settle,
+        message_bytes_max,
+        purge,
+        spool: spool.clone(),
+    })
 }
 
 /// How a job wants its messages cleaned by these rules.

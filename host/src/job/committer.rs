@@ -10,6 +10,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
+/// A batch of this many bytes waits for no more messages: what a transaction writes, goes through the log of changes.
+const BATCH_BYTES_MAX: u64 = 32 << 20;
+
 /// How batches are made.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
@@ -69,9 +72,13 @@ async fn run(store: Store, settings: Settings, mut outlet: mpsc::UnboundedReceiv
             put(&mut lanes, first);
         }
         let until = Instant::now() + settings.wait;
-        while lanes.len() < settings.messages_max {
+        let mut bytes = 0;
+        while lanes.len() < settings.messages_max && bytes < BATCH_BYTES_MAX {
             match timeout_at(until, outlet.recv()).await {
-                Ok(Some(next)) => put(&mut lanes, next),
+                Ok(Some(next)) => {
+                    bytes += next.0.bytes();
+                    put(&mut lanes, next);
+                }
                 Ok(None) | Err(_) => break,
             }
         }
@@ -79,8 +86,14 @@ async fn run(store: Store, settings: Settings, mut outlet: mpsc::UnboundedReceiv
         while let Ok(next) = outlet.try_recv() {
             put(&mut lanes, next);
         }
-        let batch = std::iter::from_fn(|| lanes.pop()).take(settings.messages_max);
-        let (entries, answers): (Vec<Entry>, Vec<Answer>) = batch.unzip();
+        let mut bytes = 0;
+        let next = || {
+            let next = if bytes < BATCH_BYTES_MAX { lanes.pop() } else { None };
+            bytes += next.as_ref().map_or(0, |(entry, _): &(Entry, Answer)| entry.bytes());
+            next
+        };
+        let (entries, answers): (Vec<Entry>, Vec<Answer>) =
+            std::iter::from_fn(next).take(settings.messages_max).unzip();
         answer_all(store.commit(&entries).await, answers);
     }
 }

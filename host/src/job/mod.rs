@@ -26,6 +26,7 @@ pub use tokens::oauth_app;
 pub use workers::Workers;
 
 use crate::config::Job;
+use crate::content::{self, Spool};
 use crate::mailbox::{self, Session};
 use crate::oauth::Tokens;
 use crate::rules::RuleSet;
@@ -62,6 +63,8 @@ pub struct Context {
     pub tags: Arc<Tags>,
     /// The limits of fetching.
     pub limits: Limits,
+    /// Where long messages are kept until they are in the store.
+    pub spool: Spool,
     /// Becomes true when the daemon is to stop.
     pub stop: watch::Receiver<bool>,
     /// Who watches how far the sessions are.
@@ -110,6 +113,9 @@ pub enum Error {
     /// The workers.
     #[error(transparent)]
     Workers(#[from] workers::Error),
+    /// The bytes of a message.
+    #[error(transparent)]
+    Content(#[from] content::Error),
     /// The password cannot be read.
     #[error(transparent)]
     Secret(#[from] secret::Error),
@@ -203,7 +209,7 @@ async fn connect_once(ctx: &Arc<Context>, job: &Arc<Job>, care: &mut Care) -> Re
 
 /// Opens the account; a failure is a row of the log.
 async fn open(ctx: &Context, job: &Job) -> Result<Session, Error> {
-    let opened = match account(job, ctx.limits.message_bytes_max(job), &ctx.tokens) {
+    let opened = match account(job, ctx.limits.message_bytes_max(job), &ctx.tokens, &ctx.spool) {
         Ok(account) => account.open().await.map_err(Error::from),
         Err(error) => Err(error.into()),
     };

@@ -34,8 +34,8 @@ impl Run<'_> {
                 return Err(error.into());
             }
         };
-        let raw = RawMessage { key: listed.key.clone(), received: None, bytes: header.clone() };
-        match sight::recognise(self.ctx, self.job, renumbered, &pipeline::parse(raw, &self.ctx.tags)).await? {
+        let raw = RawMessage { key: listed.key.clone(), received: None, content: header.clone().into() };
+        match sight::recognise(self.ctx, self.job, renumbered, &pipeline::parse(raw, &self.ctx.tags)?).await? {
             Some(_) => {
                 self.ctx.tell(Progress::Handled { job: self.job.name.clone() });
                 self.recognised.known += 1;
@@ -48,8 +48,8 @@ impl Run<'_> {
     /// A message that cannot be fetched: it stays in the mailbox, and an entry in the quarantine says so.
     pub(super) async fn refuse(&mut self, key: &MessageKey, header: Arc<[u8]>, reason: &str) -> Result<(), Error> {
         let id = self.id().await?;
-        let entry =
-            refusal(self.ctx, self.job, id, RawMessage { key: key.clone(), received: None, bytes: header }, reason);
+        let header = RawMessage { key: key.clone(), received: None, content: header.into() };
+        let entry = refusal(self.ctx, self.job, id, header, reason)?;
         let receipt = self.ctx.committer.commit(entry).await?;
         self.ctx.tell(Progress::Handled { job: self.job.name.clone() });
         if !receipt.repeated {
@@ -62,7 +62,7 @@ impl Run<'_> {
 }
 
 /// What goes into the ledger for a message that cannot be fetched, or only its header.
-fn refusal(ctx: &Context, job: &Job, id: SessionId, header: RawMessage, reason: &str) -> Entry {
+fn refusal(ctx: &Context, job: &Job, id: SessionId, header: RawMessage, reason: &str) -> Result<Entry, Error> {
     let cause = Cause {
         hop: "fetch".to_owned(),
         step: None,
@@ -71,12 +71,12 @@ fn refusal(ctx: &Context, job: &Job, id: SessionId, header: RawMessage, reason: 
         ),
         class: Class::Permanent,
     };
-    let parsed = pipeline::parse(header, &ctx.tags);
+    let parsed = pipeline::parse(header, &ctx.tags)?;
     let revision = ctx.rules.borrow().revision().to_string();
-    let mut report = Report::begin(&revision, &parsed.message, parsed.raw.bytes.len(), &Conversation::New);
+    let mut report = Report::begin(&revision, &parsed.message, parsed.raw.content.len(), &Conversation::New);
     report.quarantine = Some(cause.clone());
     let verdict = Verdict { plan: Err(cause), report };
-    Entry { header_only: true, ..entry(&job.name, &job.handling, Some(id), &parsed, verdict) }
+    Ok(Entry { header_only: true, ..entry(&job.name, &job.handling, Some(id), &parsed, verdict) })
 }
 
 fn too_large_cause(size: u64, bytes_max: u64) -> String {

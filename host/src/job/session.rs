@@ -359,7 +359,7 @@ async fn pump(
     // The budget is taken before the next message is looked at, in order: a large message cannot be overtaken for ever.
     let within_budget = futures::stream::unfold((fetched, budget), |(mut fetched, budget)| async move {
         let raw: RawMessage = fetched.recv().await?;
-        let need = u32::try_from(raw.bytes.len() as u64 / BUDGET_UNIT + 1).unwrap_or(u32::MAX).min(units);
+        let need = u32::try_from(raw.content.len() / BUDGET_UNIT + 1).unwrap_or(u32::MAX).min(units);
         let permit = budget.clone().acquire_many_owned(need).await.ok()?;
         Some(((raw, permit), (fetched, budget)))
     });
@@ -369,7 +369,15 @@ async fn pump(
     };
     let mut parsed = std::pin::pin!(within_budget.map(parse).buffered(PARSE_AHEAD));
     while let Some((parsed, permit)) = parsed.next().await {
-        let (Ok(parsed), Ok(place)) = (parsed, places.clone().acquire_owned().await) else { return };
+        let parsed = match parsed {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                // As below.
+                let _ = done.send(Err(error.into()));
+                continue;
+            }
+        };
+        let Ok(place) = places.clone().acquire_owned().await else { return };
         let turn = ctx.order.enter(order::names(&parsed), ctx.turns.fetch_add(1, Ordering::Relaxed));
         let (ctx, job, renumbered, done) = (ctx.clone(), job.clone(), renumbered.clone(), done.clone());
         tokio::spawn(async move {
@@ -440,11 +448,11 @@ pub fn entry(job: &str, handling: &Handling, session: Option<SessionId>, parsed:
         job: job.to_owned(),
         session,
         key: parsed.raw.key.clone(),
-        raw: parsed.raw.bytes.clone(),
+        raw: parsed.raw.content.clone(),
         message_id: message.message_id.clone(),
         attachments: message.attachments.clone(),
         revision: report.revision.clone(),
-        report: serde_json::to_value(&report).unwrap_or_default(),
+        report: serde_json::to_string(&report).unwrap_or_else(|_| "null".to_owned()),
         verdict: match plan {
             Ok(plan) => store::Verdict::Plan(plan),
             Err(cause) => store::Verdict::Quarantine { cause: cause.reason, class: cause.class },

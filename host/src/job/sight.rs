@@ -103,7 +103,7 @@ pub(super) async fn recognise(
 ) -> Result<Option<Handled>, Error> {
     let raw = &parsed.raw;
     let Some(before) = renumbered.get(&raw.key.mailbox) else { return Ok(None) };
-    if let Some(receipt) = ctx.store.recognise(&job.name, &raw.key, &Sha256::of(&raw.bytes)).await? {
+    if let Some(receipt) = ctx.store.recognise(&job.name, &raw.key, &Sha256(raw.content.sha256()?)).await? {
         return Ok(Some(Handled::Recognised(receipt)));
     }
     // What was passed over left no trace but its age.

@@ -2,6 +2,7 @@
 
 use super::fair::Lanes;
 use crate::class::Class;
+use crate::content;
 use crate::mailbox::RawMessage;
 use crate::pipeline::{self, Cleaning, Parsed, Verdict};
 use crate::report::{Cause, Report};
@@ -43,6 +44,9 @@ pub enum Error {
     /// The threads are gone, which happens only at the end of the process.
     #[error("the workers have stopped")]
     Stopped,
+    /// The bytes of a message cannot be read, or those of its attachments cannot be kept.
+    #[error(transparent)]
+    Content(#[from] content::Error),
     /// The plugins of a rule set that was accepted could not be instantiated again.
     #[error("the plugins cannot be started: {0}")]
     Instances(String),
@@ -72,9 +76,9 @@ impl Workers {
     /// Hop 2 on a worker, when it is this job's turn.
     ///
     /// # Errors
-    /// If the workers have stopped.
+    /// If the workers have stopped, or the message's bytes cannot be read or kept.
     pub async fn parse(&self, job: &str, raw: RawMessage, tags: Arc<Tags>) -> Result<Parsed, Error> {
-        self.run(job, move |_| pipeline::parse(raw, &tags)).await
+        Ok(self.run(job, move |_| pipeline::parse(raw, &tags)).await??)
     }
 
     /// Hops 4 to 7 on a worker, on this rule set, when it is this job's turn. A panic on the way is a bug of ours and quarantines the message.
@@ -187,7 +191,7 @@ fn bug(rules: &RuleSet, parsed: &Parsed, conversation: &Conversation, panic: &st
         class: Class::Bug,
     };
     let mut report =
-        Report::begin(&rules.revision().to_string(), &parsed.message, parsed.raw.bytes.len(), conversation);
+        Report::begin(&rules.revision().to_string(), &parsed.message, parsed.raw.content.len(), conversation);
     report.quarantine = Some(cause.clone());
     tracing::error!(panic, key = %parsed.raw.key, "a message made the pipeline panic; it is quarantined");
     Verdict { plan: Err(cause), report }

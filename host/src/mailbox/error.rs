@@ -1,5 +1,6 @@
 //! What goes wrong with a mailbox, said so that an operator knows what to change.
 
+use crate::content;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -107,6 +108,8 @@ pub enum Error {
     Stopped,
     #[error("cannot {action} {}: {cause}", path.display())]
     Folder { path: PathBuf, action: &'static str, cause: String },
+    #[error(transparent)]
+    Content(#[from] content::Error),
     #[error("message {key} does not belong to this mailbox")]
     ForeignKey { key: String },
     #[error("a connection cannot be prepared: {cause}")]
@@ -171,7 +174,8 @@ impl Error {
             | Self::Abandoned { .. }
             | Self::Over { .. }
             | Self::Stopped
-            | Self::Folder { .. } => Class::Transient,
+            | Self::Folder { .. }
+            | Self::Content(content::Error::Spool { .. }) => Class::Transient,
             Self::Certificate { .. }
             | Self::NoTls { .. }
             | Self::TlsOnly { .. }
@@ -186,7 +190,8 @@ impl Error {
             | Self::Flag { .. }
             | Self::ReadOnly { .. }
             | Self::NoUidl { .. }
-            | Self::Protocol { .. } => Class::Permanent,
+            | Self::Protocol { .. }
+            | Self::Content(content::Error::TooLong(_)) => Class::Permanent,
             Self::ForeignKey { .. } | Self::Bug { .. } => Class::Bug,
             Self::Token { class, .. } => *class,
         }

@@ -4,6 +4,7 @@ mod mark;
 
 use super::error::Error;
 use super::{Disposition, Fetched, HEADER_BYTES_MAX, Listed, MessageKey, Opened, RawMessage};
+use crate::content::{self, Spool};
 use crate::field::DateTime;
 use crate::tame::tame;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -44,6 +45,8 @@ pub struct FolderAccount {
     pub message_bytes_max: u64,
     /// Whether a message of a Maildir that is to be deleted is removed, instead of being marked as deleted.
     pub purge: bool,
+    /// Where long messages are kept.
+    pub spool: Spool,
 }
 
 impl FolderAccount {
@@ -203,18 +206,26 @@ impl Session {
 
     async fn read_file(&self, key: &MessageKey, file: File) -> Result<Content, Error> {
         let (key, kind, bytes_max) = (key.clone(), self.account.kind, self.account.message_bytes_max);
+        let spool = self.account.spool.clone();
         blocking(move || {
-            let bytes = match read_file(&file.path, bytes_max) {
-                Ok(bytes) if u64::try_from(bytes.len()).is_ok_and(|size| size <= bytes_max) => bytes,
-                Ok(_) => return Ok(Content::TooLarge(format!("the file is larger than {bytes_max} bytes"))),
+            let opened = std::fs::File::open(&file.path);
+            let bytes = match opened.map(|file| spool.read_all(file, bytes_max)) {
+                Ok(Err(content::Error::TooLong(_))) => {
+                    return Ok(Content::TooLarge(format!("the file is larger than {bytes_max} bytes")));
+                }
+                Ok(read) => read?,
+                Err(error) => Err(error),
+            };
+            let content = match bytes {
+                Ok(content) => content,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Content::Gone),
                 Err(error) => return Ok(Content::Unreadable(folder_error(&file.path, "read", &error).to_string())),
             };
             // The key of an .eml file names its content: other content is another message, for a later look.
-            if kind == FolderKind::Eml && eml_uid(&file.path, Sha256::new_with_prefix(&bytes)) != key.uid {
+            if kind == FolderKind::Eml && eml_uid(&file.path, &content.sha256()?) != key.uid {
                 return Ok(Content::Gone);
             }
-            Ok(Content::Message(RawMessage { key, received: received(file.modified), bytes: Arc::from(bytes) }))
+            Ok(Content::Message(RawMessage { key, received: received(file.modified), content }))
         })
         .await
     }
@@ -330,7 +341,7 @@ fn settled(file: &File, settle: Duration) -> bool {
 fn add_eml(found: &mut Found, file: File) {
     match eml_hash(&file.path) {
         Ok((hash, size)) if size == file.size => {
-            found.files.insert(eml_uid(&file.path, hash), file);
+            found.files.insert(eml_uid(&file.path, &hash.finalize()), file);
         }
         Ok(_) => found.unsettled = true,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -375,8 +386,8 @@ fn is_eml(path: &Path) -> bool {
 }
 
 /// The name and the content: a file that is replaced is another message.
-fn eml_uid(path: &Path, hash: Sha256) -> String {
-    let hash: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+fn eml_uid(path: &Path, sha256: &[u8]) -> String {
+    let hash: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
     let name = path.file_name().map(spell).unwrap_or_default();
     format!("{name}:{}", hash.get(..HASH_CHARS).unwrap_or(&hash))
 }

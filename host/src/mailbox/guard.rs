@@ -1,11 +1,15 @@
-//! The wire guard: refuses what would exhaust memory or stack, before the parser sees it.
+//! The wire guard: keeps what would exhaust memory or stack from the parser.
 //!
 //! The IMAP parser keeps a whole response in memory, takes quadratic time on long lines and recurses on parentheses
 //! until the process aborts. The guard sits below it, looks at every byte that arrives, and turns each of these into
-//! an error of the connection.
+//! an error of the connection. A long literal, which is where long messages are, goes into a [`Content`]; the parser
+//! sees a short word in its place, and [`Guard::exchange`] gives the content for the word.
 
+use crate::content::{self, Content, MEMORY_BYTES_MAX, Spool, Writer};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -26,33 +30,40 @@ impl Default for Limits {
     }
 }
 
+/// How much is read from the connection at a time, outside of literals that are handed on as they are.
+const READ_BYTES: usize = 16 << 10;
+
 /// A stream that fails as soon as a response goes beyond its limits.
 #[derive(Debug)]
 pub(super) struct Guard<S> {
     inner: S,
-    scanner: Scanner,
+    filter: Filter,
     received: u64,
     /// Once something is refused, nothing more passes.
-    refusal: Option<Refusal>,
+    refusal: Option<Fault>,
 }
 
 impl<S> Guard<S> {
-    pub(super) fn new(inner: S, limits: Limits) -> Self {
-        Self { inner, scanner: Scanner::new(limits), received: 0, refusal: None }
+    pub(super) fn new(inner: S, limits: Limits, spool: Spool) -> Self {
+        Self { inner, filter: Filter::new(limits, spool), received: 0, refusal: None }
     }
 
     /// How many whole responses have arrived: if more than were read, the rest waits in a buffer.
     pub(super) fn responses(&self) -> u64 {
-        self.scanner.responses
+        self.filter.scanner.responses
     }
 
     /// Whether nothing has arrived of the next response.
     pub(super) fn is_between_responses(&self) -> bool {
-        self.scanner.line_bytes == 0 && self.scanner.literal_left == 0
+        self.filter.scanner.line_bytes == 0 && self.filter.output.is_empty()
     }
 
     pub(super) fn limits(&self) -> Limits {
-        self.scanner.limits
+        self.filter.scanner.limits
+    }
+
+    pub(super) fn spool(&self) -> &Spool {
+        &self.filter.spool
     }
 
     pub(super) fn into_inner(self) -> S {
@@ -67,26 +78,55 @@ impl<S> Guard<S> {
     pub(super) fn received(&self) -> u64 {
         self.received
     }
+
+    /// The content for which a text stands in the response that was parsed last; the text itself if for none.
+    pub(super) fn exchange(&mut self, text: Arc<[u8]>) -> Content {
+        let place = self.filter.kept.iter().position(|(word, _)| word.as_bytes() == &*text);
+        place.map_or_else(|| text.into(), |place| self.filter.kept.swap_remove(place).1)
+    }
+
+    /// Forgets the contents of the response that was parsed last, which nobody asked for. Those of the next one are
+    /// not here yet: the parser gets what stands before a long literal before the literal is read.
+    pub(super) fn forget(&mut self) {
+        self.filter.kept.clear();
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let me = self.get_mut();
-        if let Some(refusal) = me.refusal {
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, refusal)));
+        loop {
+            if me.filter.hand_over(buf) {
+                return Poll::Ready(Ok(()));
+            }
+            if let Some(fault) = &me.refusal {
+                return Poll::Ready(Err(fault.clone().into()));
+            }
+            if let Some(left) = me.filter.passing() {
+                // Nothing to be looked at: straight to the parser.
+                let place = buf.initialize_unfilled_to(left.min(buf.remaining()));
+                let mut fresh = ReadBuf::new(place);
+                ready!(Pin::new(&mut me.inner).poll_read(cx, &mut fresh))?;
+                let read = fresh.filled().len();
+                buf.advance(read);
+                me.received += length(read);
+                me.filter.passed(read);
+                return Poll::Ready(Ok(()));
+            }
+            // On the stack, because hundreds of connections wait for most of their time.
+            let mut place = [0; READ_BYTES];
+            let mut fresh = ReadBuf::new(&mut place);
+            ready!(Pin::new(&mut me.inner).poll_read(cx, &mut fresh))?;
+            if fresh.filled().is_empty() {
+                return Poll::Ready(if me.filter.is_idle() {
+                    Ok(())
+                } else {
+                    Err(io::ErrorKind::UnexpectedEof.into())
+                });
+            }
+            me.received += length(fresh.filled().len());
+            me.refusal = me.filter.take(fresh.filled()).err();
         }
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut me.inner).poll_read(cx, buf))?;
-        let fresh = buf.filled().get(before..).unwrap_or_default();
-        me.received += u64::try_from(fresh.len()).unwrap_or(u64::MAX);
-        let Err((good, refusal)) = me.scanner.scan(fresh) else { return Poll::Ready(Ok(())) };
-        me.refusal = Some(refusal);
-        // Whole responses before the refused one are good, and reach the parser.
-        buf.set_filled(before + good);
-        if good > 0 {
-            return Poll::Ready(Ok(()));
-        }
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, refusal)))
     }
 }
 
@@ -100,6 +140,177 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().inner).poll_shutdown(cx)
     }
+}
+
+/// Why nothing more passes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Fault {
+    /// The server's answer is refused.
+    #[error(transparent)]
+    Refusal(#[from] Refusal),
+    /// A long literal cannot be kept.
+    #[error(transparent)]
+    Content(#[from] content::Error),
+}
+
+impl From<Fault> for io::Error {
+    fn from(fault: Fault) -> Self {
+        Self::new(io::ErrorKind::InvalidData, fault)
+    }
+}
+
+/// Where in a literal the stream is.
+#[derive(Debug)]
+enum Literal {
+    /// In none.
+    None,
+    /// So many bytes are still to go to the parser.
+    Passing(u64),
+    /// So many bytes are still to go to a content.
+    Kept(u64, Writer),
+}
+
+/// What stands between the bytes that arrive and the parser.
+#[derive(Debug)]
+struct Filter {
+    scanner: Scanner,
+    literal: Literal,
+    spool: Spool,
+    /// What is to go to the parser.
+    output: Vec<u8>,
+    /// Where in it a literal is announced, as long as the announcement is not complete: from there on it is held back.
+    held: Option<usize>,
+    /// Where in it the last whole response ends.
+    whole: usize,
+    /// Contents, and the words that the parser gets for them.
+    kept: Vec<(String, Content)>,
+    /// Makes words that no server can guess.
+    secret: RandomState,
+    words: u64,
+}
+
+impl Filter {
+    fn new(limits: Limits, spool: Spool) -> Self {
+        Self {
+            scanner: Scanner::new(limits),
+            literal: Literal::None,
+            spool,
+            output: Vec::new(),
+            held: None,
+            whole: 0,
+            kept: Vec::new(),
+            secret: RandomState::new(),
+            words: 0,
+        }
+    }
+
+    /// Takes what has arrived. On a fault, only whole responses before it still go to the parser.
+    fn take(&mut self, mut bytes: &[u8]) -> Result<(), Fault> {
+        while !bytes.is_empty() {
+            let taken = self.take_some(bytes).inspect_err(|_| {
+                self.output.truncate(self.whole);
+                self.held = None;
+            })?;
+            bytes = bytes.get(taken..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// Takes bytes up to where something else begins, and says how many.
+    fn take_some(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
+        let (Literal::Passing(left) | Literal::Kept(left, _)) = &mut self.literal else {
+            return Ok(self.take_line(bytes)?);
+        };
+        let part = usize::try_from(*left).ok().and_then(|left| bytes.get(..left)).unwrap_or(bytes);
+        *left = left.saturating_sub(length(part.len()));
+        let ended = *left == 0;
+        match &mut self.literal {
+            Literal::Kept(_, writer) => writer.append(part)?,
+            Literal::None | Literal::Passing(_) => self.output.extend_from_slice(part),
+        }
+        if ended && let Literal::Kept(_, writer) = std::mem::replace(&mut self.literal, Literal::None) {
+            self.keep(writer.finish()?);
+        }
+        Ok(part.len())
+    }
+
+    fn take_line(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+        for (at, byte) in bytes.iter().enumerate() {
+            let literal = self.scanner.byte(*byte)?;
+            self.output.push(*byte);
+            if let Some(size) = literal {
+                self.begin(size);
+                return Ok(at + 1);
+            }
+            match self.scanner.announcement {
+                Announcement::None => self.held = None,
+                _ if *byte == b'{' => self.held = Some(self.output.len() - 1),
+                _ => {}
+            }
+            if self.scanner.line_bytes == 0 {
+                self.whole = self.output.len();
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn begin(&mut self, size: u64) {
+        let announcement = self.held.take();
+        self.literal = match announcement {
+            Some(start) if size > MEMORY_BYTES_MAX => {
+                self.output.truncate(start);
+                Literal::Kept(size, self.spool.writer(size))
+            }
+            _ if size == 0 => Literal::None,
+            _ => Literal::Passing(size),
+        };
+    }
+
+    /// Keeps a content, and gives the parser a word for it.
+    fn keep(&mut self, content: Content) {
+        self.words += 1;
+        let secret = [0, 1].map(|half| self.secret.hash_one((self.words, half)));
+        let word = format!("mailmill:{:016x}{:016x}", secret[0], secret[1]);
+        self.output.extend_from_slice(format!("{{{}}}\r\n{word}", word.len()).as_bytes());
+        self.kept.push((word, content));
+    }
+
+    /// Moves what is ready to the parser's buffer; whether that was anything.
+    fn hand_over(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        let ready = self.held.unwrap_or(self.output.len()).min(buf.remaining());
+        buf.put_slice(self.output.get(..ready).unwrap_or_default());
+        self.output.drain(..ready);
+        self.held = self.held.map(|held| held - ready);
+        self.whole = self.whole.saturating_sub(ready);
+        ready > 0
+    }
+
+    /// How many bytes may go to the parser unseen, if the next ones may.
+    fn passing(&self) -> Option<usize> {
+        match self.literal {
+            Literal::Passing(left) => Some(usize::try_from(left).unwrap_or(usize::MAX)),
+            Literal::None | Literal::Kept(..) => None,
+        }
+    }
+
+    /// Notes how many went.
+    fn passed(&mut self, bytes: usize) {
+        if let Literal::Passing(left) = &mut self.literal {
+            *left = left.saturating_sub(length(bytes));
+            if *left == 0 {
+                self.literal = Literal::None;
+            }
+        }
+    }
+
+    /// Whether the end of the stream leaves nothing half done that the parser does not know of.
+    fn is_idle(&self) -> bool {
+        self.output.is_empty() && !matches!(self.literal, Literal::Kept(..))
+    }
+}
+
+fn length(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 /// Why a response is refused.
@@ -133,8 +344,6 @@ struct Scanner {
     limits: Limits,
     /// Whole responses so far.
     responses: u64,
-    /// Bytes of the present literal still to come.
-    literal_left: u64,
     literal_bytes: u64,
     line_bytes: u64,
     parentheses: u32,
@@ -152,7 +361,6 @@ impl Scanner {
         Self {
             limits,
             responses: 0,
-            literal_left: 0,
             literal_bytes: 0,
             line_bytes: 0,
             parentheses: 0,
@@ -165,27 +373,8 @@ impl Scanner {
         }
     }
 
-    /// On refusal, says how many bytes came before the refused response.
-    fn scan(&mut self, bytes: &[u8]) -> Result<(), (usize, Refusal)> {
-        let (mut at, mut whole) = (0, 0);
-        while let Some(byte) = bytes.get(at) {
-            if self.literal_left > 0 {
-                let rest = bytes.len() - at;
-                let skip = usize::try_from(self.literal_left).map_or(rest, |left| left.min(rest));
-                self.literal_left -= u64::try_from(skip).unwrap_or(self.literal_left);
-                at += skip;
-            } else {
-                self.byte(*byte).map_err(|refusal| (whole, refusal))?;
-                at += 1;
-                if self.line_bytes == 0 {
-                    whole = at;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn byte(&mut self, byte: u8) -> Result<(), Refusal> {
+    /// Takes the next byte outside of literals; the size of the literal that begins behind it, if one does.
+    fn byte(&mut self, byte: u8) -> Result<Option<u64>, Refusal> {
         self.line_bytes += 1;
         if self.line_bytes > self.limits.line_bytes_max {
             return Err(Refusal::Line(self.limits.line_bytes_max));
@@ -199,13 +388,14 @@ impl Scanner {
         self.classify(byte);
         self.quote(byte);
         self.announce(byte);
+        let mut literal = None;
         if byte == b'\n' {
-            self.end_of_line()?;
+            literal = self.end_of_line()?;
         } else if self.status && self.after_code(byte) {
             return Err(Refusal::CodeText);
         }
         self.previous = byte;
-        Ok(())
+        Ok(literal)
     }
 
     /// A status line (`* OK …`, `tag NO …`, `+ …`) is text for people: quotes in it mean nothing.
@@ -242,20 +432,19 @@ impl Scanner {
         };
     }
 
-    fn end_of_line(&mut self) -> Result<(), Refusal> {
+    fn end_of_line(&mut self) -> Result<Option<u64>, Refusal> {
         match self.announcement {
             Announcement::Return(_) if self.status => Err(Refusal::LiteralInStatus),
             Announcement::Return(size) => {
                 self.announcement = Announcement::None;
                 self.literal_bytes = self.literal_bytes.saturating_add(size);
-                self.literal_left = size;
                 let most = self.limits.literal_bytes_max;
-                if self.literal_bytes > most { Err(Refusal::Literal(most)) } else { Ok(()) }
+                if self.literal_bytes > most { Err(Refusal::Literal(most)) } else { Ok(Some(size)) }
             }
             _ if self.quoted => Err(Refusal::OpenQuote),
             _ => {
                 *self = Self { responses: self.responses + 1, ..Self::new(self.limits) };
-                Ok(())
+                Ok(None)
             }
         }
     }
@@ -269,15 +458,20 @@ impl Scanner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     const LIMITS: Limits = Limits { literal_bytes_max: 20, line_bytes_max: 60, parentheses_max: 3 };
 
+    fn filter() -> Filter {
+        Filter::new(LIMITS, Spool::new(&std::env::temp_dir()))
+    }
+
     fn check(wire: &str, expect: Result<(), Refusal>) {
-        let mut whole = Scanner::new(LIMITS);
-        assert_eq!(whole.scan(wire.as_bytes()).map_err(|(_, refusal)| refusal), expect, "{wire:?} at once");
-        let mut bytewise = Scanner::new(LIMITS);
-        let result = wire.as_bytes().chunks(1).try_for_each(|byte| bytewise.scan(byte));
-        assert_eq!(result.map_err(|(_, refusal)| refusal), expect, "{wire:?} byte by byte");
+        let expect = expect.map_err(Fault::from);
+        assert_eq!(filter().take(wire.as_bytes()), expect, "{wire:?} at once");
+        let mut bytewise = filter();
+        let result = wire.as_bytes().chunks(1).try_for_each(|byte| bytewise.take(byte));
+        assert_eq!(result, expect, "{wire:?} byte by byte");
     }
 
     #[test]
@@ -305,5 +499,97 @@ mod tests {
         check("A1 NO see {9}\r\n", Err(Refusal::LiteralInStatus));
         check("* 1 FETCH (X \"{9}\r\n", Err(Refusal::OpenQuote));
         check("* OK [ALERT]é", Err(Refusal::CodeText));
+    }
+
+    /// What the parser gets of a wire that arrives in steps, and what is kept meanwhile.
+    async fn pass(wire: &[u8], step: usize, limits: Limits) -> (Vec<u8>, Vec<Content>, Option<Fault>) {
+        let spool = tempfile::tempdir().unwrap();
+        let (mut server, client) = tokio::io::duplex(step);
+        let wire = wire.to_vec();
+        let server = tokio::spawn(async move {
+            // It fails once the guard has refused something.
+            let _ = server.write_all(&wire).await;
+        });
+        let mut guard = Guard::new(client, limits, Spool::new(spool.path()));
+        let (mut seen, mut chunk) = (Vec::new(), vec![0; 700]);
+        let fault = loop {
+            match guard.read(&mut chunk).await {
+                Ok(0) => break None,
+                Ok(read) => seen.extend_from_slice(&chunk[..read]),
+                Err(error) => break error.downcast::<Fault>().ok(),
+            }
+        };
+        let kept = std::mem::take(&mut guard.filter.kept).into_iter().map(|(word, content)| {
+            let place = seen.windows(word.len()).position(|window| window == word.as_bytes());
+            assert!(place.is_some(), "{word} is not in what the parser sees");
+            content
+        });
+        let kept = kept.collect();
+        drop(guard);
+        server.await.unwrap();
+        (seen, kept, fault)
+    }
+
+    #[tokio::test]
+    async fn long_literals_are_kept_from_the_parser() {
+        let limits = Limits { literal_bytes_max: 4 << 20, ..Limits::default() };
+        let long: Vec<u8> = (0..MEMORY_BYTES_MAX as usize + 1).map(|at| (at % 253) as u8).collect();
+        let short = &long[1..];
+        let mut wire = b"* 1 FETCH (X \"{2000000}\" Y {3}\r\nabc BODY[] {1048577}\r\n".to_vec();
+        wire.extend_from_slice(&long);
+        wire.extend_from_slice(b" UID 7)\r\n* 2 FETCH (BODY[] {1048576}\r\n");
+        wire.extend_from_slice(short);
+        wire.extend_from_slice(b")\r\nA1 OK done\r\n");
+        for step in [1 << 20, 20_000, 1021] {
+            let (seen, kept, fault) = pass(&wire, step, limits).await;
+            assert_eq!((kept.len(), fault), (1, None), "in steps of {step}");
+            assert_eq!(kept[0].to_vec().unwrap(), long);
+            let text = String::from_utf8_lossy(&seen);
+            assert!(
+                text.starts_with("* 1 FETCH (X \"{2000000}\" Y {3}\r\nabc BODY[] {41}\r\nmailmill:"),
+                "{}",
+                &text[..90]
+            );
+            assert!(text.contains(" UID 7)\r\n* 2 FETCH (BODY[] {1048576}\r\n"));
+            assert!(seen.windows(short.len()).any(|window| window == short) && text.ends_with(")\r\nA1 OK done\r\n"));
+            assert_eq!(seen.len(), wire.len() - long.len() - "{1048577}".len() + "{41}".len() + 41);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_literal_that_is_too_long_is_refused_before_it_comes() {
+        let wire = b"* 1 FETCH (UID 1)\r\n* 1 FETCH (BODY[] {99000000000}\r\nx";
+        let (seen, kept, fault) = pass(wire, 7, Limits::default()).await;
+        assert_eq!((kept.len(), fault), (0, Some(Refusal::Literal(64 << 20).into())));
+        assert!(seen.starts_with(b"* 1 FETCH (UID 1)\r\n") && !seen.ends_with(b"x"));
+    }
+
+    #[tokio::test]
+    async fn a_literal_that_cannot_be_kept_is_a_fault() {
+        let mut guard =
+            Guard::new(&b"* 1 FETCH (BODY[] {2000000}\r\n"[..], Limits::default(), Spool::new("/nowhere".as_ref()));
+        let mut seen = Vec::new();
+        let cut_short = guard.read_to_end(&mut seen).await.unwrap_err();
+        assert_eq!((cut_short.kind(), seen.as_slice()), (io::ErrorKind::UnexpectedEof, &b"* 1 FETCH (BODY[] "[..]));
+        let mut wire = b"* 1 FETCH (BODY[] {2000000}\r\n".to_vec();
+        wire.resize(2_000_000, b'x');
+        let mut guard = Guard::new(&wire[..], Limits::default(), Spool::new("/nowhere".as_ref()));
+        let error = guard.read_to_end(&mut seen).await.unwrap_err().downcast::<Fault>().unwrap();
+        assert!(matches!(error, Fault::Content(content::Error::Spool { .. })), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_word_stands_for_one_content_and_no_other_text_does() {
+        let mut guard = Guard::new(&b""[..], Limits::default(), Spool::new(&std::env::temp_dir()));
+        guard.filter.keep(b"one"[..].into());
+        guard.filter.keep(b"two"[..].into());
+        let words: Vec<String> = guard.filter.kept.iter().map(|(word, _)| word.clone()).collect();
+        let mut check = |text: &str, expect: &str| {
+            assert_eq!(guard.exchange(text.as_bytes().into()).in_memory().unwrap(), expect.as_bytes(), "{text}");
+        };
+        check(&words[1], "two");
+        check(&words[1], &words[1]);
+        check("mailmill:", "mailmill:");
+        check(&words[0], "one");
     }
 }

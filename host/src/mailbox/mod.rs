@@ -22,6 +22,7 @@ pub use pop3::Pop3Account;
 pub use report::{Secured, Seen, Stage, Step, Warning};
 pub use sasl::{Authentication, TokenSource};
 
+use crate::content::Content;
 use crate::field::DateTime;
 use report::Steps;
 use serde::{Deserialize, Serialize};
@@ -73,7 +74,7 @@ pub struct RawMessage {
     /// When the mailbox received it (INTERNALDATE), where known.
     pub received: Option<DateTime>,
     /// The bytes.
-    pub bytes: Arc<[u8]>,
+    pub content: Content,
 }
 
 /// What is to become of a message in its mailbox once its receipt is committed.

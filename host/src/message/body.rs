@@ -1,7 +1,7 @@
 //! The body: which parts it is made of, and their text (RFC 2046, RFC 3676).
 
 use super::Defect;
-use super::document::{Document, TEXT_BYTES_MAX};
+use super::document::{Document, HTML_BYTES_MAX, TEXT_BYTES_MAX};
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
@@ -18,11 +18,14 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// The document that rules work on.
-    pub(super) fn document(&self, defects: &mut Vec<Defect>) -> Document {
-        let length = self.html.as_ref().map_or(self.plain.len(), String::len);
-        if length > TEXT_BYTES_MAX {
-            defects.push(Defect(format!("the body is {length} bytes long: rules see the first {TEXT_BYTES_MAX}")));
+    /// The document that rules work on. `is_cut` if the body is not all there.
+    pub(super) fn document(&self, is_cut: bool, defects: &mut Vec<Defect>) -> Document {
+        let (length, most) = match &self.html {
+            Some(html) => (html.len(), HTML_BYTES_MAX),
+            None => (self.plain.len(), TEXT_BYTES_MAX),
+        };
+        if is_cut || length > most {
+            defects.push(Defect(format!("the body is longer than {most} bytes: rules see no more of it")));
         }
         match &self.html {
             Some(html) => Document::from_html(html),

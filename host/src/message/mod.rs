@@ -8,15 +8,17 @@ pub mod document;
 mod header;
 mod origin;
 mod parse;
+mod skeleton;
+mod transfer;
 
 pub use address::{Address, MessageId};
 pub use document::Document;
-pub use parse::parse;
+pub use parse::{parse, read};
 
+use crate::content::Content;
 use crate::field::DateTime;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::sync::Arc;
 
 /// A header field, decoded (RFC 5322 section 2.2, RFC 2047).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +79,7 @@ pub struct ClientGuess {
 pub struct Defect(pub String);
 
 /// A part that is not the body (RFC 2183).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Attachment {
     /// The file name, decoded; empty if none was given. Never a path: separators are gone.
     pub name: String,
@@ -88,10 +90,10 @@ pub struct Attachment {
     /// Whether it belongs into the body.
     pub inline: bool,
     /// The decoded content.
-    pub content: Arc<[u8]>,
+    pub content: Content,
 }
 
-/// A message, decoded. Made by [`parse`], which cannot fail.
+/// A message, decoded. Made by [`parse`], which cannot fail, or of a message of any length by [`read`].
 #[derive(Debug, Clone)]
 pub struct Message {
     /// All header fields of the message itself, in order.

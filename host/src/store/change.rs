@@ -1,7 +1,8 @@
 //! Carrying out a plan: the changes to tickets, inside the transaction that writes the receipt.
 
+use super::Entry;
+use super::bytes::{self, Kind};
 use super::rows::{column, to_json};
-use super::{Entry, Sha256};
 use crate::action::Change;
 use crate::field;
 use crate::message::{Address, Attachment};
@@ -201,14 +202,7 @@ impl Changing<'_> {
         comment: Option<i64>,
         attachment: &Attachment,
     ) -> Result<(), Failure> {
-        let sha256 = Sha256::of(&attachment.content);
-        let size = column(attachment.content.len());
-        sqlx::query("INSERT INTO blobs (sha256, size, bytes) VALUES ($1, $2, $3) ON CONFLICT (sha256) DO NOTHING")
-            .bind(sha256.0.as_slice())
-            .bind(size)
-            .bind(&*attachment.content)
-            .execute(&mut *self.connection)
-            .await?;
+        let sha256 = bytes::put(&mut *self.connection, Kind::Blob, &attachment.content).await?;
         let insert = "INSERT INTO attachments (ticket, comment, name, media_type, content_id, inline, size, sha256) \
                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         sqlx::query(insert)
@@ -218,7 +212,7 @@ impl Changing<'_> {
             .bind(attachment.media_type.as_str())
             .bind(attachment.content_id.as_str())
             .bind(i64::from(attachment.inline))
-            .bind(size)
+            .bind(column(attachment.content.len()))
             .bind(sha256.0.as_slice())
             .execute(&mut *self.connection)
             .await?;

@@ -35,7 +35,7 @@ pub(super) fn entry(uid: &str, verdict: Verdict) -> Entry {
         message_id: Some(MessageId(format!("{uid}@mail"))),
         attachments: Vec::new(),
         revision: "r1".to_owned(),
-        report: serde_json::json!({ "uid": uid }),
+        report: serde_json::json!({ "uid": uid }).to_string(),
         verdict,
         disposition: Disposition::SEEN,
         received_at: DateTime { seconds: 1_700_000_000, offset_minutes: 120 },
@@ -74,6 +74,10 @@ async fn commit_one(store: &Store, entry: Entry) -> Receipt {
     store.commit(&[entry]).await.unwrap().remove(0)
 }
 
+fn bytes_of(content: &Content) -> Vec<u8> {
+    content.to_vec().unwrap()
+}
+
 fn numbers(tickets: &[TicketNumber]) -> Vec<u64> {
     tickets.iter().map(TicketNumber::sequence).collect()
 }
@@ -89,6 +93,7 @@ pub(super) async fn run(store: &Store) {
     conversations_are_found(store).await;
     marks_are_kept(store).await;
     attachments_are_stored_once(store).await;
+    long_contents_come_back(store).await;
     sessions_are_listed(store).await;
     absurd_values_are_kept(store).await;
     jobs_are_ordered_and_report(store).await;
@@ -134,7 +139,7 @@ async fn what_was_there_before_is_passed_over(store: &Store) {
 }
 
 async fn renumbered_messages_are_recognised(store: &Store) {
-    let digest = |uid: &str| Sha256::of(&entry(uid, accepted(Vec::new())).raw);
+    let digest = |uid: &str| Sha256(entry(uid, accepted(Vec::new())).raw.sha256().unwrap());
     let mut copies = [entry("60", accepted(Vec::new())), entry("61", accepted(Vec::new()))];
     copies[1].raw = copies[0].raw.clone();
     let receipts = store.commit(&copies).await.unwrap();
@@ -174,7 +179,7 @@ async fn records_a_batch(store: &Store) {
     assert_eq!((detail.comments.len(), detail.comments[0].text.as_str()), (1, "me too"));
     assert_eq!(store.report(receipts[0].id).await.unwrap(), serde_json::json!({ "uid": "1" }));
     let row = store.receipt(receipts[0].id).await.unwrap().unwrap();
-    assert_eq!(&*store.raw(&row.sha256).await.unwrap(), &*batch[0].raw);
+    assert_eq!(bytes_of(&store.raw(&row.sha256).await.unwrap()), bytes_of(&batch[0].raw));
     let unknown = store.unknown("support", vec![key("9"), key("2"), key("8")]).await.unwrap();
     assert_eq!(unknown, [key("9"), key("8")]);
     assert_eq!(store.unknown("other", vec![key("2")]).await.unwrap(), [key("2")]);
@@ -215,7 +220,7 @@ async fn quarantine_is_released_once(store: &Store) {
     assert_eq!((waiting.len(), &waiting[0].key), (1, &key("6")));
     let id = waiting[0].id;
     let detail = store.quarantine(id).await.unwrap().unwrap();
-    assert_eq!((&*detail.raw, detail.received_at.offset_minutes), (&b"Subject: 6\r\n\r\nhello"[..], 120));
+    assert_eq!((&*bytes_of(&detail.raw), detail.received_at.offset_minutes), (&b"Subject: 6\r\n\r\nhello"[..], 120));
 
     let again = store.quarantine_release(id, &entry("6", accepted(vec![comment(98, "?")]))).await.unwrap();
     assert_eq!(again.outcome.reason(), "ticket T00098 does not exist");
@@ -285,9 +290,26 @@ async fn attachments_are_stored_once(store: &Store) {
     let updated = store.ticket(&TicketNumber::new(2)).await.unwrap().unwrap();
     assert_eq!(updated.attachments[0].comment, Some(updated.comments[0].id));
     assert_eq!(updated.attachments[0].sha256, created.attachments[0].sha256);
-    assert_eq!(&*store.blob(&Sha256::of(b"pdf")).await.unwrap(), b"pdf");
-    assert_eq!(&*store.blob(&Sha256::of(b"")).await.unwrap(), b"");
+    assert_eq!(bytes_of(&store.blob(&Sha256::of(b"pdf")).await.unwrap()), b"pdf");
+    assert_eq!(bytes_of(&store.blob(&Sha256::of(b"")).await.unwrap()), b"");
     assert_eq!(store.blob(&Sha256::of(b"?")).await.unwrap_err().class(), Class::Permanent);
+}
+
+/// In one piece, in two, and in more than the memory is for.
+async fn long_contents_come_back(store: &Store) {
+    const PIECE: usize = 512 << 10;
+    for (number, length) in [PIECE, PIECE + 1, 5 * PIECE].into_iter().enumerate() {
+        let long: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+        let mut message = entry(&format!("7{number}"), accepted(vec![comment(1, "long")]));
+        message.raw = long.clone().into();
+        message.attachments = vec![attachment(&long[1..]), attachment(&long[1..])];
+        let receipt = commit_one(store, message).await;
+        let row = store.receipt(receipt.id).await.unwrap().unwrap();
+        assert!(bytes_of(&store.raw(&row.sha256).await.unwrap()) == long, "{length} bytes");
+        let blob = store.blob(&Sha256::of(&long[1..])).await.unwrap();
+        assert!(bytes_of(&blob) == long[1..], "{length} bytes");
+        assert_eq!(blob.in_memory().is_none(), length > 2 * PIECE + 1, "{length} bytes");
+    }
 }
 
 async fn sessions_are_listed(store: &Store) {
@@ -347,7 +369,7 @@ async fn absurd_values_are_kept(store: &Store) {
             MessageKey { mailbox: "R\u{e4}ksm\u{f6}rg\u{e5}s/'\"".to_owned(), uid_validity: u32::MAX, ..message.key };
         let receipt = commit_one(store, message.clone()).await;
         let row = store.receipt(receipt.id).await.unwrap().unwrap();
-        assert_eq!((&row.receipt, row.sha256), (&receipt, Sha256::of(&message.raw)));
+        assert_eq!((&row.receipt, row.sha256), (&receipt, Sha256(message.raw.sha256().unwrap())));
         assert_eq!(store.unknown("support", vec![message.key]).await.unwrap(), []);
         let ticket = store.ticket(&receipt.created[0]).await.unwrap().unwrap();
         assert_eq!(ticket.ticket.subject, "\u{1f600} '; DROP TABLE tickets; --");

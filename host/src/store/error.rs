@@ -1,6 +1,7 @@
 //! What can go wrong with the store, and what to do about it.
 
 use crate::class::Class;
+use crate::content;
 
 /// Why the store could not do something. `place` is the database file. Whatever the error, nothing of the failed call
 /// has been recorded.
@@ -44,6 +45,8 @@ pub enum Error {
          it up to date"
     )]
     OlderSchema { place: String, found: i64, known: i64 },
+    #[error(transparent)]
+    Content(#[from] content::Error),
     #[error("there is no {what}")]
     NotFound { what: String },
     #[error("bug in the store: {0}")]
@@ -64,6 +67,7 @@ impl Error {
             | Self::NewerSchema { .. }
             | Self::OlderSchema { .. }
             | Self::NotFound { .. } => Class::Permanent,
+            Self::Content(error) => error.class(),
             Self::Bug(_) => Class::Bug,
         }
     }

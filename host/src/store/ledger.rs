@@ -1,7 +1,8 @@
 //! The ledger: which messages are known, what is recorded of each, and what is still to be marked.
 
+use super::bytes::{self, Kind};
 use super::change::{Changing, Effects, Failure};
-use super::rows::{self, column, now, to_json};
+use super::rows::{self, now, to_json};
 use super::{Entry, Outcome, Receipt, ReceiptRow, SessionId, Sha256, Verdict};
 use crate::action;
 use crate::class::Class;
@@ -130,7 +131,6 @@ struct Settled<'e> {
     outcome: Outcome,
     disposition: &'e Disposition,
     wanted_json: Option<String>,
-    report_json: String,
     at: i64,
 }
 
@@ -145,8 +145,7 @@ impl<'e> Settled<'e> {
             },
         };
         let wanted_json = if disposition.is_nothing() { None } else { Some(to_json(disposition)?) };
-        let report_json = to_json(&entry.report)?;
-        Ok(Self { entry, verdict, outcome, disposition, wanted_json, report_json, at: now() })
+        Ok(Self { entry, verdict, outcome, disposition, wanted_json, at: now() })
     }
 
     fn class(&self) -> Option<&'static str> {
@@ -170,7 +169,7 @@ impl<'e> Settled<'e> {
                       outcome, reason, class, report_json, received_at, received_offset, committed_at, wanted_json) \
                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
                       ON CONFLICT (job, mailbox, uid_validity, uid) DO NOTHING RETURNING id";
-        let sha256 = Sha256::of(&self.entry.raw);
+        let sha256 = Sha256(self.entry.raw.sha256().map_err(bytes::failed)?);
         let row = sqlx::query(insert)
             .bind(self.entry.job.as_str())
             .bind(self.entry.key.mailbox.as_str())
@@ -183,7 +182,7 @@ impl<'e> Settled<'e> {
             .bind(self.outcome.name())
             .bind(self.outcome.reason())
             .bind(self.class())
-            .bind(self.report_json.as_str())
+            .bind(self.entry.report.as_str())
             .bind(rows::milliseconds(&self.entry.received_at))
             .bind(i64::from(self.entry.received_at.offset_minutes))
             .bind(self.at)
@@ -191,12 +190,7 @@ impl<'e> Settled<'e> {
             .fetch_optional(&mut *connection)
             .await?;
         let Some(row) = row else { return Ok(None) };
-        sqlx::query("INSERT INTO messages (sha256, size, bytes) VALUES ($1, $2, $3) ON CONFLICT (sha256) DO NOTHING")
-            .bind(sha256.0.as_slice())
-            .bind(column(self.entry.raw.len()))
-            .bind(&*self.entry.raw)
-            .execute(connection)
-            .await?;
+        bytes::put(connection, Kind::Message, &self.entry.raw).await?;
         row.try_get("id").map(Some)
     }
 
@@ -209,7 +203,7 @@ impl<'e> Settled<'e> {
             .bind(self.outcome.name())
             .bind(self.outcome.reason())
             .bind(self.class())
-            .bind(self.report_json.as_str())
+            .bind(self.entry.report.as_str())
             .bind(self.at)
             .bind(self.wanted_json.as_deref())
             .bind(id)
@@ -257,7 +251,7 @@ impl<'e> Settled<'e> {
             .bind(receipt)
             .bind(cause)
             .bind(class.name())
-            .bind(self.report_json.as_str())
+            .bind(self.entry.report.as_str())
             .bind(self.at)
             .bind(i64::from(self.entry.header_only))
             .execute(connection)

@@ -3,6 +3,7 @@
 //! The ledger holds one receipt for each message of each mailbox; its unique key is what makes a message count exactly
 //! once, whatever is repeated after a crash. A call that fails has recorded nothing.
 
+mod bytes;
 mod change;
 #[cfg(test)]
 mod conformance;
@@ -22,13 +23,15 @@ mod tickets;
 pub use error::Error;
 pub use records::*;
 
+use crate::content::{Content, Spool};
 use crate::mailbox::{Disposition, MessageKey, Opened};
 use crate::thread::{Conversation, ThreadKeys};
 use crate::ticket::TicketNumber;
+use bytes::Kind;
 use jiff::Timestamp;
 use ledger::Slot;
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyPool, Row, Transaction};
+use sqlx::{Any, AnyPool, Transaction};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -42,6 +45,7 @@ pub struct Store {
     writer: AnyPool,
     readers: AnyPool,
     place: Arc<str>,
+    spool: Spool,
 }
 
 impl Store {
@@ -53,7 +57,7 @@ impl Store {
     pub async fn open(path: &Path) -> Result<Self, Error> {
         let place: Arc<str> = path.display().to_string().into();
         let sqlite::Pools { writer, readers } = sqlite::open(path, &place).await?;
-        Ok(Self { writer, readers, place })
+        Ok(Self { writer, readers, place, spool: Spool::beside(path) })
     }
 
     /// Opens the database file to read it: nothing is made, changed or brought up to date, and what would write fails.
@@ -63,7 +67,8 @@ impl Store {
     pub async fn open_to_read(path: &Path) -> Result<Self, Error> {
         let place: Arc<str> = path.display().to_string().into();
         let sqlite::Pools { writer, readers } = sqlite::open_to_read(path, &place).await?;
-        Ok(Self { writer, readers, place })
+        // Whoever may only read the database may not write beside it.
+        Ok(Self { writer, readers, place, spool: Spool::new(&std::env::temp_dir()) })
     }
 
     /// A store that is gone when its last handle is: for trying things out.
@@ -73,7 +78,7 @@ impl Store {
     pub async fn in_memory() -> Result<Self, Error> {
         let place: Arc<str> = "the database in memory".into();
         let sqlite::Pools { writer, readers } = sqlite::open_in_memory(&place).await?;
-        Ok(Self { writer, readers, place })
+        Ok(Self { writer, readers, place, spool: Spool::new(&std::env::temp_dir()) })
     }
 
     /// Waits for readers and writers to finish and closes the file.
@@ -274,16 +279,16 @@ impl Store {
     ///
     /// # Errors
     /// Where there is no such message, or the database fails.
-    pub async fn raw(&self, sha256: &Sha256) -> Result<Arc<[u8]>, Error> {
-        self.bytes("SELECT bytes FROM messages WHERE sha256 = $1", "message", sha256).await
+    pub async fn raw(&self, sha256: &Sha256) -> Result<Content, Error> {
+        self.bytes(Kind::Message, "message", sha256).await
     }
 
     /// The content of the attachment with this digest.
     ///
     /// # Errors
     /// Where there is no such attachment, or the database fails.
-    pub async fn blob(&self, sha256: &Sha256) -> Result<Arc<[u8]>, Error> {
-        self.bytes("SELECT bytes FROM blobs WHERE sha256 = $1", "attachment", sha256).await
+    pub async fn blob(&self, sha256: &Sha256) -> Result<Content, Error> {
+        self.bytes(Kind::Blob, "attachment", sha256).await
     }
 
     /// The tickets that match, latest first.
@@ -315,7 +320,7 @@ impl Store {
     /// # Errors
     /// Where the database fails.
     pub async fn quarantine(&self, id: i64) -> Result<Option<QuarantineDetail>, Error> {
-        self.explained(quarantine::detail(&mut *self.reader().await?, id).await)
+        self.explained(quarantine::detail(&mut *self.reader().await?, id, &self.spool).await)
     }
 
     /// Records a message from quarantine anew, with the verdict of `entry`, in one transaction: its receipt changes,
@@ -432,11 +437,9 @@ impl Store {
         self.explained(jobs::list(&mut *self.reader().await?).await)
     }
 
-    async fn bytes(&self, select: &'static str, what: &str, sha256: &Sha256) -> Result<Arc<[u8]>, Error> {
-        let query = sqlx::query(select).bind(sha256.0.as_slice());
-        let row = self.explained(query.fetch_optional(&mut *self.reader().await?).await)?;
-        let row = row.ok_or_else(|| not_found(what, sha256))?;
-        self.explained(row.try_get::<&[u8], _>("bytes").map(Into::into))
+    async fn bytes(&self, kind: Kind, what: &str, sha256: &Sha256) -> Result<Content, Error> {
+        let found = bytes::get(&mut *self.reader().await?, kind, sha256, &self.spool).await;
+        self.explained(found)?.ok_or_else(|| not_found(what, sha256))
     }
 
     async fn reader(&self) -> Result<PoolConnection<Any>, Error> {

@@ -1,9 +1,11 @@
 //! Quarantine: messages that could not be processed, with their bytes and their cause.
 
+use super::bytes::{self, Kind};
 use super::ledger::{self, Slot};
 use super::rows::{self, now};
 use super::{Entry, Outcome, QuarantineDetail, QuarantineRow, ROWS_MAX, Receipt};
 use crate::class::Class;
+use crate::content::Spool;
 use crate::message::Address;
 use serde::Deserialize;
 use sqlx::any::AnyRow;
@@ -37,21 +39,22 @@ pub(super) async fn list(connection: &mut AnyConnection) -> sqlx::Result<Vec<Qua
 }
 
 /// One of them, waiting or released, with its bytes.
-pub(super) async fn detail(connection: &mut AnyConnection, id: i64) -> sqlx::Result<Option<QuarantineDetail>> {
-    let select = format!(
-        "SELECT {COLUMNS}, m.bytes FROM quarantine q JOIN receipts r ON r.id = q.receipt \
-         JOIN messages m ON m.sha256 = r.sha256 WHERE q.id = $1"
-    );
-    let row = sqlx::query(AssertSqlSafe(select)).bind(id).fetch_optional(connection).await?;
-    let detail = |row: AnyRow| {
-        Ok(QuarantineDetail {
-            row: quarantine_row(&row)?,
-            report: rows::json(&row, "report_json")?,
-            received_at: rows::received(&row)?,
-            raw: row.try_get::<&[u8], _>("bytes")?.into(),
-        })
-    };
-    row.map(detail).transpose()
+pub(super) async fn detail(
+    connection: &mut AnyConnection,
+    id: i64,
+    spool: &Spool,
+) -> sqlx::Result<Option<QuarantineDetail>> {
+    let select = format!("SELECT {COLUMNS} FROM quarantine q JOIN receipts r ON r.id = q.receipt WHERE q.id = $1");
+    let row = sqlx::query(AssertSqlSafe(select)).bind(id).fetch_optional(&mut *connection).await?;
+    let Some(row) = row else { return Ok(None) };
+    let sha256 = rows::sha256(&row)?;
+    let raw = bytes::get(connection, Kind::Message, &sha256, spool).await?;
+    Ok(Some(QuarantineDetail {
+        row: quarantine_row(&row)?,
+        report: rows::json(&row, "report_json")?,
+        received_at: rows::received(&row)?,
+        raw: raw.ok_or_else(|| rows::unknown("sha256", sha256))?,
+    }))
 }
 
 fn quarantine_row(row: &AnyRow) -> sqlx::Result<QuarantineRow> {

@@ -2,6 +2,7 @@
 
 use crate::action::Plan;
 use crate::class::Class;
+use crate::content::Content;
 use crate::field::{self, DateTime};
 use crate::mailbox::{Disposition, MessageKey};
 use crate::message::{Address, Attachment, MessageId};
@@ -10,7 +11,6 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use sha2::Digest as _;
 use std::fmt;
-use std::sync::Arc;
 
 /// Identifies a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -61,15 +61,15 @@ pub struct Entry {
     /// Which message: together with the job, what makes it unique.
     pub key: MessageKey,
     /// The bytes as received.
-    pub raw: Arc<[u8]>,
+    pub raw: Content,
     /// Its Message-ID.
     pub message_id: Option<MessageId>,
     /// Its attachments; stored with the first ticket created, or else with the first comment.
     pub attachments: Vec<Attachment>,
     /// The revision of the rule set that decided.
     pub revision: String,
-    /// The account of the run.
-    pub report: serde_json::Value,
+    /// The account of the run, as JSON.
+    pub report: String,
     /// What is to be done.
     pub verdict: Verdict,
     /// What is to become of it in its mailbox.
@@ -93,6 +93,14 @@ pub struct KnownMailbox {
     pub passed_over: u64,
     /// Messages with a number below this are passed over.
     pub passed_below: u64,
+}
+
+impl Entry {
+    /// How many bytes the message and its attachments have.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.raw.len() + self.attachments.iter().map(|attachment| attachment.content.len()).sum::<u64>()
+    }
 }
 
 /// What is to be done about a message.
@@ -372,7 +380,7 @@ pub struct QuarantineRow {
 }
 
 /// A message in quarantine with all that is needed to run it again.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct QuarantineDetail {
     /// The row.
     pub row: QuarantineRow,
@@ -381,7 +389,7 @@ pub struct QuarantineDetail {
     /// When the mailbox received it.
     pub received_at: DateTime,
     /// The bytes as received.
-    pub raw: Arc<[u8]>,
+    pub raw: Content,
 }
 
 /// What people want of a job.

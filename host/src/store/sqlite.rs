@@ -1,6 +1,7 @@
 //! What only SQLite knows: opening and checking a file, its settings, its migrations, its error codes.
 
 use super::Error;
+use crate::content;
 use futures::FutureExt;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
@@ -148,15 +149,15 @@ fn connect_options(path: &Path, how: &str) -> Result<AnyConnectOptions, sqlx::Er
 }
 
 fn pool(connections_max: u32, settings: &'static str) -> AnyPoolOptions {
-    AnyPoolOptions::new().max_connections(connections_max).acquire_timeout(ACQUIRE_TIMEOUT).after_connect(
-        move |connection, _| {
-            async move {
-                sqlx::raw_sql(settings).execute(connection).await?;
-                Ok(())
-            }
-            .boxed()
-        },
-    )
+    // A file does not go away as a server does: asking before each use whether it is there is half of a query's time.
+    let options = AnyPoolOptions::new().max_connections(connections_max).test_before_acquire(false);
+    options.acquire_timeout(ACQUIRE_TIMEOUT).after_connect(move |connection, _| {
+        async move {
+            sqlx::raw_sql(settings).execute(connection).await?;
+            Ok(())
+        }
+        .boxed()
+    })
 }
 
 /// Checks first, writes after: a file that is not ours, or damaged, is left as it is.
@@ -196,7 +197,8 @@ fn migrations() -> Vec<Migration> {
     let first = include_str!("../../migrations/sqlite/0001_ledger_and_tickets.sql");
     let second = include_str!("../../migrations/sqlite/0002_job_control.sql");
     let third = include_str!("../../migrations/sqlite/0003_mailboxes.sql");
-    [(1, "ledger and tickets", first), (2, "job control", second), (3, "mailboxes", third)]
+    let fourth = include_str!("../../migrations/sqlite/0004_chunks.sql");
+    [(1, "ledger and tickets", first), (2, "job control", second), (3, "mailboxes", third), (4, "chunks", fourth)]
         .into_iter()
         .map(|(version, description, sql)| {
             Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
@@ -233,7 +235,10 @@ pub(super) fn explain(place: &str, error: &sqlx::Error) -> Error {
     let code = match error {
         sqlx::Error::Database(error) => error.code().and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff),
         sqlx::Error::PoolTimedOut => return Error::Locked { place },
-        sqlx::Error::Io(error) => return Error::Io { place, detail: error.to_string() },
+        sqlx::Error::Io(error) => {
+            let kept = error.get_ref().and_then(|inner| inner.downcast_ref::<content::Error>());
+            return kept.cloned().map_or_else(|| Error::Io { place, detail: error.to_string() }, Error::Content);
+        }
         sqlx::Error::Decode(detail) => return Error::Corrupted { place, detail: detail.to_string() },
         sqlx::Error::ColumnDecode { source, .. } => return Error::Corrupted { place, detail: source.to_string() },
         _ => None,

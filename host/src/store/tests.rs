@@ -283,7 +283,7 @@ async fn a_file_is_opened_to_read() {
     let error = reader.commit(&[entry("2", accepted(vec![create("no")]))]).await.unwrap_err();
     assert_eq!(error, Error::ReadOnly { place: path.display().to_string() });
     reader.close().await;
-    for (version, expect) in [(0, "an older mailmill wrote it"), (9, "a newer mailmill wrote it")] {
+    for (version, expect) in [(0, "an older mailmill wrote it"), (99, "a newer mailmill wrote it")] {
         let newest =
             "UPDATE _sqlx_migrations SET version = $1 WHERE version = (SELECT MAX(version) FROM _sqlx_migrations)";
         let update = sqlx::query(newest).bind(version);
@@ -291,6 +291,40 @@ async fn a_file_is_opened_to_read() {
         let error = Store::open_to_read(&path).await.unwrap_err().to_string();
         assert!(error.contains(expect), "{error}");
     }
+}
+
+#[tokio::test]
+async fn what_was_stored_in_one_piece_is_carried_over() {
+    let (_directory, path) = place();
+    let store = Store::open(&path).await.unwrap();
+    // As the schema was before.
+    let back = "DROP TABLE message_chunks; DROP TABLE blob_chunks; DELETE FROM _sqlx_migrations WHERE version = 4";
+    sqlx::raw_sql(back).execute(&store.writer).await.unwrap();
+    let lengths = [0, 1, 524_288, 524_289, 1_048_576, 3_000_000];
+    let contents = lengths.map(|length| (0..length).map(|at| (at % 241) as u8).collect::<Vec<u8>>());
+    for (table, content) in ["messages", "blobs"].into_iter().flat_map(|table| contents.iter().map(move |c| (table, c)))
+    {
+        let insert = format!("INSERT INTO {table} (sha256, size, bytes) VALUES ($1, $2, $3)");
+        let insert = sqlx::query(sqlx::AssertSqlSafe(insert));
+        let insert = insert.bind(Sha256::of(content).0.to_vec()).bind(content.len() as i64).bind(content.as_slice());
+        insert.execute(&store.writer).await.unwrap();
+    }
+    store.close().await;
+    let store = Store::open(&path).await.unwrap();
+    for content in &contents {
+        let sha256 = Sha256::of(content);
+        assert!(store.raw(&sha256).await.unwrap().to_vec().unwrap() == *content, "{} bytes", content.len());
+        assert!(store.blob(&sha256).await.unwrap().to_vec().unwrap() == *content, "{} bytes", content.len());
+    }
+    for table in ["messages", "message_chunks", "blobs", "blob_chunks"] {
+        let select = format!("SELECT COUNT(*) AS found FROM {table} WHERE length(bytes) > 524288");
+        let row = sqlx::query(sqlx::AssertSqlSafe(select)).fetch_one(&store.writer).await.unwrap();
+        assert_eq!(sqlx::Row::get::<i64, _>(&row, "found"), 0, "{table}");
+    }
+    // A piece that is gone is noticed.
+    sqlx::raw_sql("DELETE FROM blob_chunks WHERE position = 2").execute(&store.writer).await.unwrap();
+    let error = store.blob(&Sha256::of(&contents[5])).await.unwrap_err();
+    assert!(matches!(error, Error::Corrupted { .. }), "{error}");
 }
 
 #[tokio::test]

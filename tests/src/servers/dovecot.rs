@@ -320,6 +320,8 @@ userdb {
 }
 service imap-login {
   chroot =
+  # One process for each connection that has TLS.
+  process_limit = 1024
   inet_listener imap {
     port = @IMAP@
   }

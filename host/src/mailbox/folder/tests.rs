@@ -8,6 +8,10 @@ const MESSAGE_BYTES_MAX: u64 = 1000;
 const SEEN: Disposition = Disposition::SEEN;
 const BOTH: Disposition = Disposition { deleted: true, ..SEEN };
 
+fn spool() -> Spool {
+    Spool::new(&std::env::temp_dir())
+}
+
 fn maildir() -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
     for directory in ["new", "cur", "tmp"] {
@@ -17,7 +21,14 @@ fn maildir() -> tempfile::TempDir {
 }
 
 async fn open(root: &Path, kind: FolderKind, settle: Duration) -> Session {
-    let account = FolderAccount { path: root.into(), kind, settle, message_bytes_max: MESSAGE_BYTES_MAX, purge: false };
+    let account = FolderAccount {
+        path: root.into(),
+        kind,
+        settle,
+        message_bytes_max: MESSAGE_BYTES_MAX,
+        purge: false,
+        spool: spool(),
+    };
     Account::Folder(account).open().await.unwrap()
 }
 
@@ -35,7 +46,7 @@ async fn fetch(session: &mut Session, keys: &[MessageKey]) -> (Vec<String>, Fetc
     drop(sink);
     let mut texts = Vec::new();
     while let Some(message) = messages.recv().await {
-        texts.push(String::from_utf8_lossy(&message.bytes).into_owned());
+        texts.push(String::from_utf8(message.content.to_vec().unwrap()).unwrap());
     }
     (texts, fetched)
 }
@@ -194,6 +205,7 @@ async fn a_missing_folder_is_an_error_that_names_it() {
         settle: Duration::ZERO,
         message_bytes_max: MESSAGE_BYTES_MAX,
         purge: false,
+        spool: spool(),
     });
     let error = account.open().await.unwrap_err().to_string();
     assert_eq!(error, format!("cannot open {}: No such file or directory (os error 2)", path.display()));
@@ -208,6 +220,7 @@ async fn a_file_that_cannot_be_read_is_told_of_once() {
         settle: Duration::ZERO,
         message_bytes_max: 9,
         purge: false,
+        spool: spool(),
     };
     let mut session = super::Session::open(account).unwrap();
     let mut found = |cause: Option<&str>| {

@@ -1,6 +1,7 @@
 //! Fetching messages: several commands under way at once, messages handed on in order.
 
 use super::wire::{Event, Tag, Wire};
+use crate::content::Content;
 use crate::field::DateTime;
 use crate::mailbox::error::Error;
 use imap_proto::{AttributeValue, Response};
@@ -14,7 +15,7 @@ const CHUNK_BYTES_MAX: u64 = 8 << 20;
 /// Commands under way at once: enough to hide the way to a distant server.
 const CHUNKS_IN_FLIGHT_MAX: usize = 4;
 /// The most bytes kept because the server sends messages out of order.
-const HELD_BYTES_MAX: usize = 128 << 20;
+const HELD_BYTES_MAX: u64 = 128 << 20;
 /// The most responses in a row that have nothing to do with what was asked.
 const NOISE_MAX: u32 = 10_000;
 
@@ -23,7 +24,7 @@ const NOISE_MAX: u32 = 10_000;
 pub(super) struct Body {
     pub(super) uid: u32,
     pub(super) received: Option<DateTime>,
-    pub(super) bytes: Arc<[u8]>,
+    pub(super) content: Content,
 }
 
 /// A message that was asked for.
@@ -47,7 +48,7 @@ pub(super) struct Fetch {
     wanted: VecDeque<Wanted>,
     in_flight: VecDeque<Chunk>,
     held: BTreeMap<u32, Body>,
-    held_bytes: usize,
+    held_bytes: u64,
     /// What the server passed over without a word.
     pub(super) passed_over: Vec<u32>,
     /// What the server says it cannot send.
@@ -115,7 +116,7 @@ impl Fetch {
             while let Some(uid) = chunk.expected.front().copied() {
                 if let Some(body) = self.held.remove(&uid) {
                     chunk.expected.pop_front();
-                    self.held_bytes -= body.bytes.len();
+                    self.held_bytes -= body.content.len();
                     return Some(body);
                 }
                 if !chunk.done {
@@ -138,17 +139,17 @@ impl Fetch {
         }
     }
 
-    fn receive(&mut self, wire: &Wire, parts: Parts) -> Result<(), Error> {
+    fn receive(&mut self, wire: &mut Wire, parts: Parts) -> Result<(), Error> {
         match self.wanted_text(wire, &parts)? {
             Some((uid, None)) => {
                 self.noise = 0;
                 self.refused.push(uid);
                 self.in_flight.iter_mut().for_each(|chunk| chunk.expected.retain(|expected| *expected != uid));
             }
-            Some((uid, Some(bytes))) => {
-                let body = Body { uid, received: parts.received, bytes };
+            Some((uid, Some(text))) => {
+                let body = Body { uid, received: parts.received, content: wire.exchange(text) };
                 self.noise = 0;
-                self.held_bytes += body.bytes.len();
+                self.held_bytes += body.content.len();
                 self.held.insert(body.uid, body);
                 if self.held_bytes > HELD_BYTES_MAX {
                     return Err(wire.nonsense("it sends messages too far out of order"));

@@ -19,6 +19,7 @@ use super::guard::Limits;
 use super::report::{Seen, Stage, Steps};
 use super::sasl::Authentication;
 use super::{Fetched, Folder, Listed, MessageKey, Opened, RawMessage};
+use crate::content::Spool;
 use fetch::{Fetch, Wanted};
 use folders::{Entry, Folders};
 use imap_proto::{AttributeValue, Response};
@@ -58,6 +59,8 @@ pub struct ImapAccount {
     pub timeout: Duration,
     /// What one of its responses may cost.
     pub limits: Limits,
+    /// Where long messages are kept.
+    pub spool: Spool,
 }
 
 impl ImapAccount {
@@ -89,7 +92,7 @@ impl ImapAccount {
     async fn log_in(&self, steps: &mut Steps<'_>) -> Result<Wire, Error> {
         let server = self.server();
         let stream = server.connect(steps).await?;
-        let mut wire = Wire::new(stream, &self.host, self.timeout, self.limits);
+        let mut wire = Wire::new(stream, &self.host, self.timeout, self.limits, self.spool.clone());
         let greeting = steps.run(Stage::Greeting, server.greeted(wire.greeting()), Seen::clone).await?;
         let logged_in = matches!(greeting, Seen::Greeting { logged_in: true, .. });
         if self.security.wants_starttls() {
@@ -275,7 +278,7 @@ impl Session {
         let mut fetch = Fetch::new(wanted);
         while let Some(body) = fetch.next(&mut self.wire).await? {
             self.same_numbering()?;
-            let message = RawMessage { key: self.key(at, body.uid)?, received: body.received, bytes: body.bytes };
+            let message = RawMessage { key: self.key(at, body.uid)?, received: body.received, content: body.content };
             sink.send(message).await.map_err(|_| Error::Stopped)?;
             fetched.delivered += 1;
         }

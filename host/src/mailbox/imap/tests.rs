@@ -78,6 +78,7 @@ async fn account(greeting: &str, script: Script) -> ImapAccount {
         trust: Trust::default(),
         timeout: Duration::from_millis(300),
         limits: Limits::default(),
+        spool: Spool::new(&std::env::temp_dir()),
     }
 }
 
@@ -107,7 +108,8 @@ async fn fetch(more: &[(&'static str, &str)]) -> (String, Result<Fetched, Error>
     drop(sink);
     let mut arrived = String::new();
     while let Some(message) = messages.recv().await {
-        arrived += &format!("{}={} ", message.key.uid, String::from_utf8_lossy(&message.bytes).trim());
+        arrived +=
+            &format!("{}={} ", message.key.uid, String::from_utf8_lossy(&message.content.to_vec().unwrap()).trim());
     }
     (arrived, result)
 }

@@ -3,15 +3,17 @@
 //! async-imap parses responses; its convenience calls are not used, because they report refusals and lost connections
 //! as success. Nor does it write commands: its trace log would hold the password.
 
+use crate::content::{Content, Spool};
 use crate::mailbox::connection::{Server, Stream};
 use crate::mailbox::error::{Error, one_line, said};
-use crate::mailbox::guard::{Guard, Limits, Refusal};
+use crate::mailbox::guard::{Fault, Guard, Limits};
 use crate::mailbox::report::{Seen, Steps};
 use async_imap::Client;
 use imap_proto::{Capability, MailboxDatum, Outcome, Response, ResponseCode, Status};
 use secrecy::zeroize::Zeroizing;
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
@@ -66,9 +68,9 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(stream: Stream, host: &str, patience: Duration, limits: Limits) -> Self {
+    pub(super) fn new(stream: Stream, host: &str, patience: Duration, limits: Limits, spool: Spool) -> Self {
         Self {
-            client: Client::new(Guard::new(stream, limits)),
+            client: Client::new(Guard::new(stream, limits, spool)),
             host: host.to_owned(),
             patience,
             last_tag: 0,
@@ -86,9 +88,9 @@ impl Wire {
         if guard.responses() != self.responses || !guard.is_between_responses() {
             return Err(Error::Injected { host: self.host });
         }
-        let limits = guard.limits();
+        let (limits, spool) = (guard.limits(), guard.spool().clone());
         let stream = server.upgrade(guard.into_inner(), steps).await?;
-        Ok(Self { last_tag: self.last_tag, ..Self::new(stream, server.host, self.patience, limits) })
+        Ok(Self { last_tag: self.last_tag, ..Self::new(stream, server.host, self.patience, limits, spool) })
     }
 
     /// Reads the greeting.
@@ -268,6 +270,7 @@ impl Wire {
         patience: Duration,
         take: impl FnOnce(&mut Self, &Response<'_>) -> T,
     ) -> Result<T, Error> {
+        self.client.get_mut().forget();
         loop {
             let before = self.client.get_ref().received();
             match timeout(patience, self.client.read_response()).await {
@@ -281,6 +284,11 @@ impl Wire {
                 Err(_) => return Err(self.timed_out(self.during())),
             }
         }
+    }
+
+    /// The content for which a text in the last response stands; the text itself unless that was long.
+    pub(super) fn exchange(&mut self, text: Arc<[u8]>) -> Content {
+        self.client.get_mut().exchange(text)
     }
 
     fn during(&self) -> &'static str {
@@ -313,8 +321,10 @@ impl Wire {
     }
 
     fn broken(&self, error: &io::Error) -> Error {
-        if let Some(refusal) = error.get_ref().and_then(|inner| inner.downcast_ref::<Refusal>()) {
-            return self.nonsense(refusal.to_string());
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<Fault>()) {
+            Some(Fault::Refusal(refusal)) => return self.nonsense(refusal.to_string()),
+            Some(Fault::Content(error)) => return error.clone().into(),
+            None => {}
         }
         match error.kind() {
             io::ErrorKind::UnexpectedEof => self.closed(Some("in the middle of a response")),

@@ -20,6 +20,7 @@ use super::error::{Error, one_line};
 use super::report::{Seen, Stage, Steps};
 use super::sasl::{self, Authentication, Privacy};
 use super::{Disposition, Fetched, Listed, MessageKey, Opened, RawMessage};
+use crate::content::Spool;
 use fetch::{COMMANDS_MAX, Wanted, Window};
 use listing::{Lines, Listing, Message, Number};
 use login::{Capabilities, Dialogue};
@@ -55,6 +56,8 @@ pub struct Pop3Account {
     pub timeout: Duration,
     /// The largest message that is fetched, in bytes.
     pub message_bytes_max: u64,
+    /// Where long messages are kept.
+    pub spool: Spool,
 }
 
 impl Pop3Account {
@@ -131,6 +134,7 @@ pub(super) struct Session {
     host: String,
     mailbox: String,
     message_bytes_max: u64,
+    spool: Spool,
     pipelining: bool,
     /// Whether the server says that it has unique-ids.
     offers_uidl: bool,
@@ -151,6 +155,7 @@ impl Session {
             host: account.host.clone(),
             mailbox: account.mailbox(),
             message_bytes_max: account.message_bytes_max,
+            spool: account.spool.clone(),
             pipelining: capabilities.offers("PIPELINING"),
             offers_uidl: capabilities.offers("UIDL"),
             waiting: 0,
@@ -260,15 +265,10 @@ impl Session {
             let Some(Wanted { key, number, .. }) = window.next() else { return Ok(fetched) };
             match self.wire.status().await? {
                 Ok(_) => {
-                    let mut bytes = Vec::new();
-                    let take = |piece: &[u8]| {
-                        bytes.extend_from_slice(piece);
-                        Ok(())
-                    };
-                    self.wire.text(self.message_bytes_max, take).await?;
-                    sink.send(RawMessage { key, received: None, bytes: bytes.into() })
-                        .await
-                        .map_err(|_| Error::Stopped)?;
+                    let mut writer = self.spool.writer(u64::MAX);
+                    self.wire.text(self.message_bytes_max, |piece| Ok(writer.append(piece)?)).await?;
+                    let message = RawMessage { key, received: None, content: writer.finish()? };
+                    sink.send(message).await.map_err(|_| Error::Stopped)?;
                     fetched.delivered += 1;
                 }
                 Err(said) => {

@@ -85,6 +85,7 @@ async fn account(greeting: &str, script: Script<'_>) -> (Pop3Account, Heard) {
         authentication: Authentication::Password("secret".to_owned().into()),
         timeout: Duration::from_millis(300),
         message_bytes_max: 1000,
+        spool: crate::content::Spool::new(&std::env::temp_dir()),
     };
     (account, heard)
 }
@@ -183,7 +184,8 @@ async fn fetch(capa: &str, more: &[(&'static str, &str)]) -> (String, Result<Vec
     drop(sink);
     let mut arrived = String::new();
     while let Some(message) = messages.recv().await {
-        arrived += &format!("{}={} ", message.key.uid, String::from_utf8_lossy(&message.bytes).trim_end());
+        arrived +=
+            &format!("{}={} ", message.key.uid, String::from_utf8_lossy(&message.content.to_vec().unwrap()).trim_end());
     }
     let absences = result.map(|fetched| {
         let vanished = fetched.vanished.iter().map(|key| format!("vanished {}", key.uid));

@@ -1,3 +1,4 @@
+use super::super::Attachment;
 use super::super::document::BodyKind;
 use super::*;
 use proptest::prelude::*;
@@ -124,5 +125,151 @@ proptest! {
         }
         raw.truncate(cut);
         let _ = parse(&raw, None);
+    }
+}
+
+/// Lines of base64 of that many characters each, of bytes that do not repeat soon.
+fn base64_lines(bytes: usize, line: usize, line_end: &str) -> String {
+    use base64::Engine as _;
+    let bytes: Vec<u8> = (0..bytes).map(|at| (at * at / 7 + at / 251) as u8).collect();
+    let encoded = base64::engine::general_purpose::STANDARD.encode(bytes);
+    let lines = encoded.as_bytes().chunks(line).map(|line| String::from_utf8_lossy(line).into_owned());
+    lines.collect::<Vec<_>>().join(line_end)
+}
+
+/// What differs if a message is read in the other way.
+fn account(message: &Message) -> String {
+    let attachments = message.attachments.iter().map(|attachment| {
+        let content = Sha256Hex(attachment.content.sha256().unwrap());
+        let Attachment { name, media_type, content_id, inline, content: bytes } = attachment;
+        format!("{name} {media_type} {content_id} {inline} {} {content:?}", bytes.len())
+    });
+    let attachments: Vec<String> = attachments.collect();
+    let text = crate::store::Sha256::of(message.document.text().as_bytes());
+    format!(
+        "{:?}\n{:?} {} {text}\n{:#?}\n{:#?}",
+        message.subject,
+        message.document.kind(),
+        message.document.text().len(),
+        attachments,
+        message.defects
+    )
+}
+
+#[derive(Debug)]
+struct Sha256Hex(#[expect(dead_code, reason = "it is shown")] [u8; 32]);
+
+/// Reads a message as a long one, from a file and from memory, and compares with all of it parsed at once.
+fn check_long(what: &str, body: &str) -> Message {
+    let raw = format!(
+        "From: a@example.org\r\nSubject: long\r\nMessage-ID: <1@example.org>\r\nMIME-Version: 1.0\r\n\
+         Date: Mon, 2 Mar 2026 10:00:00 +0100\r\n{body}"
+    );
+    assert!(raw.len() as u64 > MEMORY_BYTES_MAX, "{what} is not long");
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = crate::content::Spool::new(folder.path()).writer(u64::MAX);
+    writer.append(raw.as_bytes()).unwrap();
+    let expect = account(&parse(raw.as_bytes(), None));
+    let message = read(&writer.finish().unwrap(), None).unwrap();
+    assert_eq!(account(&message), expect, "{what}");
+    assert_eq!(account(&read(&raw.as_bytes().into(), None).unwrap()), expect, "{what}, in memory");
+    message
+}
+
+/// A message of a short text and further parts, each with its header.
+fn mixed(parts: &[&str]) -> String {
+    let parts: String = parts.iter().map(|part| format!("--OO\r\n{part}\r\n")).collect();
+    format!(
+        "Content-Type: multipart/mixed; boundary=\"OO\"\r\n\r\npreamble\r\n--OO\r\nContent-Type: text/plain\r\n\r\n\
+         see below\r\n{parts}--OO--\r\nepilogue\r\n"
+    )
+}
+
+const PDF: &str = "Content-Type: application/pdf; name=a.pdf\r\nContent-Disposition: attachment\r\n\
+                   Content-Transfer-Encoding: base64\r\n\r\n";
+const MIB: usize = 1 << 20;
+
+#[test]
+fn long_attachments_are_what_they_are_in_a_short_message() {
+    let lines = base64_lines(2 * MIB, 76, "\r\n");
+    let in_file = |message: &Message| message.attachments.iter().filter(|a| a.content.in_memory().is_none()).count();
+    let attached = format!("{PDF}{lines}");
+    assert_eq!(in_file(&check_long("a PDF", &mixed(&[&attached]))), 1);
+    assert_eq!(in_file(&check_long("three", &mixed(&[&attached, &format!("{PDF}QUJD"), &attached]))), 2);
+    for line in [998, 20_000, usize::MAX] {
+        let text = format!("{PDF}{}", base64_lines(2 * MIB + 1, line, "\r\n"));
+        assert_eq!(in_file(&check_long(&format!("lines of {line}"), &mixed(&[&text]))), 1);
+    }
+    check_long("with LF", &mixed(&[&format!("{PDF}{}", base64_lines(2 * MIB + 2, 76, "\n"))]).replace("\r\n", "\n"));
+    check_long("an empty line at the end", &mixed(&[&format!("{attached}\r\n\r\n")]));
+    check_long("spaces", &mixed(&[&format!("{PDF}{}", lines.replace("\r\n", " \r\n\t"))]));
+    check_long("the message itself", &format!("{PDF}{lines}\r\n"));
+    check_long("not ended", &format!("{}--OO\r\n{attached}", mixed(&[]).replace("--OO--", "")));
+    check_long("cut short", &mixed(&[&attached])[..2 * MIB]);
+    check_long("garbage in a line", &mixed(&[&format!("{PDF}{lines}\r\n!!!!\r\n{lines}")]));
+    check_long("hyphens in a line", &mixed(&[&format!("{PDF}{lines}\r\n----\r\n{lines}")]));
+    check_long("ended twice", &mixed(&[&format!("{PDF}{lines}\r\nQQ==\r\nQUJD\r\n{lines}")]));
+}
+
+#[test]
+fn long_parts_without_base64_are_what_they_are_in_a_short_message() {
+    let lines: String = (0..200_000).map(|line| format!("line {line} of a long - very long - text\r\n")).collect();
+    let plain = "Content-Type: text/csv; charset=iso-8859-1; name=t.csv\r\nContent-Disposition: attachment\r\n";
+    let inner = format!("Content-Type: message/rfc822\r\n\r\nSubject: inner\r\n{}", mixed(&["\r\nx"]));
+    let quoted = format!("{plain}Content-Transfer-Encoding: quoted-printable\r\n\r\n");
+    check_long("7bit", &mixed(&[&format!("{plain}\r\n{lines}")]));
+    check_long("quoted-printable", &mixed(&[&format!("{quoted}{}", lines.replace("long -", "l=F6ng=\r\n \r\n"))]));
+    check_long("bad quoted-printable", &mixed(&[&format!("{quoted}{lines}a==b\r\n{lines}")]));
+    check_long("nested", &mixed(&[&inner.replace("see below", &lines), "\r\nlast"]));
+    check_long("nested base64", &mixed(&[&inner.replace("see below", &base64_lines(2 * MIB, 76, "\r\n"))]));
+    let uuencoded = "M5&AE('%U:6-K(&)R;W=N(&9O>\"!J=6UP<R!O=F5R('1H92!L87IY(&1O9RX \r\n".repeat(100_000);
+    check_long("uuencode", &mixed(&[&format!("{plain}\r\nbegin 644 x\r\n{uuencoded}end")]));
+    let garbled = base64_lines(8 * MIB, 76, "!\r\n");
+    check_long("base64 with garbage in each line", &mixed(&[&format!("{PDF}{garbled}")]));
+    let page = format!("Content-Type: text/html\r\n\r\n<p>{}</p>", "word ".repeat(MIB / 4));
+    check_long("a long line and a page", &mixed(&[&page, &format!("{PDF}{}", base64_lines(MIB, 76, "\r\n"))]));
+}
+
+#[test]
+fn rules_see_the_beginning_of_a_long_body() {
+    let check = |what: &str, body: &str| {
+        let most = if what == "html" { 2 * MIB } else { MIB };
+        let expect = format!("the body is longer than {most} bytes: rules see no more of it");
+        let message = check_long(what, body);
+        assert!(message.document.text().len() <= TEXT_BYTES_MAX, "{what}");
+        assert_eq!(message.defects.last().unwrap().0, expect, "{what}");
+    };
+    let lines: String = (0..200_000).map(|line| format!("line {line} of a long text with umlauts: äöü\r\n")).collect();
+    check("plain", &format!("Content-Type: text/plain; charset=utf-8\r\n\r\n{lines}"));
+    check("html", &format!("Content-Type: text/html; charset=utf-8\r\n\r\n<p>{lines}</p>"));
+    let encoded = base64_lines(7 * MIB, 76, "\r\n");
+    check(
+        "base64",
+        &format!("Content-Type: text/plain; charset=iso-8859-2\r\nContent-Transfer-Encoding: base64\r\n\r\n{encoded}"),
+    );
+    check("no header in it", &format!("\r\n{lines}"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn any_long_message_reads_like_a_short_one(
+        parts in proptest::collection::vec((0..6_usize, 1..60_usize, 1..100_usize, any::<bool>()), 1..8),
+    ) {
+        let parts: Vec<String> = parts.into_iter().map(|(kind, length, line, nested)| {
+            let lines = base64_lines(length * 12_345, line, "\r\n");
+            let part = match kind {
+                0 => format!("{PDF}{lines}"),
+                1 => format!("{PDF}{}", lines.replace("\r\nA", "\r\n=")),
+                2 => format!("\r\n{lines}"),
+                3 => format!("Content-Type: application/x-any\r\n\r\n{}", lines.replace('/', " --")),
+                4 => format!("Content-Transfer-Encoding: quoted-printable\r\nContent-Type: image/x\r\n\r\n{}", lines.replace('+', "=3D")),
+                _ => format!("Content-Type: application/x-any\r\n\r\n{}", lines.replace("e", "\r\n\r\n")),
+            };
+            if nested { format!("Content-Type: message/rfc822\r\n\r\nSubject: inner\r\n{part}") } else { part }
+        }).collect();
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let padding = format!("{PDF}{}", base64_lines(MIB, 64, "\r\n"));
+        check_long("any", &mixed(&[&parts[..], &[&padding]].concat()));
     }
 }

@@ -103,6 +103,7 @@ fn account(port: u16, security: Security, trust: Trust) -> ImapAccount {
         purge: false,
         timeout: Duration::from_millis(500),
         limits: Limits::default(),
+        spool: crate::content::Spool::new(&std::env::temp_dir()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! From tokens to elements.
 
-use super::super::{Span, TEXT_BYTES_MAX};
+use super::super::{HTML_BYTES_MAX, Span};
 use super::flow::Flow;
 use super::tags::{self, Layout, Reach, Traits};
 use super::{ATTRIBUTES_MAX, Attribute, DEPTH_MAX, ELEMENTS_MAX, Element, ElementId, Html, Node};
@@ -9,9 +9,9 @@ use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
 use std::collections::HashMap;
 use std::convert::Infallible;
 
-/// Tokenizes the source and builds the tree. Source beyond [`TEXT_BYTES_MAX`] is left out.
+/// Tokenizes the source and builds the tree. Source beyond [`HTML_BYTES_MAX`] is left out.
 pub(super) fn build(source: &str) -> (String, Html) {
-    let source = source.get(..source.floor_char_boundary(TEXT_BYTES_MAX)).unwrap_or_default();
+    let source = source.get(..source.floor_char_boundary(HTML_BYTES_MAX)).unwrap_or_default();
     let mut builder = Builder::default();
     let mut emitter = CallbackEmitter::<_, Infallible, ()>::new(|event: CallbackEvent<'_>, _| {
         builder.take(&event);

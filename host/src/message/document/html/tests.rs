@@ -167,10 +167,8 @@ fn hostile_input_takes_linear_time() {
 
 #[test]
 fn beyond_the_limits_text_is_kept() {
-    let mut source = String::new();
-    for at in 0..=ELEMENTS_MAX {
-        write!(source, "<i a=b c=d e=f>{at}</i>").unwrap();
-    }
+    let mut source = "<br a b>".repeat(ELEMENTS_MAX);
+    write!(source, "<i c d>{ELEMENTS_MAX}</i>").unwrap();
     let (text, html) = Html::parse(&source);
     assert_eq!((html.elements.len(), html.attributes.len()), (ELEMENTS_MAX, ATTRIBUTES_MAX));
     assert!(text.ends_with(&format!("{ELEMENTS_MAX}")));
