@@ -131,7 +131,9 @@ pub(super) fn run(command: &mut Command) -> Result<String> {
 pub(super) fn kill(mut process: Child) -> Result<()> {
     let id = process.id();
     let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
-    run(Command::new("sh").arg("-c").arg(format!("kill -KILL {id} {children}")))?;
+    // The master first, so that it starts no others; some of those that it did may have ended meanwhile.
+    process.kill()?;
+    run(Command::new("sh").arg("-c").arg(format!("kill -KILL {children} 2>/dev/null || true")))?;
     process.wait()?;
     Ok(())
 }
