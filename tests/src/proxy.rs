@@ -1,5 +1,7 @@
-//! A proxy between the program and a real IMAP server: it tells a test each line of both, and lets it meddle.
+//! A proxy between the program and a real server: it tells a test each line of both, if they speak IMAP, and lets it
+//! meddle; or it just listens.
 
+use crate::servers::Endpoint;
 use anyhow::Result;
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -88,10 +90,23 @@ impl Proxy {
     /// # Errors
     /// When there is no free port.
     pub fn start(server: u16, meddler: impl FnMut(&Said<'_>) -> Meddling + Send + 'static) -> Result<Self> {
+        Self::listen(Endpoint { host: "127.0.0.1", port: server }, false, Box::new(meddler))
+    }
+
+    /// Listens in front of any server and hands on all bytes as they come, whatever protocol they are of; for
+    /// [`Self::heard`].
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn eavesdrop(server: Endpoint) -> Result<Self> {
+        Self::listen(server, true, Box::new(|_| Meddling::Pass))
+    }
+
+    fn listen(server: Endpoint, bytes_only: bool, meddler: Meddler) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let port = listener.local_addr()?.port();
         let shared = Arc::new(Shared {
-            meddler: Mutex::new(Box::new(meddler)),
+            meddler: Mutex::new(meddler),
             behaves: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             heard: Mutex::default(),
@@ -100,9 +115,9 @@ impl Proxy {
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 // A server that is not there is what the test wants.
-                let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, server)) else { continue };
+                let Ok(server) = TcpStream::connect((server.host, server.port)) else { continue };
                 let number = all.connections.fetch_add(1, Ordering::Relaxed);
-                let _ = Connection::start(number, client, server, &all);
+                let _ = Connection::start(number, bytes_only, client, server, &all);
             }
         });
         Ok(Self { port, shared })
@@ -137,14 +152,20 @@ struct Connection {
     to: TcpStream,
     said: usize,
     commands: Arc<Commands>,
-    /// What follows is TLS, and of no line.
-    encrypted: Arc<AtomicBool>,
+    /// What follows is of no lines, such as TLS.
+    bytes_only: Arc<AtomicBool>,
     shared: Arc<Shared>,
 }
 
 impl Connection {
-    fn start(number: usize, client: TcpStream, server: TcpStream, shared: &Arc<Shared>) -> Result<()> {
-        let (commands, encrypted) = (Arc::<Commands>::default(), Arc::<AtomicBool>::default());
+    fn start(
+        number: usize,
+        bytes_only: bool,
+        client: TcpStream,
+        server: TcpStream,
+        shared: &Arc<Shared>,
+    ) -> Result<()> {
+        let (commands, bytes_only) = (Arc::<Commands>::default(), Arc::new(AtomicBool::new(bytes_only)));
         for stream in [&client, &server] {
             stream.set_nodelay(true)?;
         }
@@ -153,8 +174,8 @@ impl Connection {
             (Speaker::Server, server.try_clone()?, client.try_clone()?),
         ];
         for (by, from, to) in pairs {
-            let (commands, encrypted, shared) = (commands.clone(), encrypted.clone(), shared.clone());
-            let direction = Self { by, number, from, to, said: 0, commands, encrypted, shared };
+            let (commands, bytes_only, shared) = (commands.clone(), bytes_only.clone(), shared.clone());
+            let direction = Self { by, number, from, to, said: 0, commands, bytes_only, shared };
             std::thread::spawn(move || direction.run());
         }
         Ok(())
@@ -170,7 +191,7 @@ impl Connection {
     fn relay(&mut self) -> Result<()> {
         let mut reader = BufReader::new(self.from.try_clone()?);
         loop {
-            if self.encrypted.load(Ordering::Relaxed) {
+            if self.bytes_only.load(Ordering::Relaxed) {
                 return self.pass_bytes(&mut reader);
             }
             let mut line = Vec::new();
@@ -203,7 +224,7 @@ impl Connection {
         if said.is_end_of(&command) {
             // Both directions are bytes from here on, if the server has agreed.
             if command == "STARTTLS" && text.windows(4).any(|word| word == b" OK ") {
-                self.encrypted.store(true, Ordering::Relaxed);
+                self.bytes_only.store(true, Ordering::Relaxed);
             }
             lock(&self.commands).retain(|(known, _)| *known != tag);
         }

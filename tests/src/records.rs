@@ -44,6 +44,10 @@ pub struct Quarantined {
     pub id: String,
     /// Why it is there.
     pub cause: String,
+    /// The address of its sender.
+    pub sender: String,
+    /// Its subject.
+    pub subject: String,
 }
 
 /// A file of the plugin folder.
@@ -105,7 +109,15 @@ pub fn receipts(installation: &Installation) -> Result<Vec<Receipt>> {
 /// When the program fails or a field is missing.
 pub fn quarantine(installation: &Installation) -> Result<Vec<Quarantined>> {
     let entries = list(installation, &["quarantine", "list", "--json"])?;
-    entries.iter().map(|value| Ok(Quarantined { id: text(value, "id")?, cause: text(value, "cause")? })).collect()
+    let quarantined = |value: &Value| {
+        Ok(Quarantined {
+            id: text(value, "id")?,
+            cause: text(value, "cause")?,
+            sender: text(value, "sender")?,
+            subject: text(value, "subject")?,
+        })
+    };
+    entries.iter().map(quarantined).collect()
 }
 
 /// The plugins found.

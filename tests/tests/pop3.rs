@@ -4,6 +4,7 @@ use anyhow::Result;
 use mailmill_tests::records::{comments, quarantine, receipts, tickets};
 use mailmill_tests::servers::{Protocol, Server, Tls};
 use mailmill_tests::{Daemon, Dovecot, Installation, Mailbox, messages};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 const SENDER: &str = "ann@client.example";
@@ -185,6 +186,27 @@ fn a_message_above_the_limit_is_in_quarantine_and_stays_on_the_server() -> Resul
     let entries = quarantine(&scene.installation)?;
     assert_eq!(entries.len(), 1);
     assert!(entries[0].cause.contains("the limit message_bytes_max is 100000"), "{}", entries[0].cause);
+    assert_eq!((entries[0].sender.as_str(), entries[0].subject.as_str()), (SENDER, "Request 2"), "what TOP tells");
     assert_eq!(scene.waiting()?, 1, "messages left");
+    Ok(())
+}
+
+#[test]
+fn a_test_of_the_connection_shows_each_step_and_changes_nothing() -> Result<()> {
+    let mut scene = Scene::new(DELETE)?;
+    scene.deliver(0..2)?;
+    let check = |expect: &[&str]| -> Result<()> {
+        let run = scene.installation.mailmill(&["test-connection", "desk", "--json"])?.success()?;
+        let told: Value = serde_json::from_str(&run.stdout)?;
+        let steps = told["steps"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let names: Vec<&str> = steps.iter().filter_map(|step| step["step"].as_str()).collect();
+        assert_eq!(names, expect, "{}", run.stdout);
+        assert_eq!(steps.last().map(|step| &step["details"]["messages"]), Some(&Value::from(2)), "{}", run.stdout);
+        Ok(())
+    };
+    check(&["resolve", "connect", "tls", "greeting", "capabilities", "authentication", "folder", "waiting"])?;
+    scene.add_job(Tls::Required, "security = \"starttls\"", DELETE)?;
+    check(&["resolve", "connect", "greeting", "tls", "capabilities", "authentication", "folder", "waiting"])?;
+    assert_eq!(scene.waiting()?, 2, "messages left");
     Ok(())
 }

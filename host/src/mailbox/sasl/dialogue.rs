@@ -10,6 +10,10 @@ use crate::mailbox::error::{Error, said};
 use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
 
+/// In what words servers without the code for it demand an encrypted connection: Courier, Dovecot by POP3, Cyrus.
+const PRIVACY_PHRASES: [&str; 4] =
+    ["tls required", "until ssl/tls is enabled", "on non-secure (ssl/tls) connections", "only available under a layer"];
+
 /// How a protocol logs in.
 pub(in crate::mailbox) trait Transport: Send {
     /// What the protocol's own command, [`Way::Command`], is called.
@@ -73,8 +77,13 @@ pub(in crate::mailbox) enum Verdict {
 }
 
 impl Verdict {
-    /// Reads the code with which a refusal begins (RFC 5530; RFC 2449 section 8 and RFC 3206 for POP3).
+    /// Reads the code with which a refusal begins (RFC 5530; RFC 2449 section 8 and RFC 3206 for POP3), and the words
+    /// that stand for the one code that few servers have.
     pub(in crate::mailbox) fn read(said: &str) -> Self {
+        let words = said.to_ascii_lowercase();
+        if PRIVACY_PHRASES.iter().any(|phrase| words.contains(phrase)) {
+            return Self::PrivacyRequired;
+        }
         let code = said.strip_prefix('[').and_then(|rest| rest.split([']', ' ']).next()).unwrap_or_default();
         match code.to_ascii_uppercase().as_str() {
             "AUTHENTICATIONFAILED" | "AUTH" => Self::Denied,
@@ -456,6 +465,14 @@ mod tests {
         check("[LOGIN-DELAY 10] x", Verdict::Passing);
         check("[LIMIT] x", Verdict::Passing);
         check("[ALERT] x", Verdict::Unclear);
+        check("STARTTLS required", Verdict::PrivacyRequired);
+        check("TLS required to log in.", Verdict::PrivacyRequired);
+        check("[AUTH] Authentication not allowed until SSL/TLS is enabled.", Verdict::PrivacyRequired);
+        check(
+            "[AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.",
+            Verdict::PrivacyRequired,
+        );
+        check("[AUTH] USER command only available under a layer", Verdict::PrivacyRequired);
         check("AUTHENTICATIONFAILED", Verdict::Unclear);
         check("", Verdict::Unclear);
     }
