@@ -125,7 +125,12 @@ impl Cell {
             (Tls::Offered | Tls::Required, Mode::StarttlsIfAvailable | Mode::Starttls) => true,
         };
         if self.tls == Tls::Required && !secured {
-            let said = server.before_tls[self.with as usize];
+            let [password, ntlm, token] = server.before_tls;
+            let said = match self.with {
+                With::Password => password,
+                With::Ntlm => ntlm,
+                With::Token => token,
+            };
             return said.map_or(Expected::Handled { exposed: false }, Expected::Fails);
         }
         let clear_text = match self.with {
@@ -232,10 +237,15 @@ impl Ready {
             (Expected::Handled { exposed }, Protocol::Pop3) => (1, Vec::new(), exposed, None),
             (Expected::Fails(words), _) => (0, flags(&[]), false, Some(words)),
         };
-        let fault = found.fault.clone().filter(|fault| words.is_none_or(|words| fault.contains(words)));
-        let warned = found.warned && self.cell.warns() || words.is_none() && self.cell.warns();
-        *found == Traces { receipts: count, tickets: count, left, exposed, warned, fault }
-            && found.fault.is_some() == words.is_some()
+        let fault_fits = match (words, &found.fault) {
+            (None, None) => true,
+            (Some(words), Some(fault)) => fault.contains(words),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        // Where a session fails, its fault tells enough.
+        let warned = if words.is_none() { self.cell.warns() } else { found.warned };
+        let fault = found.fault.clone();
+        fault_fits && *found == Traces { receipts: count, tickets: count, left, exposed, warned, fault }
     }
 }
 
