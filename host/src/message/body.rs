@@ -100,7 +100,7 @@ fn pieces(message: &mail_parser::Message<'_>, ids: &[u32], defects: &mut Vec<Def
     let pieces = ids.iter().filter_map(|id| {
         let part = message.part(*id)?;
         let piece = match text_kind(Some(part))? {
-            Kind::Html => Piece::Html(text(message, part, defects)),
+            Kind::Html => Piece::Html(text(message, part, HTML_BYTES_MAX, defects)),
             Kind::Plain => Piece::Plain(plain_text(message, part, defects)),
         };
         Some((*id, piece))
@@ -122,7 +122,7 @@ fn text_kind(part: Option<&MessagePart<'_>>) -> Option<Kind> {
 }
 
 fn plain_text(message: &mail_parser::Message<'_>, part: &MessagePart<'_>, defects: &mut Vec<Defect>) -> String {
-    let text = text(message, part, defects);
+    let text = text(message, part, PLAIN_BYTES_MAX, defects);
     let parameter = |name: &str, value: &str| {
         let kind = part.content_type();
         kind.and_then(|kind| kind.attribute(name)).is_some_and(|other| other.eq_ignore_ascii_case(value))
@@ -130,8 +130,17 @@ fn plain_text(message: &mail_parser::Message<'_>, part: &MessagePart<'_>, defect
     if parameter("format", "flowed") { unflow(&text, parameter("delsp", "yes")) } else { text }
 }
 
-/// The text of a part in its own character set or, if it is mislabelled, in the one it is really in.
-fn text(message: &mail_parser::Message<'_>, part: &MessagePart<'_>, defects: &mut Vec<Defect>) -> String {
+/// The most that is looked at of a plain part: joining its lines may make it shorter than what rules see.
+const PLAIN_BYTES_MAX: usize = 2 * TEXT_BYTES_MAX;
+
+/// The text of a part in its own character set or, if it is mislabelled, in the one it is really in. Of more bytes than
+/// that, the first are enough.
+fn text(
+    message: &mail_parser::Message<'_>,
+    part: &MessagePart<'_>,
+    bytes_max: usize,
+    defects: &mut Vec<Defect>,
+) -> String {
     if part.is_encoding_problem {
         defects.push(Defect("a text part is not encoded as it says".to_owned()));
     }
@@ -141,7 +150,9 @@ fn text(message: &mail_parser::Message<'_>, part: &MessagePart<'_>, defects: &mu
     let suspicious = !decoded.is_ascii() && (part.is_encoding_problem || is_often_wrong(&label))
         || decoded.contains(char::REPLACEMENT_CHARACTER);
     let bytes = if suspicious { transfer_decoded(message, part) } else { None };
-    let Some(bytes) = bytes else { return decoded.to_owned() };
+    // One more, so that it shows that there are more.
+    let end = decoded.ceil_char_boundary(bytes_max.saturating_add(1));
+    let Some(bytes) = bytes else { return decoded.get(..end).unwrap_or_default().to_owned() };
     let (text, charset) = recognised(&bytes, &label);
     if charset != label {
         defects.push(Defect(format!("a text part says it is in {label:?} but is read as {charset:?}")));

@@ -9,9 +9,9 @@ use super::transfer::is_base64;
 use crate::content::{self, Content};
 use std::ops::Range;
 
-/// How much is kept of a stretch without boundaries: twice what rules see of a text at most, because an encoded text is
-/// longer.
-const STRETCH_BYTES_MAX: u64 = 2 * HTML_BYTES_MAX as u64;
+/// How much is kept of a stretch without boundaries: half as much again as rules see of a text at most, because an
+/// encoded text is longer.
+const STRETCH_BYTES_MAX: u64 = HTML_BYTES_MAX as u64 * 3 / 2;
 /// How much is kept of lines of base64, which most likely are no text.
 const BASE64_BYTES_MAX: u64 = 64 << 10;
 /// The longest piece of a line that is looked at on its own.

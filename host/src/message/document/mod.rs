@@ -21,7 +21,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// The longest body text that rules see, in bytes. What is beyond stays in the raw message and is a defect.
-pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
+pub const TEXT_BYTES_MAX: usize = 512 * 1024;
 /// The longest HTML source that a text is made of, in bytes. What is beyond stays in the raw message as well.
 pub const HTML_BYTES_MAX: usize = 2 * 1024 * 1024;
 

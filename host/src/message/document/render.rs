@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 /// The longest HTML that is sanitised, in bytes. Longer bodies are shown as their text.
-pub const SANITISED_BYTES_MAX: usize = 1024 * 1024;
+pub const SANITISED_BYTES_MAX: usize = 512 * 1024;
 /// The deepest nesting that is sanitised: the sanitiser's cost grows with its square. Deeper bodies are shown as their
 /// text.
 pub const SANITISED_DEPTH_MAX: usize = 200;
