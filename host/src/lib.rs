@@ -13,6 +13,7 @@ pub mod diagnostic;
 pub mod field;
 pub mod job;
 pub mod mailbox;
+mod memory;
 pub mod message;
 pub mod oauth;
 pub mod pipeline;

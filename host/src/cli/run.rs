@@ -21,6 +21,7 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(global: &Global, options: Options) -> Done {
+    crate::memory::give_back_at_once();
     let (file, config) = (global.path()?, global.load()?);
     // Where standard error is no terminal, the bars are hidden and the lines go through as they are.
     let bars = MultiProgress::new();
