@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use mailmill_tests::messages::request;
+use mailmill_tests::servers::{Protocol, Server, Tls};
 use mailmill_tests::{Daemon, Dovecot, Installation, wait_until};
 use std::fmt::Write as _;
 
@@ -35,12 +36,19 @@ fn text() -> String {
     text
 }
 
-/// A message of 50 MB comes over IMAP, goes through all hops and comes back as it was.
-fn check(message: &str) -> Result<()> {
+/// A message of 50 MB comes over this protocol and goes through all hops.
+fn check(message: &str, protocol: Protocol) -> Result<()> {
     let server = Dovecot::start()?;
     server.mailbox("large")?.deliver(message)?;
     let installation = Installation::new()?;
     installation.add_imap_job("large", &server, "large")?;
+    if protocol == Protocol::Pop3 {
+        let port = server.endpoint(Protocol::Pop3, Tls::Implicit).port;
+        installation.edit("jobs/large.toml", "type = \"imap\"", "type = \"pop3\"")?;
+        installation.edit("jobs/large.toml", &format!("port = {}", server.imaps), &format!("port = {port}"))?;
+        installation.edit("jobs/large.toml", "mailbox = \"INBOX\"\n", "")?;
+        installation.edit("jobs/large.toml", "on_success = { seen = true }\non_rejection = { seen = true }\n", "")?;
+    }
     // Compiling plugins is another program's memory, but reading what it wrote need not be measured here.
     installation.mailmill(&["check"])?.success()?;
     let mut daemon = Daemon::start(&installation, &[])?;
@@ -53,13 +61,23 @@ fn check(message: &str) -> Result<()> {
 }
 
 #[test]
-fn a_long_attachment_passes_in_little_memory() {
-    check(&attachment()).unwrap();
+fn a_long_attachment_passes_in_little_memory() -> Result<()> {
+    check(&attachment(), Protocol::Imap)
 }
 
 #[test]
-fn a_long_text_passes_in_little_memory() {
-    check(&text()).unwrap();
+fn a_long_text_passes_in_little_memory() -> Result<()> {
+    check(&text(), Protocol::Imap)
+}
+
+#[test]
+fn a_long_attachment_passes_by_pop3() -> Result<()> {
+    check(&attachment(), Protocol::Pop3)
+}
+
+#[test]
+fn a_long_text_passes_by_pop3() -> Result<()> {
+    check(&text(), Protocol::Pop3)
 }
 
 #[test]

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Dovecot.
-const DOVECOT: [&str; 2] = ["dovecot-imapd", "dovecot-pop3d"];
+/// Dovecot, and OpenSSL's own server, which still has keys that are too short.
+const INSTALLED: [&str; 3] = ["dovecot-imapd", "dovecot-pop3d", "openssl"];
 
 /// Programs that are not installed, but unpacked into a folder.
 struct Unpacked {
@@ -78,7 +78,7 @@ const UNPACKED: [Unpacked; 3] = [
 /// Sets up what is missing. Nothing is done, and nothing asked, when all is there.
 pub(crate) fn set_up() -> Result<()> {
     let folder = target_dir(&root()?).join("servers");
-    let wanted = DOVECOT.iter().chain(UNPACKED.iter().flat_map(|server| server.libraries)).copied();
+    let wanted = INSTALLED.iter().chain(UNPACKED.iter().flat_map(|server| server.libraries)).copied();
     let installed = installed()?;
     let install: BTreeSet<&str> = wanted.filter(|package| !installed.contains(*package)).collect();
     let unpack: Vec<&Unpacked> = UNPACKED.iter().filter(|server| !is_unpacked(&folder, server)).collect();

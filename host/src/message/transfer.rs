@@ -63,6 +63,7 @@ const NO_DIGIT: u8 = 0xff;
 
 static DIGITS: [u8; 256] = digits();
 
+#[allow(clippy::indexing_slicing, reason = "it runs in the compiler, which refuses an index out of range")]
 const fn digits() -> [u8; 256] {
     let mut table = [NO_DIGIT; 256];
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

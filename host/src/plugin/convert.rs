@@ -191,7 +191,7 @@ impl From<&Attachment> for mail::Attachment {
         Self {
             name: attachment.name.clone(),
             media_type: attachment.media_type.clone(),
-            size: u64::try_from(attachment.content.len()).unwrap_or(u64::MAX),
+            size: attachment.content.len(),
             inline: attachment.inline,
         }
     }

@@ -91,7 +91,7 @@ struct Text {
 
 impl Text {
     fn new(number: usize, numbers: &mut Numbers) -> Self {
-        let html = number % 2 == 0;
+        let html = number.is_multiple_of(2);
         // Most are short: the square of an even distribution, from 4 to 60 KB.
         let share = numbers.below(1_000) * numbers.below(1_000) / 1_000;
         let bytes = 4_000 + share * 56;
@@ -119,7 +119,7 @@ impl Text {
             number / 60 % 60,
             number % 60,
         );
-        if number % 3 != 0 {
+        if !number.is_multiple_of(3) {
             let _ = writeln!(head, "In-Reply-To: <bench-{}@example.com>", number - number % 3);
         }
         let kind = format!("Content-Type: text/{}; charset=utf-8\n\n", if self.html { "html" } else { "plain" });
