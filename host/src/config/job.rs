@@ -120,7 +120,7 @@ settings! {
     pub struct Server {
         /// The server's name.
         host: String => required("\"mail.example.org\""),
-        /// The server's port. Not set: 993 with `security = "tls"`, else 143.
+        /// The server's port. Not set: with `security = "tls"` 993, or 995 for POP3; else 143, or 110.
         port: Option<u16> => unset("993"),
         /// How the connection is protected: `tls` from the first byte; `starttls`, which begins in plain text and becomes
         /// TLS before anything secret is said, or fails; `starttls-if-available`, which stays in plain text where the

@@ -140,7 +140,7 @@ pub struct Secured {
 #[allow(missing_docs)] // The sentences name the fields.
 pub enum Warning {
     #[error(
-        "the connection to {host} stays in plain text, so password and mail can be read on the way: {cause}; set \
+        "the connection to {host} stays in plain text, so the mail can be read on the way: {cause}; set \
          security = \"starttls\" or \"tls\" to refuse that"
     )]
     PlainText { host: String, cause: String },

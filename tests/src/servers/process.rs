@@ -10,6 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// What every error about a missing program ends with.
@@ -125,17 +126,34 @@ pub(super) fn run(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
-/// Ends a process and those that it started at once, in the middle of whatever they do.
+/// How long the processes of a server have to end by themselves.
+const LEAVE_MAX: Duration = Duration::from_secs(1);
+
+/// Ends a process at once, and then those that it started.
 ///
-/// A master process that is asked to end waits for the others, up to 30 seconds; too long for every test.
+/// A master process that is asked to end waits for the others, up to 30 seconds; too long for every test. The others are
+/// asked: one that is killed while it writes leaves its lock on the mailbox behind.
 pub(super) fn kill(mut process: Child) -> Result<()> {
     let id = process.id();
     let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
-    // The master first, so that it starts no others; some of those that it did may have ended meanwhile.
     process.kill()?;
-    run(Command::new("sh").arg("-c").arg(format!("kill -KILL {children} 2>/dev/null || true")))?;
     process.wait()?;
-    Ok(())
+    signal_all("TERM", &children)?;
+    let deadline = Instant::now() + LEAVE_MAX;
+    while children.split_whitespace().any(is_running) && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    signal_all("KILL", &children)
+}
+
+/// Sends a signal to processes, of which some may have ended.
+fn signal_all(name: &str, processes: &str) -> Result<()> {
+    run(Command::new("sh").arg("-c").arg(format!("kill -{name} {processes} 2>/dev/null || true"))).map(drop)
+}
+
+/// Whether a process has not ended yet; one that nobody has waited for has no command line any more.
+fn is_running(process: &str) -> bool {
+    std::fs::read(format!("/proc/{process}/cmdline")).is_ok_and(|command| !command.is_empty())
 }
 
 /// Sends a signal through the shell, the one way without unsafe code and without a further dependency.

@@ -121,7 +121,7 @@ async fn a_server_that_does_not_begin_is_refused_or_warned_of() {
 
         let tolerant = connect(Security::StarttlsIfAvailable, greeting, script, Then::Close, &[]).await;
         let warning = format!(
-            "the connection to localhost stays in plain text, so password and mail can be read on the way: {cause}; set \
+            "the connection to localhost stays in plain text, so the mail can be read on the way: {cause}; set \
              security = \"starttls\" or \"tls\" to refuse that"
         );
         assert_eq!(tolerant.warnings(), [warning]);
