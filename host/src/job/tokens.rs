@@ -47,13 +47,8 @@ impl TokenSource for Issued {
 }
 
 fn explain(user: &str, error: &oauth::Error) -> mailbox::Error {
-    let class = match error.class() {
-        Class::Transient => mailbox::Class::Transient,
-        Class::Permanent => mailbox::Class::Permanent,
-        Class::Bug => mailbox::Class::Bug,
-    };
     let retry_after = error.retry_after();
-    mailbox::Error::Token { user: user.to_owned(), cause: error.to_string(), class, retry_after }
+    mailbox::Error::Token { user: user.to_owned(), cause: error.to_string(), class: error.class(), retry_after }
 }
 
 /// An access token that another program keeps fresh.
@@ -68,7 +63,7 @@ impl TokenSource for Stored {
         let failed = |cause: String| mailbox::Error::Token {
             user: self.user.clone(),
             cause,
-            class: mailbox::Class::Permanent,
+            class: Class::Permanent,
             retry_after: None,
         };
         let token = match &self.place {

@@ -1,22 +1,12 @@
 //! What goes wrong with a mailbox, said so that an operator knows what to change.
 
+use crate::class::Class;
 use crate::content;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// The most characters of a server's own text that an error repeats.
 const SAID_CHARS_MAX: usize = 200;
-
-/// Whether trying again can help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// It may pass by itself: open the mailbox again later.
-    Transient,
-    /// Someone must change the settings, the account or the server.
-    Permanent,
-    /// The program is at fault.
-    Bug,
-}
 
 /// What goes wrong with a mailbox. After any error, close the session and open another.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

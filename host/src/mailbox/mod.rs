@@ -14,7 +14,7 @@ mod report;
 mod sasl;
 
 pub use connection::{Certificate, Fingerprint, NoFingerprint, Protocol, Security, Trust};
-pub use error::{Class, Error};
+pub use error::Error;
 pub use folder::{FolderAccount, FolderKind};
 pub use guard::Limits;
 pub use imap::ImapAccount;

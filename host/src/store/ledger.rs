@@ -25,6 +25,16 @@ pub(super) async fn unknown(
     job: &str,
     keys: Vec<MessageKey>,
 ) -> sqlx::Result<Vec<MessageKey>> {
+    not_in(connection, "receipts", job, keys).await
+}
+
+/// Those of `keys` that have no row in a table, in the same order.
+pub(super) async fn not_in(
+    connection: &mut AnyConnection,
+    table: &'static str,
+    job: &str,
+    keys: Vec<MessageKey>,
+) -> sqlx::Result<Vec<MessageKey>> {
     let mut by_mailbox: HashMap<(&str, u32), Vec<&str>> = HashMap::new();
     for key in &keys {
         by_mailbox.entry((&key.mailbox, key.uid_validity)).or_default().push(&key.uid);
@@ -32,7 +42,7 @@ pub(super) async fn unknown(
     let mut known = HashSet::new();
     for ((mailbox, uid_validity), uids) in by_mailbox {
         for chunk in uids.chunks(KEYS_PER_QUERY) {
-            for uid in known_uids(&mut *connection, job, mailbox, uid_validity, chunk).await? {
+            for uid in uids_in(&mut *connection, table, job, mailbox, uid_validity, chunk).await? {
                 known.insert(MessageKey { mailbox: mailbox.to_owned(), uid_validity, uid });
             }
         }
@@ -40,8 +50,9 @@ pub(super) async fn unknown(
     Ok(keys.into_iter().filter(|key| !known.contains(key)).collect())
 }
 
-async fn known_uids(
+async fn uids_in(
     connection: &mut AnyConnection,
+    table: &'static str,
     job: &str,
     mailbox: &str,
     uid_validity: u32,
@@ -49,7 +60,7 @@ async fn known_uids(
 ) -> sqlx::Result<Vec<String>> {
     let places: Vec<String> = (4..).take(uids.len()).map(|place| format!("${place}")).collect();
     let select = format!(
-        "SELECT uid FROM receipts WHERE job = $1 AND mailbox = $2 AND uid_validity = $3 AND uid IN ({})",
+        "SELECT uid FROM {table} WHERE job = $1 AND mailbox = $2 AND uid_validity = $3 AND uid IN ({})",
         places.join(", ")
     );
     let mut query = sqlx::query(AssertSqlSafe(select)).bind(job).bind(mailbox).bind(i64::from(uid_validity));

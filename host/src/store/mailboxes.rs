@@ -6,10 +6,6 @@ use super::{KnownMailbox, Receipt, ReceiptRow, Sha256, ledger};
 use crate::mailbox::{Disposition, MessageKey};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
-use std::collections::{HashMap, HashSet};
-
-/// How many keys one query asks for.
-const KEYS_PER_QUERY: usize = 500;
 
 /// The mailboxes that a job has seen.
 pub(super) async fn list(connection: &mut AnyConnection, job: &str) -> sqlx::Result<Vec<KnownMailbox>> {
@@ -40,39 +36,8 @@ pub(super) async fn not_passed_over(
         let mailbox = mailboxes.iter().find(of_key);
         mailbox.is_some_and(|it| it.passed_below > 0 && key.uid.parse().is_ok_and(|uid: u64| uid < it.passed_below))
     };
-    let keys: Vec<MessageKey> = keys.into_iter().filter(|key| !below(key)).collect();
-    let mut by_mailbox: HashMap<(&str, u32), Vec<&str>> = HashMap::new();
-    for key in &keys {
-        by_mailbox.entry((&key.mailbox, key.uid_validity)).or_default().push(&key.uid);
-    }
-    let mut passed = HashSet::new();
-    for ((mailbox, uid_validity), uids) in by_mailbox {
-        for chunk in uids.chunks(KEYS_PER_QUERY) {
-            for uid in passed_uids(&mut *connection, job, mailbox, uid_validity, chunk).await? {
-                passed.insert(MessageKey { mailbox: mailbox.to_owned(), uid_validity, uid });
-            }
-        }
-    }
-    Ok(keys.into_iter().filter(|key| !passed.contains(key)).collect())
-}
-
-async fn passed_uids(
-    connection: &mut AnyConnection,
-    job: &str,
-    mailbox: &str,
-    uid_validity: u32,
-    uids: &[&str],
-) -> sqlx::Result<Vec<String>> {
-    let places: Vec<String> = (4..).take(uids.len()).map(|place| format!("${place}")).collect();
-    let select = format!(
-        "SELECT uid FROM passed_over WHERE job = $1 AND mailbox = $2 AND uid_validity = $3 AND uid IN ({})",
-        places.join(", ")
-    );
-    let mut query = sqlx::query(AssertSqlSafe(select)).bind(job).bind(mailbox).bind(i64::from(uid_validity));
-    for uid in uids {
-        query = query.bind(*uid);
-    }
-    query.fetch_all(connection).await?.iter().map(|row| row.try_get("uid")).collect()
+    let keys = keys.into_iter().filter(|key| !below(key)).collect();
+    ledger::not_in(connection, "passed_over", job, keys).await
 }
 
 /// Notes that a job sees a mailbox for the first time. Returns whether it does.

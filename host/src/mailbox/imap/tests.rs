@@ -6,7 +6,8 @@ use super::*;
 
 mod several;
 
-use crate::mailbox::{Account, Class, Disposition, Session};
+use crate::class::Class;
+use crate::mailbox::{Account, Disposition, Session};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -3,7 +3,8 @@
 mod opening;
 
 use super::*;
-use crate::mailbox::{Account, Class, Inner, Session};
+use crate::class::Class;
+use crate::mailbox::{Account, Inner, Session};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
