@@ -109,6 +109,7 @@ fn hops(
         let preprocessed = instances.preprocess(message, conversation, &cleaning.steps);
         warn_of_faults(&preprocessed.steps, report);
         report.body.cuts = preprocessed.cuts;
+        report.body.idle = preprocessed.idle;
         report.steps.extend(preprocessed.steps);
         report.body.applied = applied;
         let view = message.document.view(&report.body.cuts, applied);

@@ -88,6 +88,9 @@ pub struct Body {
     /// Why no rule looked at it, if none was to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
+    /// How many steps were not called, because the message has nothing that they look for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub idle: usize,
     /// The whole text. Only in reports that are shown, not in those that are stored: there it can be made again from
     /// the raw message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -123,6 +126,7 @@ impl Report {
                 cuts: Vec::new(),
                 applied: CutKinds::NONE,
                 skipped: None,
+                idle: 0,
                 whole: None,
                 left: None,
             },
@@ -144,6 +148,11 @@ impl Report {
         self.body.left = Some(document.view(&self.body.cuts, self.body.applied).text().to_owned());
         self
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl Facts {

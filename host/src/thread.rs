@@ -15,10 +15,11 @@ pub const MESSAGE_IDS_MAX: usize = 100;
 pub const TAG_PART_BYTES_MAX: usize = 100;
 
 /// The conversation that a message belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "state", content = "ticket")]
 pub enum Conversation {
     /// It starts a new one.
+    #[default]
     New,
     /// It follows up an active ticket.
     Active(TicketSummary),

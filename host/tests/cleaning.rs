@@ -7,7 +7,7 @@ use mailmill::message::document::{Cut, CutKind, CutKinds};
 use mailmill::message::{Document, Message};
 use mailmill::plugin::capabilities::Call;
 use mailmill::plugin::patterns::PatternCache;
-use mailmill::thread::Conversation;
+use mailmill::plugin::reading::{Finders, Reading};
 use mailmill_sdk::{Config, Diagnostic, Failure, Preprocessor, Verdict};
 use native::Native;
 use serde::Deserialize;
@@ -18,8 +18,9 @@ type Plugin = Box<dyn Fn(&Native) -> Result<Verdict, Failure>>;
 
 /// A step of a pipeline of preprocessors.
 struct Step {
-    name: String,
+    name: Arc<str>,
     plugin: Plugin,
+    interest: Finders,
 }
 
 impl Step {
@@ -27,7 +28,8 @@ impl Step {
     fn new<P: Preprocessor<Native> + 'static>(host: &Native, name: &str, rules: &str) -> Result<Self, Vec<Diagnostic>> {
         let config = Config { rules: rules.to_owned(), ..Config::default() };
         let plugin = P::configure(host, &config)?;
-        Ok(Self { name: name.to_owned(), plugin: Box::new(move |host| plugin.preprocess(host)) })
+        let (interest, _) = host.configured();
+        Ok(Self { name: name.into(), plugin: Box::new(move |host| plugin.preprocess(host)), interest })
     }
 }
 
@@ -37,10 +39,16 @@ fn preprocess(host: &Native, steps: &[Step], body: Document) -> Result<Vec<Cut>,
     message.document = body;
     let message = Arc::new(message);
     let mut cuts = Vec::new();
+    let reading = Reading::new(message, Arc::default(), Arc::default(), &[], CutKinds::ALL, Arc::default());
+    let mut reading = Arc::new(reading);
     for step in steps {
-        let call = Call::new(message.clone(), Conversation::New, Arc::default(), &cuts, CutKinds::ALL, &step.name);
+        if !reading.concerns(&step.interest) {
+            continue;
+        }
+        let call = Call::new(reading.clone(), step.name.clone());
         let (effects, verdict) = host.run(call, &step.plugin)?;
         cuts.extend(effects.cuts);
+        reading = Arc::new(reading.without(&cuts, CutKinds::ALL));
         if verdict == Verdict::Stop {
             break;
         }

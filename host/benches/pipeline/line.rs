@@ -9,9 +9,9 @@ use mailmill::message::Message;
 use mailmill::message::document::{Cut, CutKind, CutKinds};
 use mailmill::plugin::capabilities::{Call, Effects};
 use mailmill::plugin::patterns::PatternCache;
+use mailmill::plugin::reading::{Finders, Reading, Scanners};
 use mailmill::plugin::{Decision, Instance, PluginConfig, ProcessOutcome, Verdict};
 use mailmill::rules::{RuleSet, Step};
-use mailmill::thread::Conversation;
 use mailmill_sdk as sdk;
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ const PROCESS: &str = "statements";
 
 /// Configured plugins, one for each step.
 pub(crate) trait Line {
+    /// What is known of its steps.
+    fn steps(&self) -> &Arc<Steps>;
     /// Runs the preprocessor at this place of [`PREPROCESS`].
     fn preprocess(&mut self, place: usize, call: Call) -> (Effects, Verdict);
     /// Runs the extractor.
@@ -43,25 +45,45 @@ pub(crate) struct Outcome {
 
 /// Runs a message through the line, as a job does: quotes are cut before fields are taken.
 pub(crate) fn handle(line: &mut impl Line, message: &Arc<Message>) -> Outcome {
-    let call =
-        |cuts: &[Cut], kinds, fields, step| Call::new(message.clone(), Conversation::New, fields, cuts, kinds, step);
+    let steps = line.steps().clone();
+    let begin = |cuts: &[Cut], kinds, fields| {
+        Reading::new(message.clone(), Arc::default(), fields, cuts, kinds, steps.scanners.clone())
+    };
     let mut cuts = Vec::new();
-    for (place, step) in PREPROCESS.into_iter().enumerate() {
-        let (effects, verdict) = line.preprocess(place, call(&cuts, CutKinds::ALL, Arc::default(), step));
-        cuts.extend(effects.cuts);
+    let mut reading = Arc::new(begin(&[], CutKinds::ALL, Arc::default()));
+    for (place, (step, interest)) in steps.preprocess.iter().enumerate() {
+        if !reading.concerns(interest) {
+            continue;
+        }
+        let (effects, verdict) = line.preprocess(place, Call::new(reading.clone(), step.clone()));
+        if !effects.cuts.is_empty() {
+            cuts.extend(effects.cuts);
+            reading = Arc::new(reading.without(&cuts, CutKinds::ALL));
+        }
         if verdict == Verdict::Stop {
             break;
         }
     }
     let kinds = CutKinds::from(vec![CutKind::Quote]);
-    let fields = Arc::new(line.extract(call(&cuts, kinds, Arc::default(), EXTRACT)));
-    let ProcessOutcome { actions, decisions, .. } = line.process(call(&cuts, kinds, fields.clone(), PROCESS));
+    let extracted = begin(&cuts, kinds, Arc::default());
+    let fields = Arc::new(line.extract(Call::new(Arc::new(extracted), EXTRACT.into())));
+    let processed = begin(&cuts, kinds, fields.clone());
+    let ProcessOutcome { actions, decisions, .. } = line.process(Call::new(Arc::new(processed), PROCESS.into()));
     let fields = Arc::unwrap_or_clone(fields);
     Outcome { cuts, fields, actions, decisions }
 }
 
+/// What is known of the steps of a line, the same whether they are components or not.
+#[derive(Debug)]
+pub(crate) struct Steps {
+    /// The preprocessors: their names, and what they ask to be called for.
+    preprocess: Vec<(Arc<str>, Finders)>,
+    scanners: Arc<Scanners>,
+}
+
 /// The plugins as components: one long-lived instance for each step.
 pub(crate) struct Sandboxed {
+    steps: Arc<Steps>,
     preprocess: Vec<Instance>,
     extract: Instance,
     process: Instance,
@@ -74,15 +96,21 @@ impl Sandboxed {
             let step = step(set, name)?;
             step.component.instantiate(name, &step.config).with_context(|| format!("step {name}"))
         };
-        Ok(Self {
-            preprocess: PREPROCESS.into_iter().map(start).collect::<Result<_>>()?,
-            extract: start(EXTRACT)?,
-            process: start(PROCESS)?,
-        })
+        let preprocess: Vec<Instance> = PREPROCESS.into_iter().map(start).collect::<Result<_>>()?;
+        let interests = preprocess.iter().map(|instance| instance.interest().clone());
+        let steps = Steps {
+            preprocess: PREPROCESS.into_iter().map(Arc::from).zip(interests).collect(),
+            scanners: set.scanners().clone(),
+        };
+        Ok(Self { steps: Arc::new(steps), preprocess, extract: start(EXTRACT)?, process: start(PROCESS)? })
     }
 }
 
 impl Line for Sandboxed {
+    fn steps(&self) -> &Arc<Steps> {
+        &self.steps
+    }
+
     fn preprocess(&mut self, place: usize, call: Call) -> (Effects, Verdict) {
         let called = self.preprocess.get_mut(place).expect("a place of the line").preprocess(call);
         (called.effects, called.result.expect("no plugin fails"))
@@ -101,6 +129,7 @@ type Run<T> = Box<dyn Fn(&Host) -> Result<T, sdk::Failure>>;
 
 /// The same plugins, compiled into this program.
 pub(crate) struct Native {
+    steps: Arc<Steps>,
     host: Host,
     preprocess: Vec<Run<sdk::Verdict>>,
     extract: Run<Vec<sdk::Entry>>,
@@ -111,17 +140,28 @@ impl Native {
     /// The plugins of the steps of the set, with the same rules.
     pub(crate) fn start(set: &RuleSet) -> Result<Self> {
         let host = Host::new(PatternCache::default());
-        let preprocess = PREPROCESS.into_iter().map(|name| preprocessor(&host, step(set, name)?));
-        let preprocess = preprocess.collect::<Result<_>>()?;
+        let (mut preprocess, mut interests, mut compiled) = (Vec::new(), Vec::new(), Vec::new());
+        for name in PREPROCESS {
+            preprocess.push(preprocessor(&host, step(set, name)?)?);
+            let (interest, all) = host.configured();
+            interests.push((Arc::from(name), interest));
+            compiled.push(all);
+        }
         let fields: fields::Fields<Host> = configured(&host, step(set, EXTRACT)?)?;
         let statements: statements::Statements<Host> = configured(&host, step(set, PROCESS)?)?;
         let extract = Box::new(move |host: &Host| sdk::Extractor::extract(&fields, host));
         let process = Box::new(move |host: &Host| sdk::Processor::process(&statements, host));
-        Ok(Self { host, preprocess, extract, process })
+        compiled.push(host.configured().1);
+        let steps = Steps { preprocess: interests, scanners: Arc::new(Scanners::new(compiled.iter())) };
+        Ok(Self { steps: Arc::new(steps), host, preprocess, extract, process })
     }
 }
 
 impl Line for Native {
+    fn steps(&self) -> &Arc<Steps> {
+        &self.steps
+    }
+
     fn preprocess(&mut self, place: usize, call: Call) -> (Effects, Verdict) {
         let plugin = self.preprocess.get(place).expect("a place of the line");
         let (effects, verdict) = self.host.run(call, plugin).expect("no plugin fails");
@@ -147,7 +187,7 @@ impl Line for Native {
 }
 
 fn step<'a>(set: &'a RuleSet, name: &str) -> Result<&'a Step> {
-    set.steps().iter().find(|step| step.name == name).with_context(|| format!("the pipeline has no step {name}"))
+    set.steps().iter().find(|step| &*step.name == name).with_context(|| format!("the pipeline has no step {name}"))
 }
 
 fn preprocessor(host: &Host, step: &Step) -> Result<Run<sdk::Verdict>> {

@@ -91,13 +91,19 @@ fn preprocess(report: &Report, paint: Paint) -> String {
     let mut lines = Vec::new();
     let looked: Vec<&str> =
         report.steps.iter().filter(|step| step.hop == Hop::Preprocess).map(|step| step.step.as_str()).collect();
+    let idle = match body.idle {
+        0 => String::new(),
+        1 => " (1 other step found nothing that it looks for)".to_owned(),
+        idle => format!(" ({idle} other steps found nothing that they look for)"),
+    };
     lines.push(match (looked.is_empty(), body.cuts.is_empty()) {
+        (true, _) if body.idle > 0 => "nothing to cut: no step found anything that it looks for".to_owned(),
         (true, _) => {
             let why = body.skipped.as_deref().unwrap_or("the rules have no preprocess step");
             format!("no rule looked: {}", tame(why))
         }
-        (false, true) => format!("nothing to cut; looked: {}", looked.join(", ")),
-        (false, false) => format!("{} proposed; looked: {}", cuts(body.cuts.len()), looked.join(", ")),
+        (false, true) => format!("nothing to cut; looked: {}{idle}", looked.join(", ")),
+        (false, false) => format!("{} proposed; looked: {}{idle}", cuts(body.cuts.len()), looked.join(", ")),
     });
     lines.extend(report.warnings.iter().map(|warning| paint.paint(Style::Bad, format!("warning: {}", tame(warning)))));
     for step in &report.steps {

@@ -3,11 +3,12 @@
 //! This is the whole of a plugin's power, written without any knowledge of WebAssembly: the component bindings and
 //! native runs of the same plugins (in tests and benches) both end here.
 
-use crate::field::{Entry, Value};
+use super::patterns::{Pattern, PatternSet, Selector};
+use super::reading::Reading;
+use crate::field::Value;
 use crate::message::Message;
-use crate::message::document::{Cut, CutKind, CutKinds, Selector, Span, View};
+use crate::message::document::{Cut, CutKind, Span};
 use crate::thread::Conversation;
-use regex::{Regex, RegexSet};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -97,11 +98,8 @@ pub enum Misuse {
 /// One call of one plugin for one message: what it sees, and what it has done so far.
 #[derive(Debug)]
 pub struct Call {
-    message: Arc<Message>,
-    conversation: Conversation,
-    extracted: Arc<Vec<Entry>>,
-    view: View,
-    step: String,
+    reading: Arc<Reading>,
+    step: Arc<str>,
     edits: Vec<(Span, CutKind, String, Option<String>)>,
     log: Vec<LogLine>,
     log_bytes: usize,
@@ -117,38 +115,22 @@ pub struct Effects {
 }
 
 impl Call {
-    /// A call of the plugin of `step`, which sees the message's body without the `cuts` of these `kinds`.
+    /// A call of the plugin of `step`, which reads on where others have stopped.
     #[must_use]
-    pub fn new(
-        message: Arc<Message>,
-        conversation: Conversation,
-        extracted: Arc<Vec<Entry>>,
-        cuts: &[Cut],
-        kinds: CutKinds,
-        step: &str,
-    ) -> Self {
-        let view = message.document.view(cuts, kinds);
-        Self {
-            message,
-            conversation,
-            extracted,
-            view,
-            step: step.to_owned(),
-            edits: Vec::new(),
-            log: Vec::new(),
-            log_bytes: 0,
-        }
+    pub fn new(reading: Arc<Reading>, step: Arc<str>) -> Self {
+        Self { reading, step, edits: Vec::new(), log: Vec::new(), log_bytes: 0 }
     }
 
     /// Ends the call and hands over what it did. Cuts of nothing are left out.
     #[must_use]
     pub fn finish(self) -> Effects {
-        let Self { view, step, edits, log, .. } = self;
+        let Self { reading, step, edits, log, .. } = self;
+        let view = reading.view();
         let cuts = edits
             .into_iter()
             .filter_map(|(span, kind, rule, replacement)| {
                 let span = view.to_whole(span)?;
-                Some(Cut { span, kind, rule, step: step.clone(), replacement })
+                Some(Cut { span, kind, rule, step: step.to_string(), replacement })
             })
             .collect();
         Effects { cuts, log }
@@ -157,19 +139,19 @@ impl Call {
     /// The message being handled.
     #[must_use]
     pub fn message(&self) -> &Message {
-        &self.message
+        self.reading.message()
     }
 
     /// The conversation it belongs to.
     #[must_use]
     pub fn conversation(&self) -> &Conversation {
-        &self.conversation
+        self.reading.conversation()
     }
 
     /// The whole text of a field; none if the message does not have it.
     #[must_use]
     pub fn text(&self, source: &Source) -> Option<Cow<'_, str>> {
-        let message = &*self.message;
+        let message = self.message();
         match source {
             Source::Subject => Some(Cow::Borrowed(message.subject.as_str())),
             Source::Sender => message.sender.as_ref().map(|sender| Cow::Owned(sender.to_string())),
@@ -177,7 +159,7 @@ impl Call {
             Source::MessageId => message.message_id.as_ref().map(|id| Cow::Borrowed(id.0.as_str())),
             Source::Client => Some(Cow::Borrowed(message.client.name.as_str())),
             Source::Origin => Some(Cow::Borrowed(message.origin.name())),
-            Source::Body => Some(Cow::Borrowed(self.view.text())),
+            Source::Body => Some(Cow::Borrowed(self.reading.view().text())),
             Source::WholeBody => Some(Cow::Borrowed(message.document.text())),
             Source::Header(name) => message.header(name).map(Cow::Borrowed),
             Source::Extracted(name) => match self.extracted(name) {
@@ -203,52 +185,63 @@ impl Call {
     /// The typed value of an extracted field.
     #[must_use]
     pub fn extracted(&self, name: &str) -> Value {
-        self.extracted.iter().find(|entry| entry.name == name).map_or(Value::None, |entry| entry.value.clone())
+        self.reading
+            .extracted()
+            .iter()
+            .find(|entry| entry.name == name)
+            .map_or(Value::None, |entry| entry.value.clone())
     }
 
     /// Whether the pattern matches anywhere in the field.
     #[must_use]
-    pub fn matches(&self, source: &Source, pattern: &Regex) -> bool {
-        self.text(source).is_some_and(|text| pattern.is_match(&text))
+    pub fn matches(&self, source: &Source, pattern: &Pattern) -> bool {
+        match source {
+            Source::Body => self.reading.matches(pattern),
+            source => self.text(source).is_some_and(|text| pattern.is_match(&text)),
+        }
     }
 
     /// Which patterns of the set match.
     #[must_use]
-    pub fn which(&self, source: &Source, set: &RegexSet) -> Vec<u32> {
-        let Some(text) = self.text(source) else { return Vec::new() };
-        set.matches(&text).into_iter().filter_map(|index| u32::try_from(index).ok()).collect()
+    pub fn which(&self, source: &Source, set: &PatternSet) -> Vec<u32> {
+        let patterns = (0u32..).zip(set.patterns());
+        patterns.filter(|(_, pattern)| self.matches(source, pattern)).map(|(index, _)| index).collect()
     }
 
     /// The first match at or after byte `start`. An offset inside a character counts as the next character's.
     #[must_use]
-    pub fn find(&self, source: &Source, pattern: &Regex, start: u32) -> Option<Span> {
-        let text = self.text(source)?;
+    pub fn find(&self, source: &Source, pattern: &Pattern, start: u32) -> Option<Span> {
+        let text = self.searched(source, pattern)?;
         let found = pattern.find_at(&text, start_in(&text, start)?)?;
         Some(Span::new(found.start(), found.end()))
     }
 
     /// All matches, at most `limit`.
     #[must_use]
-    pub fn find_all(&self, source: &Source, pattern: &Regex, limit: u32) -> Vec<Span> {
-        let Some(text) = self.text(source) else { return Vec::new() };
+    pub fn find_all(&self, source: &Source, pattern: &Pattern, limit: u32) -> Vec<Span> {
+        let Some(text) = self.searched(source, pattern) else { return Vec::new() };
         pattern.find_iter(&text).take(limit as usize).map(|found| Span::new(found.start(), found.end())).collect()
     }
 
     /// The groups of the first match at or after byte `start`; empty if there is none.
     #[must_use]
-    pub fn captures(&self, source: &Source, pattern: &Regex, start: u32) -> Vec<Option<Span>> {
-        let Some(text) = self.text(source) else { return Vec::new() };
+    pub fn captures(&self, source: &Source, pattern: &Pattern, start: u32) -> Vec<Option<Span>> {
+        let Some(text) = self.searched(source, pattern) else { return Vec::new() };
         let Some(captures) = start_in(&text, start).and_then(|start| pattern.captures_at(&text, start)) else {
             return Vec::new();
         };
         captures.iter().map(|group| group.map(|group| Span::new(group.start(), group.end()))).collect()
     }
 
+    /// The text of a field in which a pattern may match.
+    fn searched(&self, source: &Source, pattern: &Pattern) -> Option<Cow<'_, str>> {
+        if *source == Source::Body && !self.reading.may_match(pattern) { None } else { self.text(source) }
+    }
+
     /// The spans of the body that matching elements cover, at most `limit`; what is cut already is left out.
     #[must_use]
     pub fn elements(&self, selector: &Selector, limit: u32) -> Vec<Span> {
-        let spans = self.message.document.select(selector);
-        spans.into_iter().filter_map(|span| self.view.from_whole(span)).take(limit as usize).collect()
+        self.reading.elements(selector, limit as usize)
     }
 
     /// Cuts a span of the body.
@@ -295,7 +288,7 @@ impl Call {
         if self.edits.len() >= EDITS_MAX {
             return Err(Misuse::TooManyEdits);
         }
-        let text = self.view.text();
+        let text = self.reading.view().text();
         if at.start > at.end || text.get(at.range()).is_none() {
             return Err(Misuse::Span { start: at.start, end: at.end, length: text.len() });
         }

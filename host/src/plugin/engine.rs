@@ -61,7 +61,7 @@ pub(super) struct Shared {
     cache_fault: Option<String>,
     /// What preprocessors are linked with.
     editing: Linker<State>,
-    /// What the others are linked with: the same without `edit`.
+    /// What the others are linked with: the same without `edit` and `wake`.
     reading: Linker<State>,
 }
 
@@ -219,5 +219,6 @@ fn linkers(engine: &wasmtime::Engine) -> wasmtime::Result<(Linker<State>, Linker
     rules::mail::add_to_linker::<_, HasSelf<State>>(&mut reading, |state| state)?;
     let mut editing = reading.clone();
     rules::edit::add_to_linker::<_, HasSelf<State>>(&mut editing, |state| state)?;
+    rules::wake::add_to_linker::<_, HasSelf<State>>(&mut editing, |state| state)?;
     Ok((editing, reading))
 }

@@ -60,6 +60,9 @@ pub enum Fault {
         "it asked for the message outside a message, in its own configuration: only patterns and the log work there"
     )]
     OutsideCall,
+    /// It said what it is to be called for while it was called.
+    #[error("it used `wake` outside of `configure`")]
+    InsideCall,
     /// It gave up on the message, by its own word.
     #[error("it gave up: {reason}{}", rule.as_ref().map(|rule| format!(" (rule \"{rule}\")")).unwrap_or_default())]
     Failure {

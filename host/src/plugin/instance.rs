@@ -6,6 +6,7 @@ use super::capabilities::{Call, Effects, LogLine};
 use super::clock::Clock;
 use super::engine::Engine;
 use super::fault::{self, Fault};
+use super::reading::Finders;
 use super::state::State;
 use super::{Called, ConfigureError, Decision, PluginConfig, ProcessOutcome, Verdict, World};
 use crate::field::{Declaration, Entry};
@@ -154,6 +155,18 @@ impl Instance {
     #[must_use]
     pub fn declares(&self) -> &[Declaration] {
         &self.declares
+    }
+
+    /// What a message must have for a preprocessor to be called; empty if it is called for every message.
+    #[must_use]
+    pub fn interest(&self) -> &Finders {
+        &self.store.data().interest
+    }
+
+    /// All patterns and selectors that it was configured with.
+    #[must_use]
+    pub fn compiled(&self) -> &Finders {
+        &self.store.data().compiled
     }
 
     /// What it logged outside messages.

@@ -15,7 +15,10 @@ mod engine;
 mod fault;
 mod instance;
 mod limits;
+mod needles;
 pub mod patterns;
+pub mod reading;
+mod scan;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -75,7 +78,7 @@ impl World {
     /// The interfaces that it may import.
     fn grants(self) -> &'static [&'static str] {
         match self {
-            Self::Preprocessor => &["types", "log", "patterns", "mail", "edit"],
+            Self::Preprocessor => &["types", "log", "patterns", "mail", "edit", "wake"],
             Self::Extractor | Self::Processor => &["types", "log", "patterns", "mail"],
         }
     }

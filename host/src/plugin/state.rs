@@ -1,24 +1,24 @@
 //! What an instance's store holds, and the contract's imports on top of it.
 #![allow(unreachable_pub, reason = "the generated bindings export the resources again, which takes a `pub`")]
 
-use super::bindings::rules::{edit, log, mail, patterns, types};
+use super::bindings::rules::{edit, log, mail, patterns, types, wake};
 use super::capabilities::{Call, Level, LogLine, Source};
 use super::clock::Clock;
-use super::patterns::{PatternCache, PatternError};
+use super::patterns::{self as host_patterns, PatternCache, PatternError};
+use super::reading::Finders;
 use super::{Fault, Limits};
-use crate::message::document::{self, BodyKind};
-use regex::{Regex, RegexSet};
+use crate::message::document::BodyKind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime::{ResourceLimiter, Result};
 
 /// A pattern that an instance holds.
-pub struct Pattern(Arc<Regex>);
+pub struct Pattern(Arc<host_patterns::Pattern>);
 /// A set of patterns that an instance holds.
-pub struct PatternSet(Arc<RegexSet>);
+pub struct PatternSet(host_patterns::PatternSet);
 /// A selector that an instance holds.
-pub struct Selector(Arc<document::Selector>);
+pub struct Selector(Arc<host_patterns::Selector>);
 
 /// The most lines of log outside a message that are kept.
 const REMARKS_MAX: usize = 100;
@@ -34,6 +34,10 @@ pub(super) struct State {
     /// The last error logged: a panic's text, if a trap follows.
     pub(super) last_error: Option<String>,
     pub(super) limits: Limits,
+    /// What a message must have for the plugin to be called.
+    pub(super) interest: Finders,
+    /// All that was compiled outside messages.
+    pub(super) compiled: Finders,
     cache: PatternCache,
     table: ResourceTable,
     clock: Arc<Clock>,
@@ -52,6 +56,8 @@ impl State {
             remarks: Vec::new(),
             last_error: None,
             limits,
+            interest: Finders::default(),
+            compiled: Finders::default(),
             cache,
             table: ResourceTable::new(),
             clock,
@@ -109,6 +115,12 @@ impl State {
         self.call.as_mut().ok_or_else(|| Fault::OutsideCall.into())
     }
 
+    /// Counts a call that makes sense outside messages only.
+    fn enter_configure(&mut self) -> Result<()> {
+        self.enter()?;
+        if self.call.is_some() { Err(Fault::InsideCall.into()) } else { Ok(()) }
+    }
+
     /// Runs a pattern on the message.
     fn run<P: 'static, T>(&mut self, pattern: &Resource<P>, run: impl FnOnce(&Call, &P) -> T) -> Result<T> {
         self.enter()?;
@@ -143,6 +155,9 @@ impl patterns::HostPattern for State {
     fn compile(&mut self, source: String) -> Result<Result<Resource<Pattern>, patterns::PatternError>> {
         self.enter()?;
         let compiled = self.cache.pattern(&source).map(Pattern);
+        if let (Ok(pattern), None) = (&compiled, &self.call) {
+            self.compiled.patterns.push(pattern.0.clone());
+        }
         self.keep(compiled)
     }
 
@@ -156,6 +171,9 @@ impl patterns::HostPatternSet for State {
     fn compile(&mut self, sources: Vec<String>) -> Result<Result<Resource<PatternSet>, patterns::PatternError>> {
         self.enter()?;
         let compiled = self.cache.pattern_set(&sources).map(PatternSet);
+        if let (Ok(set), None) = (&compiled, &self.call) {
+            self.compiled.patterns.extend(set.0.patterns().iter().cloned());
+        }
         self.keep(compiled)
     }
 
@@ -169,6 +187,9 @@ impl patterns::HostSelector for State {
     fn compile(&mut self, source: String) -> Result<Result<Resource<Selector>, patterns::PatternError>> {
         self.enter()?;
         let compiled = self.cache.selector(&source).map(Selector);
+        if let (Ok(selector), None) = (&compiled, &self.call) {
+            self.compiled.selectors.push(selector.0.clone());
+        }
         self.keep(compiled)
     }
 
@@ -248,6 +269,22 @@ impl mail::Host for State {
 
     fn elements(&mut self, selector: Resource<Selector>, limit: u32) -> Result<Vec<types::Span>> {
         self.run(&selector, |call, selector| call.elements(&selector.0, limit).into_iter().map(Into::into).collect())
+    }
+}
+
+impl wake::Host for State {
+    fn on_match(&mut self, pattern: Resource<Pattern>) -> Result<()> {
+        self.enter_configure()?;
+        let pattern = self.table.get(&pattern)?.0.clone();
+        self.interest.patterns.push(pattern);
+        Ok(())
+    }
+
+    fn on_element(&mut self, selector: Resource<Selector>) -> Result<()> {
+        self.enter_configure()?;
+        let selector = self.table.get(&selector)?.0.clone();
+        self.interest.selectors.push(selector);
+        Ok(())
     }
 }
 

@@ -1,11 +1,11 @@
 //! What plugins must not do, done by the guest `tests/guests/misbehave`, and files that are no plugins.
 
 use super::capabilities::{Call, Level};
+use super::reading::Reading;
 use super::*;
 use crate::field::DateTime;
 use crate::message::document::CutKinds;
 use crate::message::{Document, Message, parse};
-use crate::thread::Conversation;
 use serde_json::json;
 use std::fs;
 use std::path::PathBuf;
@@ -37,7 +37,9 @@ fn message(body: &str) -> Arc<Message> {
 }
 
 fn call(message: &Arc<Message>) -> Call {
-    Call::new(message.clone(), Conversation::New, Arc::default(), &[], CutKinds::ALL, "step")
+    let kinds = CutKinds::ALL;
+    let reading = Reading::new(message.clone(), Arc::default(), Arc::default(), &[], kinds, Arc::default());
+    Call::new(Arc::new(reading), "step".into())
 }
 
 fn config(rules: Value) -> PluginConfig {

@@ -16,12 +16,12 @@ pub use run::{Extracted, Instances, Preprocessed, Processed, StepFault, StepRepo
 
 use crate::action::verbs;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
-use crate::field::Declaration;
+use crate::plugin::reading::{Finders, Scanners};
 use crate::plugin::{Argument, Component, ConfigureError, Engine, Instance, PluginConfig, VerbSpec, World};
 use file::RuleFiles;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -46,6 +46,9 @@ impl fmt::Display for Revision {
 pub struct RuleSet {
     revision: Revision,
     steps: Vec<Step>,
+    /// The places of the preprocessing steps, by name.
+    preprocess: HashMap<String, usize>,
+    scanners: Arc<Scanners>,
     tests: usize,
 }
 
@@ -53,7 +56,7 @@ pub struct RuleSet {
 #[derive(Debug)]
 pub struct Step {
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Where it stands.
     pub hop: Hop,
     /// Its plugin.
@@ -62,6 +65,8 @@ pub struct Step {
     pub config: PluginConfig,
     /// Whether one instance handles many messages.
     pub reuse: bool,
+    /// What a message must have for the plugin to be called; empty if it is called for every message.
+    interest: Finders,
     files: RuleFiles,
 }
 
@@ -97,7 +102,13 @@ impl RuleSet {
     /// The names of the preprocessing steps, in the order of the pipeline: what a job means by "recommended".
     #[must_use]
     pub fn preprocess_steps(&self) -> Vec<String> {
-        self.steps.iter().filter(|step| step.hop == Hop::Preprocess).map(|step| step.name.clone()).collect()
+        self.steps.iter().filter(|step| step.hop == Hop::Preprocess).map(|step| step.name.to_string()).collect()
+    }
+
+    /// What looks for the patterns of all steps in one pass.
+    #[must_use]
+    pub fn scanners(&self) -> &Arc<Scanners> {
+        &self.scanners
     }
 
     /// How many tests of the rule files' own it has passed.
@@ -136,15 +147,22 @@ impl Loader<'_> {
         let listed = pipeline::read(&pipeline, self.plugins_dir, &plugins, out)?;
         let loaded: Vec<_> = listed.iter().map(|step| self.step(&pipeline, step, &plugins, out)).collect();
         let mut steps = Vec::new();
-        let mut fields = Vec::new();
+        let (mut fields, mut compiled) = (Vec::new(), Vec::new());
         for (listed, loaded) in listed.iter().zip(loaded) {
             let Some(mut step) = loaded else { continue };
             step.config.fields = if step.hop == Hop::Process { fields.clone() } else { Vec::new() };
-            fields.extend(configure(&pipeline, listed, &step, out));
+            if let Some(instance) = configure(&pipeline, listed, &step, out) {
+                fields.extend_from_slice(instance.declares());
+                step.interest = instance.interest().clone();
+                compiled.push(instance.compiled().clone());
+            }
             steps.push(step);
         }
         let tests = steps.iter().map(|step| step.files.tests.len()).sum();
-        Some(RuleSet { revision: self.revision(), steps, tests })
+        let places = steps.iter().enumerate().filter(|(_, step)| step.hop == Hop::Preprocess);
+        let preprocess = places.map(|(place, step)| (step.name.to_string(), place)).collect();
+        let scanners = Arc::new(Scanners::new(compiled.iter()));
+        Some(RuleSet { revision: self.revision(), steps, preprocess, scanners, tests })
     }
 
     fn step(
@@ -166,7 +184,9 @@ impl Loader<'_> {
             return None;
         }
         let config = PluginConfig { rules: files.rules.clone(), verbs: verb_specs(), fields: Vec::new() };
-        Some(Step { name: listed.name.get_ref().clone(), hop, component, config, reuse: listed.reuse, files })
+        let name = listed.name.get_ref().as_str().into();
+        let interest = Finders::default();
+        Some(Step { name, hop, component, config, reuse: listed.reuse, interest, files })
     }
 
     fn component(
@@ -217,14 +237,14 @@ impl Loader<'_> {
     }
 }
 
-/// Gives the plugin its rules, to see whether it takes them; answers with the fields that it makes.
-fn configure(pipeline: &Source, listed: &pipeline::Step, step: &Step, out: &mut Diagnostics) -> Vec<Declaration> {
+/// Gives the plugin its rules, to see whether it takes them.
+fn configure(pipeline: &Source, listed: &pipeline::Step, step: &Step, out: &mut Diagnostics) -> Option<Instance> {
     match step.instance() {
         Ok(instance) => {
             for remark in instance.remarks() {
-                tracing::info!(step = step.name, level = ?remark.level, "the plugin says of its rules: {}", remark.text);
+                tracing::info!(step = &*step.name, level = ?remark.level, "the plugin says of its rules: {}", remark.text);
             }
-            return instance.declares().to_vec();
+            return Some(instance);
         }
         Err(ConfigureError::Rules(diagnostics)) => out.extend(diagnostics.iter().map(|diagnostic| {
             let found = step.files.diagnostic(&diagnostic.path, diagnostic.offset, &diagnostic.reason);
@@ -235,7 +255,7 @@ fn configure(pipeline: &Source, listed: &pipeline::Step, step: &Step, out: &mut 
             out.push(pipeline.error(listed.plugin.span(), reason));
         }
     }
-    Vec::new()
+    None
 }
 
 impl Step {

@@ -6,6 +6,7 @@ use crate::field::Entry;
 use crate::message::Message;
 use crate::message::document::{Cut, CutKinds};
 use crate::plugin::capabilities::{Call, Effects, LogLine};
+use crate::plugin::reading::Reading;
 use crate::plugin::{Called, ConfigureError, Decision, Fault, Instance, Verdict};
 use crate::thread::Conversation;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,8 @@ pub struct Preprocessed {
     pub cuts: Vec<Cut>,
     /// The steps that ran.
     pub steps: Vec<StepReport>,
+    /// How many steps were not called, because the message has nothing that they look for.
+    pub idle: usize,
 }
 
 /// What hop 5 comes to.
@@ -81,14 +84,6 @@ pub struct Instances {
     idle: Vec<Option<Instance>>,
 }
 
-/// What steps see of a message.
-struct Seen<'a> {
-    message: &'a Arc<Message>,
-    conversation: &'a Conversation,
-    cuts: &'a [Cut],
-    kinds: CutKinds,
-}
-
 impl RuleSet {
     /// Makes an instance for each step.
     ///
@@ -97,7 +92,7 @@ impl RuleSet {
     pub fn instances(self: &Arc<Self>) -> Result<Instances, StepFault> {
         let start = |step: &Step| {
             step.instance().map(Some).map_err(|error| StepFault {
-                step: step.name.clone(),
+                step: step.name.to_string(),
                 sentence: error.to_string(),
                 steps: Vec::new(),
             })
@@ -124,15 +119,22 @@ impl Instances {
         steps: &[String],
     ) -> Preprocessed {
         let mut done = Preprocessed::default();
+        let mut reading = Arc::new(self.read(message, conversation, &[], CutKinds::ALL));
         for name in steps {
             let Some(index) = self.position(name) else {
                 done.steps.push(missing(name));
                 continue;
             };
-            let seen = Seen { message, conversation, cuts: &done.cuts, kinds: CutKinds::ALL };
-            let called = self.call(index, &seen, &Arc::default(), Instance::preprocess);
+            if self.set.steps.get(index).is_some_and(|step| !reading.concerns(&step.interest)) {
+                done.idle += 1;
+                continue;
+            }
+            let called = self.call(index, &reading, Instance::preprocess);
             done.steps.extend(self.report(index, &called));
-            done.cuts.extend(called.effects.cuts);
+            if !called.effects.cuts.is_empty() {
+                done.cuts.extend(called.effects.cuts);
+                reading = Arc::new(reading.without(&done.cuts, CutKinds::ALL));
+            }
             if called.result == Ok(Verdict::Stop) {
                 break;
             }
@@ -153,9 +155,10 @@ impl Instances {
         kinds: CutKinds,
     ) -> Result<Extracted, StepFault> {
         let mut done = Extracted::default();
-        let seen = Seen { message, conversation, cuts, kinds };
         for index in self.of_hop(Hop::Extract) {
-            let called = self.call(index, &seen, &Arc::new(done.fields.clone()), Instance::extract);
+            let fields = Arc::new(done.fields.clone());
+            let reading = Arc::new(self.read(message, conversation, cuts, kinds).with_fields(fields));
+            let called = self.call(index, &reading, Instance::extract);
             done.steps.extend(self.report(index, &called));
             let made = called.result.map_err(|fault| self.fault(index, &fault, &done.steps))?;
             done.fields.retain(|field| made.iter().all(|later| later.name != field.name));
@@ -177,10 +180,10 @@ impl Instances {
         fields: &[Entry],
     ) -> Result<Processed, StepFault> {
         let mut done = Processed::default();
-        let seen = Seen { message, conversation, cuts, kinds };
-        let fields = Arc::new(fields.to_vec());
+        let reading = self.read(message, conversation, cuts, kinds).with_fields(Arc::new(fields.to_vec()));
+        let reading = Arc::new(reading);
         for index in self.of_hop(Hop::Process) {
-            let called = self.call(index, &seen, &fields, Instance::process);
+            let called = self.call(index, &reading, Instance::process);
             done.steps.extend(self.report(index, &called));
             let outcome = called.result.map_err(|fault| self.fault(index, &fault, &done.steps))?;
             done.actions.extend(outcome.actions);
@@ -196,8 +199,7 @@ impl Instances {
     fn call<T>(
         &mut self,
         index: usize,
-        seen: &Seen<'_>,
-        fields: &Arc<Vec<Entry>>,
+        reading: &Arc<Reading>,
         run: impl FnOnce(&mut Instance, Call) -> Called<T>,
     ) -> Called<T> {
         let failed = |fault| Called { effects: Effects::default(), result: Err(fault), time: Duration::ZERO };
@@ -211,13 +213,16 @@ impl Instances {
                 return failed(Fault::Failure { reason: error.to_string(), rule: None });
             }
         };
-        let (message, conversation) = (seen.message.clone(), seen.conversation.clone());
-        let call = Call::new(message, conversation, fields.clone(), seen.cuts, seen.kinds, &step.name);
-        let called = run(&mut instance, call);
+        let called = run(&mut instance, Call::new(reading.clone(), step.name.clone()));
         if step.reuse && !instance.is_spent() {
             *idle = Some(instance);
         }
         called
+    }
+
+    fn read(&self, message: &Arc<Message>, conversation: &Conversation, cuts: &[Cut], kinds: CutKinds) -> Reading {
+        let (conversation, scanners) = (Arc::new(conversation.clone()), self.set.scanners().clone());
+        Reading::new(message.clone(), conversation, Arc::default(), cuts, kinds, scanners)
     }
 
     fn of_hop(&self, hop: Hop) -> Vec<usize> {
@@ -226,14 +231,14 @@ impl Instances {
     }
 
     fn position(&self, name: &str) -> Option<usize> {
-        self.set.steps.iter().position(|step| step.name == name && step.hop == Hop::Preprocess)
+        self.set.preprocess.get(name).copied()
     }
 
     fn report<T>(&self, index: usize, called: &Called<T>) -> Option<StepReport> {
         let step = self.set.steps.get(index)?;
         let about = step.component.about();
         Some(StepReport {
-            step: step.name.clone(),
+            step: step.name.to_string(),
             hop: step.hop,
             plugin: format!("{} {}", about.name, about.version),
             time: called.time,
@@ -244,7 +249,7 @@ impl Instances {
     }
 
     fn fault(&self, index: usize, fault: &Fault, steps: &[StepReport]) -> StepFault {
-        let step = self.set.steps.get(index).map(|step| step.name.clone()).unwrap_or_default();
+        let step = self.set.steps.get(index).map(|step| step.name.to_string()).unwrap_or_default();
         StepFault { step, sentence: fault.to_string(), steps: steps.to_vec() }
     }
 }

@@ -1,14 +1,14 @@
 //! Plugins run natively: the same logic as in the components, on the host's own capabilities.
 
 use mailmill::field::Value as HostValue;
-use mailmill::message::document::{BodyKind as HostBodyKind, CutKind as HostCutKind, Selector, Span as HostSpan};
+use mailmill::message::document::{BodyKind as HostBodyKind, CutKind as HostCutKind, Span as HostSpan};
 use mailmill::plugin::capabilities::{Call, Effects, Level as HostLevel, Source};
-use mailmill::plugin::patterns::{PatternCache, PatternError as HostPatternError};
+use mailmill::plugin::patterns::{Pattern, PatternCache, PatternError as HostPatternError, PatternSet, Selector};
+use mailmill::plugin::reading::Finders;
 use mailmill::thread::Conversation as HostConversation;
 use mailmill_sdk::{
     Attachment, BodyKind, Conversation, CutKind, Failure, Field, Host, Level, PatternError, Span, Ticket, Value,
 };
-use regex::{Regex, RegexSet};
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -16,12 +16,19 @@ use std::sync::Arc;
 pub(crate) struct Native {
     patterns: PatternCache,
     call: RefCell<Option<Call>>,
+    /// What the plugin that was configured last asked to be called for, and all that it compiled.
+    configured: RefCell<(Finders, Finders)>,
 }
 
 impl Native {
     /// A host that shares compiled patterns with others of the same cache.
     pub(crate) fn new(patterns: PatternCache) -> Self {
-        Self { patterns, call: RefCell::new(None) }
+        Self { patterns, call: RefCell::new(None), configured: RefCell::default() }
+    }
+
+    /// What a plugin that was just configured asked to be called for, and all that it compiled.
+    pub(crate) fn configured(&self) -> (Finders, Finders) {
+        self.configured.take()
     }
 
     /// Lets `plugin` look at the message of `call`.
@@ -41,18 +48,28 @@ impl Native {
 }
 
 impl Host for Native {
-    type Pattern = Arc<Regex>;
-    type PatternSet = Arc<RegexSet>;
+    type Pattern = Arc<Pattern>;
+    type PatternSet = PatternSet;
     type Selector = Arc<Selector>;
 
     fn pattern(&self, source: &str) -> Result<Self::Pattern, PatternError> {
-        self.patterns.pattern(source).map_err(pattern_error)
+        let pattern = self.patterns.pattern(source).map_err(pattern_error)?;
+        self.configured.borrow_mut().1.patterns.push(pattern.clone());
+        Ok(pattern)
     }
     fn pattern_set(&self, sources: &[String]) -> Result<Self::PatternSet, PatternError> {
         self.patterns.pattern_set(sources).map_err(pattern_error)
     }
     fn selector(&self, source: &str) -> Result<Self::Selector, PatternError> {
-        self.patterns.selector(source).map_err(pattern_error)
+        let selector = self.patterns.selector(source).map_err(pattern_error)?;
+        self.configured.borrow_mut().1.selectors.push(selector.clone());
+        Ok(selector)
+    }
+    fn wake_on_match(&self, pattern: &Self::Pattern) {
+        self.configured.borrow_mut().0.patterns.push(pattern.clone());
+    }
+    fn wake_on_element(&self, selector: &Self::Selector) {
+        self.configured.borrow_mut().0.selectors.push(selector.clone());
     }
     fn text(&self, field: &Field) -> Option<String> {
         self.with(|call| call.text(&source(field)).map(|text| text.into_owned()))

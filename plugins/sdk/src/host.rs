@@ -313,6 +313,11 @@ pub trait Host {
     /// If the source is no selector.
     fn selector(&self, source: &str) -> Result<Self::Selector, PatternError>;
 
+    /// Calls a preprocessor for messages in whose body the pattern matches. Only while it is configured.
+    fn wake_on_match(&self, pattern: &Self::Pattern);
+    /// Calls a preprocessor for messages in whose body the selector finds something. Only while it is configured.
+    fn wake_on_element(&self, selector: &Self::Selector);
+
     /// Copies a whole field.
     fn text(&self, field: &Field) -> Option<String>;
     /// Copies a piece of a field.

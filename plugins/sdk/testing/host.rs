@@ -49,6 +49,8 @@ impl Host for TestHost {
     fn selector(&self, _: &str) -> Result<(), PatternError> {
         Ok(())
     }
+    fn wake_on_match(&self, _: &Regex) {}
+    fn wake_on_element(&self, (): &()) {}
     fn text(&self, field: &Field) -> Option<String> {
         self.get(field)
     }

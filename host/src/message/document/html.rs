@@ -18,6 +18,7 @@ mod tags;
 mod tests;
 
 use super::{Selector, Span};
+use std::ops::Range;
 
 /// The most elements of a body that selectors can find; tags beyond are ignored, their text is not.
 pub const ELEMENTS_MAX: usize = 200_000;
@@ -31,6 +32,8 @@ pub const DEPTH_MAX: usize = 512;
 pub struct Html {
     elements: Vec<Element>,
     attributes: Vec<Attribute>,
+    /// Names and values of attributes, and the names of elements, each once.
+    marks: String,
     names: Vec<Box<str>>,
     nodes: Vec<Node>,
 }
@@ -41,7 +44,7 @@ struct Element {
     /// Index into the names.
     name: u32,
     /// Its attributes, as a piece of all attributes.
-    attributes: std::ops::Range<u32>,
+    attributes: Range<u32>,
     parent: Option<u32>,
     previous: Option<u32>,
     next: Option<u32>,
@@ -51,10 +54,11 @@ struct Element {
     hidden: bool,
 }
 
+/// An attribute, as pieces of the marks.
 #[derive(Debug)]
 struct Attribute {
-    name: Box<str>,
-    value: Box<str>,
+    name: Range<usize>,
+    value: Range<usize>,
 }
 
 /// A step on the way through the body, in document order. Elements nest properly.
@@ -122,7 +126,13 @@ impl Html {
     pub(super) fn attributes(&self, id: ElementId) -> impl Iterator<Item = (&str, &str)> {
         let range = self.element(id).map_or(0..0, |element| element.attributes.clone());
         let attributes = self.attributes.get(range.start as usize..range.end as usize).unwrap_or_default();
-        attributes.iter().map(|attribute| (&*attribute.name, &*attribute.value))
+        let mark = |at: &Range<usize>| self.marks.get(at.clone()).unwrap_or_default();
+        attributes.iter().map(move |attribute| (mark(&attribute.name), mark(&attribute.value)))
+    }
+
+    /// All names and values of elements and attributes, one after the other.
+    pub(super) fn marks(&self) -> &str {
+        &self.marks
     }
 
     /// The value of an attribute.

@@ -190,8 +190,12 @@ impl Document {
     /// Text beyond [`TEXT_BYTES_MAX`] is left out.
     #[must_use]
     pub fn from_plain(text: &str) -> Self {
-        let text = if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text.to_owned() };
-        Self { text: clip(&text).into(), html: None }
+        let text = if text.contains('\r') {
+            clip(&text.replace("\r\n", "\n").replace('\r', "\n")).into()
+        } else {
+            clip(text).into()
+        };
+        Self { text, html: None }
     }
 
     /// The document of an HTML part: its text as a reader sees it, with the span that each element covers.
@@ -216,6 +220,13 @@ impl Document {
             (None, true) => BodyKind::Empty,
             (None, false) => BodyKind::Plain,
         }
+    }
+
+    /// All names and values of the elements and their attributes, one after the other: a selector finds nothing if what
+    /// it asks for is not among them. Empty for a plain body.
+    #[must_use]
+    pub fn marks(&self) -> &str {
+        self.html.as_ref().map_or("", |html| html.marks())
     }
 
     /// The spans of the whole text that matching elements cover, in document order. Elements without text have

@@ -8,13 +8,13 @@ use super::Html;
 use super::html::ElementId;
 use cssparser::{CowRcStr, ParseErrorKind, ParserInput, ToCss, Token, serialize_identifier};
 use precomputed_hash::PrecomputedHash;
-use selectors::attr::{AttrSelectorOperation, CaseSensitivity, NamespaceConstraint};
+use selectors::attr::{AttrSelectorOperation, CaseSensitivity, NamespaceConstraint, ParsedAttrSelectorOperation};
 use selectors::bloom::BloomFilter;
 use selectors::context::{
     MatchingContext, MatchingForInvalidation, MatchingMode, NeedsSelectorFlags, QuirksMode, SelectorCaches,
 };
 use selectors::matching::{ElementSelectorFlags, matches_selector_list};
-use selectors::parser::{NonTSPseudoClass, ParseRelative, PseudoElement, SelectorParseErrorKind};
+use selectors::parser::{Component, NonTSPseudoClass, ParseRelative, PseudoElement, SelectorParseErrorKind};
 use selectors::{OpaqueElement, SelectorImpl, SelectorList};
 use std::borrow::Borrow;
 use std::cell::Cell;
@@ -57,6 +57,13 @@ impl Selector {
         Ok(Self { list })
     }
 
+    /// Texts of which the [marks](super::Document::marks) of every body in which something matches have one, in any ASCII
+    /// case. None if no such list is known.
+    #[must_use]
+    pub fn needles(&self) -> Option<Vec<String>> {
+        needles(&self.list)
+    }
+
     /// The elements that match, in document order.
     pub(super) fn matching<'a>(&'a self, html: &'a Html) -> impl Iterator<Item = ElementId> {
         let mut caches = SelectorCaches::default();
@@ -78,6 +85,34 @@ impl Selector {
             matches_selector_list(&self.list, &element, &mut context) && work.spend(0)
         })
     }
+}
+
+/// One text for each selector of the list.
+fn needles(list: &SelectorList<Dialect>) -> Option<Vec<String>> {
+    let of_one = |selector: &selectors::parser::Selector<Dialect>| {
+        // All its parts must be somewhere, whatever stands between them. The longest text is the rarest, about.
+        let parts = selector.iter_raw_match_order().filter_map(of_part);
+        parts.max_by_key(|needles| needles.iter().map(String::len).min())
+    };
+    let all: Option<Vec<Vec<String>>> = list.slice().iter().map(of_one).collect();
+    all.map(|needles| needles.into_iter().flatten().collect())
+}
+
+/// What a part of a selector asks for by name.
+fn of_part(part: &Component<Dialect>) -> Option<Vec<String>> {
+    let word = match part {
+        Component::LocalName(name) => &name.lower_name,
+        Component::ID(word) | Component::Class(word) => word,
+        Component::AttributeInNoNamespaceExists { local_name_lower, .. } => local_name_lower,
+        Component::AttributeInNoNamespace { value, .. } => value,
+        Component::AttributeOther(other) => match &other.operation {
+            ParsedAttrSelectorOperation::Exists => &other.local_name_lower,
+            ParsedAttrSelectorOperation::WithValue { value, .. } => value,
+        },
+        Component::Is(list) | Component::Where(list) => return needles(list),
+        _ => return None,
+    };
+    (!word.0.is_empty()).then(|| vec![word.0.clone()])
 }
 
 /// The work of a selection so far.

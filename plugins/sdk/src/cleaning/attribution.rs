@@ -90,6 +90,11 @@ impl<H: Host> Attributions<H> {
         Some(Self { likely, hits, templates, without_colon })
     }
 
+    /// Matches every body in which there may be one.
+    pub(super) fn likely(&self) -> &H::Pattern {
+        &self.likely
+    }
+
     /// The attributions of the body that no quote mark stands before, first to last.
     pub(super) fn find(&self, host: &H, lines: &Lines<'_>) -> Vec<Attribution> {
         let mut found: Vec<Attribution> = Vec::new();

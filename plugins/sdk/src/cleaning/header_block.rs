@@ -78,6 +78,11 @@ impl<H: Host> HeaderBlocks<H> {
         }
     }
 
+    /// Matches every line that a header block may have.
+    pub(super) fn label(&self) -> &H::Pattern {
+        &self.label
+    }
+
     /// The first line of the first header block.
     pub(super) fn find(&self, host: &H, lines: &Lines<'_>) -> Option<usize> {
         let hits = host.find_all(&Field::Body, &self.label, LABELS_MAX);

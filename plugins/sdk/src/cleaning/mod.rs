@@ -84,7 +84,7 @@ impl<H: Host> Cleaner<H> {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn configure(host: &H, rules: &str) -> Result<Self, Vec<Diagnostic>> {
-        settings::read(rules, |root| {
+        let cleaner = settings::read(rules, |root| {
             root.allow(&KEYS);
             Self {
                 rules: Rules::read(host, root),
@@ -101,7 +101,29 @@ impl<H: Host> Cleaner<H> {
                     .and_then(|_| host.pattern(&quoted::pattern()).ok()),
                 forwards_only: root.boolean("forwards-only").unwrap_or(false),
             }
-        })
+        })?;
+        cleaner.wake(host);
+        Ok(cleaner)
+    }
+
+    /// Asks to be called for what leads to a cut, and nothing else.
+    fn wake(&self, host: &H) {
+        for container in &self.containers {
+            host.wake_on_element(&container.selector);
+        }
+        let rulers = self.forwards.as_ref().map(Rulers::pattern);
+        let mut patterns: Vec<&H::Pattern> = rulers.into_iter().collect();
+        if !self.forwards_only {
+            patterns.extend(self.originals.as_ref().map(Rulers::pattern));
+            patterns.extend(self.attributions.as_ref().map(Attributions::likely));
+            patterns.extend(self.header_blocks.as_ref().map(HeaderBlocks::label));
+            patterns.extend(self.closings.as_ref().map(Closings::pattern));
+            patterns.extend(&self.quoted_line);
+        }
+        patterns.into_iter().for_each(|pattern| host.wake_on_match(pattern));
+        if let Some(rules) = &self.rules {
+            rules.wake(host);
+        }
     }
 
     /// Looks at the message with everything the rule file has: elements first and, if they led to nothing, the text.

@@ -72,6 +72,16 @@ impl<H: Host> Rules<H> {
         }
     }
 
+    /// Asks to be called for what the rules look for.
+    pub(super) fn wake(&self, host: &H) {
+        for rule in &self.rules {
+            match &rule.finder {
+                Finder::Pattern(pattern) => host.wake_on_match(pattern),
+                Finder::Selector(selector) => host.wake_on_element(selector),
+            }
+        }
+    }
+
     /// Cuts what the rules with a selector find.
     pub(super) fn cut_elements(&self, host: &H, cuts: &mut Cuts<'_, H>) {
         for rule in &self.rules {

@@ -40,6 +40,11 @@ impl<H: Host> Rulers<H> {
         }
     }
 
+    /// Matches every ruler.
+    pub(super) fn pattern(&self) -> &H::Pattern {
+        &self.pattern
+    }
+
     /// The lines that are rulers, first to last.
     pub(super) fn find(&self, host: &H, lines: &Lines<'_>) -> Vec<usize> {
         let hits = host.find_all(&Field::Body, &self.pattern, HITS_MAX);

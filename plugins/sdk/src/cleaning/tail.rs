@@ -51,6 +51,11 @@ impl<H: Host> Closings<H> {
         }
     }
 
+    /// Matches every closing.
+    pub(super) fn pattern(&self) -> &H::Pattern {
+        &self.pattern
+    }
+
     /// The line of the first closing below which there is a name, or a few short lines at most. Nobody starts with it.
     pub(super) fn find(&self, host: &H, lines: &Lines<'_>) -> Option<usize> {
         let hits = host.find_all(&Field::Body, &self.pattern, HITS_MAX);

@@ -23,6 +23,7 @@ pub mod bindings {
                 import mailmill:rules/patterns@0.1.0;
                 import mailmill:rules/mail@0.1.0;
                 import mailmill:rules/edit@0.1.0;
+                import mailmill:rules/wake@0.1.0;
             }
         ",
         path: "../../wit",
@@ -54,6 +55,14 @@ impl Host for Guest {
 
     fn selector(&self, source: &str) -> Result<Self::Selector, PatternError> {
         Self::Selector::compile(source).map_err(Into::into)
+    }
+
+    fn wake_on_match(&self, pattern: &Self::Pattern) {
+        rules::wake::on_match(pattern);
+    }
+
+    fn wake_on_element(&self, selector: &Self::Selector) {
+        rules::wake::on_element(selector);
     }
 
     fn text(&self, field: &Field) -> Option<String> {

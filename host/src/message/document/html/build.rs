@@ -93,14 +93,18 @@ impl Builder {
         let Some(tag) = self.tag.as_mut() else { return };
         tag.attribute = self.html.attributes.len() < ATTRIBUTES_MAX;
         if tag.attribute {
-            self.html.attributes.push(Attribute { name: name.into(), value: "".into() });
+            let name = self.html.mark(name);
+            self.html.attributes.push(Attribute { value: name.end..name.end, name });
         }
     }
 
     fn attribute_value(&mut self, value: &str) {
         let kept = self.tag.as_ref().is_some_and(|tag| tag.attribute);
-        if let Some(attribute) = self.html.attributes.last_mut().filter(|_| kept) {
-            attribute.value = value.into();
+        if kept {
+            let value = self.html.mark(value);
+            if let Some(attribute) = self.html.attributes.last_mut() {
+                attribute.value = value;
+            }
         }
     }
 
@@ -194,6 +198,7 @@ impl Builder {
         let id = index(self.names.len());
         self.names.push(Name { traits, reach: tags::reach(name), open: 0 });
         self.html.names.push(name.into());
+        self.html.mark(name);
         self.ids.insert(name.into(), id);
         id
     }
@@ -315,6 +320,17 @@ impl Builder {
                 }
             }
         }
+    }
+}
+
+impl Html {
+    /// Keeps a name or a value; where it is kept. Marks have something between them that none contains.
+    fn mark(&mut self, text: &str) -> std::ops::Range<usize> {
+        let start = self.marks.len();
+        self.marks.push_str(text);
+        let end = self.marks.len();
+        self.marks.push('\0');
+        start..end
     }
 }
 

@@ -10,6 +10,10 @@ fn check(selector: &str, expect: &[&str]) {
     let document = Document::from_html(MAIL);
     let selector = Selector::parse(selector).unwrap_or_else(|error| panic!("{selector}: {error:?}"));
     let spans = document.select(&selector);
+    let marks = document.marks().to_ascii_lowercase();
+    let named =
+        selector.needles().is_none_or(|needles| needles.iter().any(|n| marks.contains(&n.to_ascii_lowercase())));
+    assert!(named || spans.is_empty(), "{selector:?} finds what its needles {:?} deny", selector.needles());
     let found: Vec<&str> = spans.into_iter().map(|span| &document.text()[span.range()]).collect();
     assert_eq!(found, expect);
 }

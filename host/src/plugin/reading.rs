@@ -1,0 +1,192 @@
+//! Reading a message with one plugin after the other: the body as it stands, and what was found out about it on the
+//! way, so that no question is answered twice.
+
+use super::patterns::{Pattern, Selector};
+use super::scan::{Scanner, Sought, Suspects};
+use crate::field::Entry;
+use crate::message::Message;
+use crate::message::document::{Cut, CutKinds, Span, View};
+use crate::thread::Conversation;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// What plugins see of one message, until one of them cuts.
+#[derive(Debug)]
+pub struct Reading {
+    message: Arc<Message>,
+    conversation: Arc<Conversation>,
+    extracted: Arc<Vec<Entry>>,
+    scanners: Arc<Scanners>,
+    view: View,
+    /// Which patterns may match the body as it stands.
+    suspects: OnceLock<Suspects>,
+    /// Which patterns match the body as it stands, as far as somebody has asked.
+    answers: Mutex<Vec<(u32, bool)>>,
+    structure: Arc<Structure>,
+}
+
+/// What is known of the elements of the whole body, whatever is cut of it.
+#[derive(Debug, Default)]
+struct Structure {
+    /// Which selectors may find something.
+    suspects: OnceLock<Suspects>,
+    /// What selectors found, as far as somebody has asked.
+    found: Mutex<Vec<(u32, Arc<[Span]>)>>,
+}
+
+/// What is looked for in one pass: the needles of all patterns, and those of all selectors.
+#[derive(Debug, Default)]
+pub struct Scanners {
+    texts: Scanner,
+    marks: Scanner,
+}
+
+/// Patterns and selectors.
+#[derive(Debug, Clone, Default)]
+pub struct Finders {
+    /// The patterns.
+    pub patterns: Vec<Arc<Pattern>>,
+    /// The selectors.
+    pub selectors: Vec<Arc<Selector>>,
+}
+
+impl Scanners {
+    /// Scanners for all that these plugins may ask for. Other patterns are simply run.
+    #[must_use]
+    pub fn new<'a>(finders: impl Iterator<Item = &'a Finders> + Clone) -> Self {
+        let patterns = finders.clone().flat_map(|finders| &finders.patterns).map(|pattern| &**pattern);
+        let selectors = finders.flat_map(|finders| &finders.selectors).map(|selector| &**selector);
+        Self { texts: Scanner::new(patterns), marks: Scanner::new(selectors) }
+    }
+}
+
+impl Finders {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.patterns.is_empty() && self.selectors.is_empty()
+    }
+}
+
+impl Reading {
+    /// Begins to read a message: its body without the `cuts` of these `kinds`.
+    #[must_use]
+    pub fn new(
+        message: Arc<Message>,
+        conversation: Arc<Conversation>,
+        extracted: Arc<Vec<Entry>>,
+        cuts: &[Cut],
+        kinds: CutKinds,
+        scanners: Arc<Scanners>,
+    ) -> Self {
+        let view = message.document.view(cuts, kinds);
+        Self {
+            message,
+            conversation,
+            extracted,
+            scanners,
+            view,
+            suspects: OnceLock::new(),
+            answers: Mutex::default(),
+            structure: Arc::default(),
+        }
+    }
+
+    /// Reads on without the `cuts` of these `kinds`, which are all that were made so far.
+    #[must_use]
+    pub fn without(&self, cuts: &[Cut], kinds: CutKinds) -> Self {
+        let Self { message, conversation, extracted, scanners, structure, .. } = self;
+        Self {
+            structure: structure.clone(),
+            ..Self::new(message.clone(), conversation.clone(), extracted.clone(), cuts, kinds, scanners.clone())
+        }
+    }
+
+    /// Reads on with these fields.
+    #[must_use]
+    pub fn with_fields(self, extracted: Arc<Vec<Entry>>) -> Self {
+        Self { extracted, ..self }
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// The conversation it belongs to.
+    #[must_use]
+    pub fn conversation(&self) -> &Conversation {
+        &self.conversation
+    }
+
+    /// The fields taken out of it so far.
+    #[must_use]
+    pub fn extracted(&self) -> &[Entry] {
+        &self.extracted
+    }
+
+    /// The body as it stands.
+    #[must_use]
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Whether a plugin has anything to do that asked to be called for what these find: a match in the body as it
+    /// stands, or an element of it. A plugin that asked for nothing is called for every message.
+    #[must_use]
+    pub fn concerns(&self, interest: &Finders) -> bool {
+        interest.is_empty()
+            || interest.patterns.iter().any(|pattern| self.matches(pattern))
+            || interest.selectors.iter().any(|selector| !self.elements(selector, 1).is_empty())
+    }
+
+    /// Whether the pattern may match the body. If not, it need not be run.
+    #[must_use]
+    pub fn may_match(&self, pattern: &Pattern) -> bool {
+        let texts = &self.scanners.texts;
+        let scan = || texts.scan(self.view.text());
+        texts.place(pattern.id()).is_none_or(|place| self.suspects.get_or_init(scan).has(place))
+    }
+
+    /// Whether the pattern matches the body.
+    #[must_use]
+    pub fn matches(&self, pattern: &Pattern) -> bool {
+        if !self.may_match(pattern) {
+            return false;
+        }
+        let id = pattern.id();
+        if let Some((_, answer)) = locked(&self.answers).iter().find(|(other, _)| *other == id) {
+            return *answer;
+        }
+        let answer = pattern.is_match(self.view.text());
+        locked(&self.answers).push((id, answer));
+        answer
+    }
+
+    /// The spans of the body that matching elements cover, at most `limit`; what is cut already is left out.
+    #[must_use]
+    pub fn elements(&self, selector: &Selector, limit: usize) -> Vec<Span> {
+        let marks = &self.scanners.marks;
+        let scan = || marks.scan(self.message.document.marks());
+        let may_match = marks.place(selector.id()).is_none_or(|at| self.structure.suspects.get_or_init(scan).has(at));
+        if !may_match {
+            return Vec::new();
+        }
+        let spans = self.selected(selector);
+        spans.iter().filter_map(|span| self.view.from_whole(*span)).take(limit).collect()
+    }
+
+    fn selected(&self, selector: &Selector) -> Arc<[Span]> {
+        let (id, found) = (selector.id(), &self.structure.found);
+        if let Some((_, spans)) = locked(found).iter().find(|(other, _)| *other == id) {
+            return spans.clone();
+        }
+        let spans: Arc<[Span]> = self.message.document.select(selector.selector()).into();
+        locked(found).push((id, spans.clone()));
+        spans
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
