@@ -8,7 +8,6 @@
 #[cfg(test)]
 extern crate self as mailmill_sdk;
 
-pub mod cleaning;
 #[cfg(target_arch = "wasm32")]
 pub mod glue;
 mod host;
