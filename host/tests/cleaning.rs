@@ -170,12 +170,42 @@ fn the_tests_of_the_rule_files_hold() {
 #[test]
 fn the_worst_bodies_are_survived() {
     const BODY_BYTES: usize = 1 << 20;
+    /// No step cuts more, whatever the body holds.
+    const CUTS_MAX: usize = 5_000;
     let host = Native::new(PatternCache::default());
     let steps: Vec<Step> = shipped(&host).into_iter().map(|(step, _)| step).collect();
-    for line in
-        ["On ", "On 5/6 \n", "> a\n", "> a\nb\n", "wrote:\n", "From: a\n", "-- \n", "----\n", "Thanks\n", "a@b "]
-    {
-        let document = Document::from_plain(&line.repeat(BODY_BYTES / line.len()));
-        preprocess(&host, &steps, "", document).expect("no plugin gives up");
+    let check = |name: &str, document: Document| {
+        let cuts = preprocess(&host, &steps, "", document).expect("no plugin gives up").len();
+        assert!(cuts <= CUTS_MAX, "{cuts} cuts in {name:?}");
+    };
+    let lines = [
+        "On ",
+        "On 5/6 \n",
+        "> a\n",
+        "> a\nb\n",
+        ">",
+        "wrote:\n",
+        "wrote: ",
+        "From: a\n",
+        "From: a@b 2026-05-04 To: c\n",
+        "-- \n",
+        "----\n",
+        "Thanks\n",
+        "Sent from my \n",
+        "a@b ",
+        "On 2026-05-04 10:00, a@b wrote:\n> a\nb\n",
+    ];
+    for line in lines {
+        check(line, Document::from_plain(&line.repeat(BODY_BYTES / line.len())));
+    }
+    check("a line of 10 MB", Document::from_plain(&"wrote: ".repeat(10 * BODY_BYTES / 7)));
+    let tags = [
+        "<div>",
+        "<blockquote type=cite>",
+        "<div class=gmail_quote><blockquote>a</blockquote>",
+        "<blockquote>a</blockquote>b",
+    ];
+    for tag in tags {
+        check(tag, Document::from_html(&format!("x{}y", tag.repeat(100_000))));
     }
 }

@@ -121,7 +121,10 @@ mod tests {
     fn what_is_no_language_is_reported() {
         let check = |text: &str, expect: &str| assert_eq!(languages(text).unwrap_err(), expect);
         check("de = 1", "languages.toml:1:1: `de` is no language: a language is a table, such as [de]");
-        check("[de]\natribution = []", "languages.toml:2:1: unknown table `atribution` of a language");
+        check(
+            "[de]\natribution = []",
+            "languages.toml:2:1: unknown table `atribution` of a language (did you mean `attribution`?)",
+        );
     }
 
     #[test]

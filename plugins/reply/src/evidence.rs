@@ -85,9 +85,7 @@ fn is_number(group: &str) -> bool {
 /// A word of some length with a full stop: not `Sept.` or `p.m.`.
 fn ends_sentence(word: &str) -> bool {
     word.ends_with(['!', '?'])
-        || word.strip_suffix('.').is_some_and(|bare| {
-            bare.chars().nth(4).is_some() && bare.chars().all(is_small)
-        })
+        || word.strip_suffix('.').is_some_and(|bare| bare.chars().nth(4).is_some() && bare.chars().all(is_small))
 }
 
 #[cfg(test)]

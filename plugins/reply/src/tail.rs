@@ -41,11 +41,14 @@ fn key(text: &str) -> String {
     lower_words(text.trim_matches(is_frame))
 }
 
-/// Whether a line starts with a dash as the one above it does: an item of a list, or a row of a table.
+/// Whether a line starts with the same dashes as the one above it, and says something: an item of a list.
 pub(crate) fn is_item(lines: &Lines<'_>, line: usize) -> bool {
-    let is_dashed =
-        |line: usize| lines.get(line).is_some_and(|line| line.text.trim_start().starts_with(['-', '–', '—']));
-    is_dashed(line) && line.checked_sub(1).is_some_and(is_dashed)
+    let dashes = |line: usize| {
+        let text = lines.get(line)?.text.trim();
+        let rest = text.trim_start_matches(['-', '–', '—']);
+        (!rest.is_empty() && rest.len() < text.len()).then_some(text.len() - rest.len())
+    };
+    dashes(line).is_some() && line.checked_sub(1).and_then(dashes) == dashes(line)
 }
 
 /// The closings of a rule file: `Kind regards` and what people write below it.

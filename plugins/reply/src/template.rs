@@ -3,6 +3,12 @@
 use crate::lines::lower_words;
 use mailmill_sdk::text::split_around;
 
+#[cfg(test)]
+thread_local! {
+    /// How often [`fits`] was asked: the costliest work on a text.
+    pub(crate) static COMPARED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// The pieces of a template, in lower case, with one space between words.
 pub(crate) fn pieces(source: &str) -> Vec<String> {
     source.split('…').map(lower_words).collect()
@@ -24,6 +30,8 @@ pub(crate) fn is_framed(pieces: &[String], text: &str) -> bool {
 
 /// Whether a text, in lower case, is the pieces with something in between; words do not go on beyond a piece.
 pub(crate) fn fits(pieces: &[String], text: &str) -> bool {
+    #[cfg(test)]
+    COMPARED.with(|compared| compared.set(compared.get() + 1));
     let Some((last, others)) = pieces.split_last() else { return false };
     let Some(mut rest) =
         text.strip_suffix(last.as_str()).filter(|before| is_parted(before.chars().next_back(), last.chars().next()))

@@ -1,4 +1,5 @@
 use super::*;
+use crate::template::COMPARED;
 use crate::testing::TestHost;
 use mailmill_sdk::settings;
 use regex::Regex;
@@ -81,4 +82,36 @@ fn nothing_is_missed_by_looking_first() {
         }
     }
     assert!(found > 1_000, "only {found} of the texts have attributions");
+}
+
+#[test]
+fn text_between_the_lines_of_an_attribution_is_the_senders() {
+    let attributions = attributions();
+    let check = |text: &str, expect: Option<usize>| {
+        let host = TestHost::new(&[(Field::Body, text)]);
+        let load = || text;
+        let found = attributions.find(&host, &Lines::of(&load));
+        assert_eq!(found.first().map(|found| found.start), expect, "{text}");
+    };
+    check("Yes. On 4 May 2026 10:00, Ann <a@b.example> wrote:\n> x", Some(4));
+    check("Yes--- On 4 May 2026 10:00, Ann wrote:\n> x", Some(3));
+    check("Ann <a@b.example> on 4 May 2026 10:00 wrote:\n> x", Some(0));
+    check("On 4 May 2026 10:00, Ann wrote:\n> x", Some(0));
+}
+
+#[test]
+fn the_work_on_hostile_texts_does_not_grow_with_them() {
+    let attributions = attributions();
+    let compared = |line: &str, lines: usize| {
+        let text = line.repeat(lines);
+        COMPARED.set(0);
+        find(&attributions, &text);
+        COMPARED.get()
+    };
+    for line in
+        ["wrote:\n", "On 2026-05-04 a@b.example wrote:\n", "x On 2026-05-04 10:00 on on\n> wrote:\n", "On wrote: "]
+    {
+        let (some, many) = (compared(line, 2_000), compared(line, 20_000));
+        assert!(many <= some * 11 / 10, "{line:?}: {some} comparisons for 2,000 lines, {many} for 20,000");
+    }
 }
