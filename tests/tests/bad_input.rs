@@ -66,9 +66,11 @@ fn unknown_class() -> Result<()> {
 
 #[test]
 fn unknown_plugin() -> Result<()> {
-    insta::assert_snapshot!(
-        check("rules/pipeline.toml", |text| text.replace("plugin = \"gmail\"", "plugin = \"gmial\""))?
-    );
+    insta::assert_snapshot!(check("rules/pipeline.toml", |text| text.replacen(
+        "plugin = \"reply\"",
+        "plugin = \"rpely\"",
+        1
+    ))?);
     Ok(())
 }
 

@@ -223,7 +223,7 @@ fn the_printed_example_is_a_sound_settings_file() -> Result<()> {
 fn every_shipped_plugin_is_sound() -> Result<()> {
     let installation = Installation::new()?;
     let plugins = mailmill_tests::records::plugins(&installation)?;
-    assert!(plugins.len() >= 7, "{plugins:?}");
+    assert!(plugins.len() >= 3, "{plugins:?}");
     for plugin in plugins {
         assert_eq!(plugin.fault, None, "{}", plugin.file);
         assert!(plugin.world.is_some(), "{}", plugin.file);

@@ -16,7 +16,7 @@ use mailmill_sdk as sdk;
 use std::sync::Arc;
 
 /// The preprocess steps, in the order of the pipeline.
-const PREPROCESS: [&str; 6] = ["gmail", "apple-mail", "thunderbird", "outlook", "plain-quote", "signatures"];
+const PREPROCESS: [&str; 6] = ["gmail", "apple-mail", "thunderbird", "outlook", "attributions", "signatures"];
 /// The extract step.
 const EXTRACT: &str = "fields";
 /// The process step.
@@ -196,11 +196,7 @@ fn preprocessor(host: &Host, step: &Step) -> Result<Run<sdk::Verdict>> {
         Ok(Box::new(move |host| plugin.preprocess(host)))
     }
     match step.component.about().name.as_str() {
-        "gmail" => boxed::<gmail::Gmail<Host>>(host, step),
-        "apple-mail" => boxed::<apple_mail::AppleMail<Host>>(host, step),
-        "thunderbird" => boxed::<thunderbird::Thunderbird<Host>>(host, step),
-        "outlook" => boxed::<outlook::Outlook<Host>>(host, step),
-        "plain-quote" => boxed::<plain_quote::PlainQuote<Host>>(host, step),
+        "reply" => boxed::<reply::Reply<Host>>(host, step),
         other => Err(anyhow!("no native plugin is called {other}")),
     }
 }

@@ -16,8 +16,8 @@ const PLUGIN_MAX: Duration = Duration::from_millis(5);
 /// What changed rules may take.
 const RULES_MAX: Duration = Duration::from_millis(50);
 /// The file that is changed, and what in it.
-const FILE: &str = "preprocess/gmail.toml";
-const LINE: &str = "en = ['On … wrote:']";
+const FILE: &str = "languages.toml";
+const LINE: &str = "'On … wrote:',";
 
 /// From a compiled plugin in the cache to a configured instance: the slowest of the set's plugins. The engine must have
 /// none of them in use.
@@ -53,7 +53,7 @@ pub(crate) fn rules(rules: &Path, plugins: &Path, engine: &Engine) -> Result<Fig
     ensure!(text.contains(LINE), "{FILE} has no line `{LINE}` any more");
     let mut times = Vec::new();
     for round in 0..TIMES {
-        let changed = format!("en = ['On … wrote:', 'On … typed{round}:']");
+        let changed = format!("'On … wrote:', 'On … typed{round}:',");
         fs::write(&file, text.replace(LINE, &changed))?;
         let before = reloader.current();
         let start = Instant::now();

@@ -2,7 +2,7 @@
 
 use super::{Done, Global};
 use crate::message::document::{CutKind, CutKinds, Document};
-use crate::message::{Message, parse};
+use crate::message::{ClientGuess, Message, client, parse};
 use crate::rules::{Instances, RuleSet};
 use crate::thread::Conversation;
 use clap::Args;
@@ -29,6 +29,14 @@ pub(super) struct Options {
     /// The preprocessing steps to run, in order, separated by commas [default: all of pipeline.toml]
     #[arg(long, value_delimiter = ',', value_name = "STEP")]
     steps: Option<Vec<String>>,
+    /// Kinds to cut besides those that a line names, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "KIND", value_parser = kind)]
+    drop: Vec<CutKind>,
+}
+
+fn kind(name: &str) -> Result<CutKind, String> {
+    let known = CutKind::ALL.map(CutKind::name).join(", ");
+    CutKind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| format!("expected one of {known}"))
 }
 
 #[derive(Debug, Deserialize)]
@@ -82,7 +90,7 @@ pub(super) fn run(global: &Global, options: &Options) -> Done {
     let output = BufWriter::new(std::io::stdout().lock());
     let filtered = filter(input, output, |number, line| {
         progress.inc(1);
-        answer(&mut instances, &steps, number, line)
+        answer(&mut instances, options, &steps, number, line)
     });
     progress.finish_and_clear();
     match filtered {
@@ -123,14 +131,14 @@ fn filter<R: Read>(
     Ok(bad)
 }
 
-fn answer(instances: &mut Instances, steps: &[String], number: usize, line: &[u8]) -> Answer {
+fn answer(instances: &mut Instances, options: &Options, steps: &[String], number: usize, line: &[u8]) -> Answer {
     let mut id = serde_json::Value::Null;
     let request = serde_json::from_slice::<serde_json::Value>(line).and_then(|request| {
         id = request.get("id").cloned().unwrap_or_default();
         Request::deserialize(request)
     });
     let outcome = match request {
-        Ok(request) => Outcome::Output(clean(instances, &request, steps)),
+        Ok(request) => Outcome::Output(clean(instances, &request, &options.drop, steps)),
         Err(error) => Outcome::Error(format!("line {number}: {}", reason(&error))),
     };
     Answer { id, outcome }
@@ -155,14 +163,14 @@ fn progress() -> ProgressBar {
     ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
-fn clean(instances: &mut Instances, request: &Request, steps: &[String]) -> String {
-    let document = match request.format {
-        Format::Text => Document::from_plain(&request.input),
-        Format::Html => Document::from_html(&request.input),
+fn clean(instances: &mut Instances, request: &Request, drop: &[CutKind], steps: &[String]) -> String {
+    let (document, client) = match request.format {
+        Format::Text => (Document::from_plain(&request.input), ClientGuess::default()),
+        Format::Html => (Document::from_html(&request.input), client::guess(&[], &request.input)),
     };
-    let message = Arc::new(Message { document, ..parse(b"", None) });
+    let message = Arc::new(Message { document, client, ..parse(b"", None) });
     let cuts = instances.preprocess(&message, &Conversation::New, steps).cuts;
-    let kinds: CutKinds = request.drop.iter().copied().collect();
+    let kinds: CutKinds = request.drop.iter().chain(drop).copied().collect();
     message.document.view(&cuts, kinds).text().to_owned()
 }
 

@@ -55,11 +55,24 @@ const MARKS: &[Mark] = &[
     ("kmail", AGENT, r"^KMail", "names KMail"),
     ("mutt", AGENT, r"^(Neo)?Mutt", "names Mutt"),
     ("gnus", AGENT, r"^Gnus", "names Gnus"),
+    ("mailmate", MAILER, r"^MailMate", "names MailMate"),
+    ("missive", MAILER, r"^Missive", "names Missive"),
+    ("airmail", MAILER, r"^Airmail", "names Airmail"),
+    ("netease", MAILER, r"^Coremail", "names Coremail"),
+    ("fastmail", AGENT, r"^Cyrus-JMAP", "names Fastmail's server"),
     ("gmail", ID, r"@mail\.gmail\.com>?$", "ends in @mail.gmail.com"),
     ("outlook-mobile", Place::Html, r"ms-outlook-mobile|aka\.ms/(o0ukef|AAb9ysg)", "carries Outlook mobile's marks"),
     ("outlook-web", ID, r"@[a-z0-9.-]+\.(outlook|exchangelabs)\.com>?$", "is of the shape that Exchange gives"),
     ("yahoo", ID, r"@mail\.yahoo\.(com|co\.jp)>?$", "ends in @mail.yahoo.com"),
     ("proton", ID, r"=@(protonmail\.(com|ch)|proton\.me|pm\.me)>?$", "ends in a domain of Proton"),
+    ("tutanota", ID, r"@(tutanota\.(com|de)|tutamail\.com|tuta\.(com|io)|keemail\.me)>?$", "ends in a domain of Tuta"),
+    ("spark", ID, r"@spark>?$", "ends in @Spark"),
+    ("superhuman", ID, r"@we\.are\.superhuman\.com>?$", "ends in a domain of Superhuman"),
+    ("mailspring", ID, r"@getmailspring\.com>?$", "ends in a domain of Mailspring"),
+    ("front", ID, r"@frontapp\.com>?$", "ends in @frontapp.com"),
+    ("outlook-web", ID, r"@phx\.gbl>?$", "is of the shape that Hotmail gave"),
+    ("yandex", ID, r"@(mail|myt[0-9-]+\S*)\.yandex\.\w+>?$", "ends in a domain of Yandex"),
+    ("qq", ID, r"^<?tencent_[0-9a-f]+@", "begins with tencent_"),
     ("gmx", ID, r"^<?trinity-[0-9a-f-]+@", "begins with trinity-"),
     ("zimbra", ID, r"\.JavaMail\.zimbra@", "is of the shape that Zimbra gives"),
     ("samsung", ID, r"@email\.android\.com>?$", "ends in @email.android.com"),
@@ -82,6 +95,12 @@ const MARKS: &[Mark] = &[
     ("thunderbird", Place::Html, r"moz-(cite-prefix|signature|forward-container)", "carries Mozilla's classes"),
     ("apple-mail", Place::Html, r"-webkit-line-break: ?after-white-space|Apple-interchange", "carries Apple's styles"),
     ("gmx", Place::Html, r#"div name="?quote"#, "carries the names of GMX"),
+    ("tutanota", Place::Html, r"tutanota_quote", "carries Tuta's classes"),
+    ("spark", Place::Html, r#"name="?messageBodySection"#, "carries Spark's sections"),
+    ("front", Place::Html, r"front-(signature|blockquote)", "carries Front's classes"),
+    ("missive", Place::Html, r"missive_quote", "carries Missive's classes"),
+    ("hubspot", Place::Html, r"\bhs_reply\b", "carries HubSpot's classes"),
+    ("qq", Place::Html, r#"id="?(isReplyContent|isForwardContent|mailcontent)"#, "carries the ids of QQ Mail"),
     ("gmail", Place::Html, r"gmail_(quote|default|attr)", "carries Gmail's classes"),
 ];
 
@@ -92,8 +111,13 @@ static PATTERNS: LazyLock<Vec<(&'static Mark, Regex)>> = LazyLock::new(|| {
     MARKS.iter().filter_map(compiled).collect()
 });
 
+/// The names of the clients that can be told apart.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    MARKS.iter().map(|(name, ..)| *name)
+}
+
 /// The client that the message looks like, by its header and the start of its HTML.
-pub(super) fn guess(headers: &[HeaderField], html: &str) -> ClientGuess {
+pub(crate) fn guess(headers: &[HeaderField], html: &str) -> ClientGuess {
     let html = html.get(..html.floor_char_boundary(HTML_BYTES_MAX)).unwrap_or_default();
     let found = PATTERNS.iter().find(|((_, place, _, _), pattern)| match place {
         Place::Header(name) => {

@@ -3,7 +3,7 @@
 pub mod address;
 mod attachment;
 mod body;
-mod client;
+pub(crate) mod client;
 pub mod document;
 mod header;
 mod origin;

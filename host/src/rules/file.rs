@@ -1,5 +1,6 @@
 //! The rule files of one step: several TOML files read as one, and the way back from a key to its place.
 
+use super::languages::{Languages, path_here};
 use crate::config::reader;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use serde_json::{Map, Value as Json};
@@ -14,6 +15,8 @@ const TEST: &str = "test";
 #[derive(Debug, Clone)]
 pub(crate) struct RuleFiles {
     sources: Vec<Source>,
+    /// The file of the languages, if tables of it were added.
+    languages: Option<Source>,
     /// All files as one JSON object, which is what the plugin is configured with. Lists of several files are joined
     /// in the order of the files, tables are merged, dates are RFC 3339 texts.
     pub(crate) rules: Json,
@@ -46,8 +49,9 @@ impl OwnTest {
 }
 
 impl RuleFiles {
-    /// Reads the files, given in their order. What is wrong with them as TOML is reported.
-    pub(crate) fn read(sources: Vec<Source>, out: &mut Diagnostics) -> Option<Self> {
+    /// Reads the files, given in their order, and adds the tables of the languages that they want. What is wrong with
+    /// them as TOML is reported.
+    pub(crate) fn read(sources: Vec<Source>, languages: Option<&Languages>, out: &mut Diagnostics) -> Option<Self> {
         let mut rules = Map::new();
         let mut tests = Vec::new();
         let errors_before = out.errors();
@@ -70,21 +74,31 @@ impl RuleFiles {
                 }
             }
         }
+        if let Some(languages) = languages {
+            languages.fill(&mut rules, out);
+        }
+        let languages = languages.map(|languages| languages.source().clone());
         let unharmed = out.errors() == errors_before;
-        unharmed.then_some(Self { sources, rules: Json::Object(rules), tests })
+        unharmed.then_some(Self { sources, languages, rules: Json::Object(rules), tests })
     }
 
     /// The diagnostic for what a plugin says of its rules: `path` leads to the value, `offset` is a byte offset in it.
     /// A path that leads nowhere means the deepest value on it that exists.
     pub(crate) fn diagnostic(&self, path: &[String], offset: Option<u32>, reason: &str) -> Option<Diagnostic> {
         let mut ignored = Diagnostics::default();
-        let tables: Vec<_> =
-            self.sources.iter().filter_map(|source| Some((source, reader::parse(source, &mut ignored)?))).collect();
-        let roots = tables.iter().map(|(source, table)| (*source, At::Table(table.get_ref(), 0..0))).collect();
-        let (source, found) = path
-            .iter()
-            .try_fold(roots, |places, key| descend(&places, key).ok_or(places))
-            .unwrap_or_else(|last| last)
+        let mut parse = |source| Some((source, reader::parse(source, &mut ignored)?));
+        let own: Vec<_> = self.sources.iter().filter_map(&mut parse).collect();
+        let languages: Vec<_> = self.languages.iter().filter_map(&mut parse).collect();
+        let (source, found) = walk(roots(&own), path)
+            .or_else(|deepest| {
+                // The first two keys are the other way round there, so that the ways join behind them.
+                let Some(there) = path_here(path) else { return Err(deepest) };
+                let (Some(head), Some(rest)) = (path.get(..2), path.get(2..)) else { return Err(deepest) };
+                let mut places = walk(roots(&own), head).unwrap_or_default();
+                places.extend(walk(roots(&languages), there.get(..2).unwrap_or_default()).unwrap_or_default());
+                if places.is_empty() { Err(deepest) } else { Ok(walk(places, rest).unwrap_or_else(|deepest| deepest)) }
+            })
+            .unwrap_or_else(|deepest| deepest)
             .into_iter()
             .next()?;
         let span = found.span();
@@ -129,6 +143,16 @@ impl<'a, 'i> At<'a, 'i> {
 /// The places of the same path in several files, in the order of the files.
 type Places<'a, 'i> = Vec<(&'a Source, At<'a, 'i>)>;
 
+/// The roots of files.
+fn roots<'a, 'i>(files: &'a [(&'a Source, Spanned<DeTable<'i>>)]) -> Places<'a, 'i> {
+    files.iter().map(|(source, table)| (*source, At::Table(table.get_ref(), 0..0))).collect()
+}
+
+/// All the way along a path; an error with the deepest places on it if it leads nowhere.
+fn walk<'a, 'i>(from: Places<'a, 'i>, path: &[String]) -> Result<Places<'a, 'i>, Places<'a, 'i>> {
+    path.iter().try_fold(from, |places, key| descend(&places, key).ok_or(places))
+}
+
 /// One step along a path; none if it leads nowhere.
 fn descend<'a, 'i>(places: &Places<'a, 'i>, key: &str) -> Option<Places<'a, 'i>> {
     let mut next: Places<'a, 'i> = places.iter().filter_map(|(source, at)| Some((*source, at.key(key)?))).collect();
@@ -160,7 +184,9 @@ fn inside(text: &str, span: Range<usize>, offset: Option<u32>) -> Range<usize> {
 }
 
 /// The entries of a table as they stand in the file.
-fn in_order<'a, 'i>(table: &'a DeTable<'i>) -> Vec<(&'a Spanned<toml::de::DeString<'i>>, &'a Spanned<DeValue<'i>>)> {
+pub(super) fn in_order<'a, 'i>(
+    table: &'a DeTable<'i>,
+) -> Vec<(&'a Spanned<toml::de::DeString<'i>>, &'a Spanned<DeValue<'i>>)> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries
@@ -180,7 +206,7 @@ fn own_tests(source: &Source, value: &Spanned<DeValue<'_>>, out: &mut Diagnostic
 }
 
 /// Adds a value under a key that an earlier file may have, too.
-fn merge(
+pub(super) fn merge(
     into: &mut Map<String, Json>,
     key: &str,
     value: Json,
@@ -198,7 +224,7 @@ fn merge(
 }
 
 /// TOML as JSON.
-fn to_json(source: &Source, value: &Spanned<DeValue<'_>>, out: &mut Diagnostics) -> Json {
+pub(super) fn to_json(source: &Source, value: &Spanned<DeValue<'_>>, out: &mut Diagnostics) -> Json {
     match value.get_ref() {
         DeValue::String(text) => Json::from(&**text),
         DeValue::Integer(number) => integer(number).map_or_else(
@@ -242,7 +268,7 @@ mod tests {
     fn files(texts: &[&str]) -> Result<RuleFiles, String> {
         let sources = texts.iter().enumerate().map(|(n, text)| Source::new(Path::new(&format!("{n}.toml")), text));
         let mut out = Diagnostics::default();
-        let files = RuleFiles::read(sources.collect(), &mut out);
+        let files = RuleFiles::read(sources.collect(), None, &mut out);
         out.or(files).map_err(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     }
 

@@ -5,6 +5,7 @@
 
 mod check;
 mod file;
+mod languages;
 pub mod pipeline;
 mod reload;
 mod run;
@@ -15,19 +16,24 @@ pub use reload::Reloader;
 pub use run::{Extracted, Instances, Preprocessed, Processed, StepFault, StepReport};
 
 use crate::action::verbs;
-use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, suggestion};
+use crate::message::client;
 use crate::plugin::reading::{Finders, Scanners};
 use crate::plugin::{Argument, Component, ConfigureError, Engine, Instance, PluginConfig, VerbSpec, World};
 use file::RuleFiles;
+use languages::Languages;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 /// The file that lists the steps.
 const PIPELINE: &str = "pipeline.toml";
+/// The key of a rule file that lists the mail clients it is for.
+const CLIENTS: &str = "clients";
 /// How many hexadecimal digits of the hash a revision shows.
 const REVISION_DIGITS: usize = 16;
 
@@ -77,10 +83,17 @@ impl RuleSet {
     /// With everything that is wrong.
     pub fn load(rules_dir: &Path, plugins_dir: &Path, engine: &Engine) -> Result<Arc<Self>, Diagnostics> {
         let mut out = Diagnostics::default();
-        let set = Loader { rules_dir, plugins_dir, engine, hash: Sha256::new(), components: BTreeMap::new() }
-            .load(&mut out)
-            .filter(|_| out.errors() == 0)
-            .map(Arc::new);
+        let set = Loader {
+            rules_dir,
+            plugins_dir,
+            engine,
+            hash: Sha256::new(),
+            components: BTreeMap::new(),
+            languages: None,
+        }
+        .load(&mut out)
+        .filter(|_| out.errors() == 0)
+        .map(Arc::new);
         if let Some(set) = &set {
             check::run(set, &mut out);
         }
@@ -138,11 +151,13 @@ struct Loader<'a> {
     hash: Sha256,
     /// Each plugin is loaded once, however many steps use it; none if it cannot be.
     components: BTreeMap<String, Option<Component>>,
+    languages: Option<Languages>,
 }
 
 impl Loader<'_> {
     fn load(mut self, out: &mut Diagnostics) -> Option<RuleSet> {
         let pipeline = self.read(&self.rules_dir.join(PIPELINE), out)?;
+        self.languages = self.languages(out);
         let plugins = plugin_names(self.plugins_dir, out);
         let listed = pipeline::read(&pipeline, self.plugins_dir, &plugins, out)?;
         let loaded: Vec<_> = listed.iter().map(|step| self.step(&pipeline, step, &plugins, out)).collect();
@@ -175,7 +190,8 @@ impl Loader<'_> {
         let component = self.component(pipeline, listed, plugins, out);
         let paths = pipeline::rule_files(self.rules_dir, pipeline, listed, out);
         let sources: Vec<_> = paths.iter().filter_map(|path| self.read(path, out)).collect();
-        let files = RuleFiles::read(sources, out)?;
+        let files = RuleFiles::read(sources, self.languages.as_ref(), out)?;
+        check_clients(&files, out);
         let (hop, component) = (*listed.hop.get_ref(), component?);
         if component.world() != hop.world() {
             let plugin = listed.plugin.get_ref();
@@ -187,6 +203,13 @@ impl Loader<'_> {
         let name = listed.name.get_ref().as_str().into();
         let interest = Finders::default();
         Some(Step { name, hop, component, config, reuse: listed.reuse, interest, files })
+    }
+
+    /// The tables of the languages, if the rules have some.
+    fn languages(&mut self, out: &mut Diagnostics) -> Option<Languages> {
+        let path = self.rules_dir.join(languages::FILE);
+        let source = if path.exists() { self.read(&path, out)? } else { return None };
+        Languages::read(source, out)
     }
 
     fn component(
@@ -234,6 +257,22 @@ impl Loader<'_> {
     fn revision(self) -> Revision {
         let hex: String = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Revision(hex.chars().take(REVISION_DIGITS).collect())
+    }
+}
+
+/// Reports the clients of a rule file that no message can be from.
+fn check_clients(files: &RuleFiles, out: &mut Diagnostics) {
+    let listed = files.rules.get(CLIENTS).and_then(Value::as_array).into_iter().flatten().enumerate();
+    for (index, name) in listed.filter_map(|(index, name)| Some((index, name.as_str()?))) {
+        if !client::names().any(|known| known == name) {
+            let path = [CLIENTS.to_owned(), index.to_string()];
+            let help = suggestion(name, client::names()).unwrap_or_else(|| {
+                let known: BTreeSet<_> = client::names().collect();
+                format!("known are `{}`", known.into_iter().collect::<Vec<_>>().join("`, `"))
+            });
+            let found = files.diagnostic(&path, None, &format!("unknown mail client `{name}`"));
+            out.extend(found.map(|found| found.help(help)));
+        }
     }
 }
 

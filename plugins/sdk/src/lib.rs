@@ -4,11 +4,6 @@
 //! functions are imports) and natively (in tests and benches). The types mirror `wit/rules.wit`, which documents
 //! them in full.
 
-// The host for tests is shared with the plugins, which know this crate by its name.
-#[cfg(test)]
-extern crate self as mailmill_sdk;
-
-pub mod cleaning;
 #[cfg(target_arch = "wasm32")]
 pub mod glue;
 mod host;
@@ -21,7 +16,3 @@ mod value;
 
 pub use host::*;
 pub use value::literal_pattern;
-
-#[cfg(test)]
-#[path = "../testing/host.rs"]
-mod testing;
