@@ -50,7 +50,7 @@ const BLOCK_QUOTE: &str = "blockquote";
 pub struct Cleaner<H: Host> {
     /// The clients whose mail the rule file is for; none: everybody's.
     clients: Vec<String>,
-    rules: Option<Rules<H>>,
+    rules: Rules<H>,
     containers: Containers<H>,
     attributions: Option<Attributions<H>>,
     header_blocks: Option<HeaderBlocks<H>>,
@@ -108,21 +108,23 @@ impl<H: Host> Cleaner<H> {
     /// Asks to be called for what leads to a cut, and nothing else.
     fn wake(&self, host: &H) {
         self.containers.wake(host);
-        self.rules.iter().for_each(|rules| rules.wake(host));
-        let mut patterns: Vec<&H::Pattern> = Vec::new();
+        self.rules.wake(host);
+        let wake = |pattern: Option<&H::Pattern>| {
+            if let Some(pattern) = pattern {
+                host.wake_on_match(pattern);
+            }
+        };
         if self.forwards_only {
-            patterns.extend(self.forwards.as_ref().map(Rulers::pattern));
-            let subjects = self.forward_subjects.as_ref();
-            patterns.extend(subjects.and(self.header_blocks.as_ref()).map(HeaderBlocks::label));
-        } else {
-            patterns.extend(self.originals.as_ref().map(Rulers::pattern));
-            patterns.extend(self.attributions.as_ref().map(Attributions::likely));
-            patterns.extend(self.header_blocks.as_ref().map(HeaderBlocks::label));
-            patterns.extend(self.quoted_lines.as_ref().map(QuotedLines::pattern));
-            patterns.extend(self.device_lines.as_ref().map(DeviceLines::pattern));
-            patterns.extend(self.closings.as_ref().map(Closings::pattern));
+            wake(self.forwards.as_ref().map(Rulers::pattern));
+            wake(self.header_blocks.as_ref().filter(|_| self.forward_subjects.is_some()).map(HeaderBlocks::label));
+            return;
         }
-        patterns.into_iter().for_each(|pattern| host.wake_on_match(pattern));
+        wake(self.originals.as_ref().map(Rulers::pattern));
+        wake(self.attributions.as_ref().map(Attributions::likely));
+        wake(self.header_blocks.as_ref().map(HeaderBlocks::label));
+        wake(self.quoted_lines.as_ref().map(QuotedLines::pattern));
+        wake(self.device_lines.as_ref().map(DeviceLines::pattern));
+        wake(self.closings.as_ref().map(Closings::pattern));
     }
 
     /// Looks at the message with everything the rule file has: elements first and, if they led to no quote, the text.
@@ -161,9 +163,7 @@ impl<H: Host> Cleaner<H> {
     /// Cuts what the structure of the HTML tells.
     fn cut_elements(&self, cuts: &mut Cuts<'_, H>) {
         self.containers.cut(cuts, self.attributions.as_ref(), self.forwards.as_ref());
-        if let Some(rules) = &self.rules {
-            rules.cut_elements(cuts);
-        }
+        self.rules.cut_elements(cuts);
     }
 
     /// Cuts what the text tells.
@@ -178,9 +178,7 @@ impl<H: Host> Cleaner<H> {
         if self.forwards_only {
             return;
         }
-        if let Some(rules) = &self.rules {
-            rules.cut_matches(cuts, trust);
-        }
+        self.rules.cut_matches(cuts, trust);
         self.cut_attributed(cuts, trust);
         self.cut_headed(cuts, trust);
         if let Some(quoted) = &self.quoted_lines {

@@ -45,38 +45,17 @@ struct Rule<H: Host> {
 }
 
 /// The rules of a rule file, in order.
-pub(crate) struct Rules<H: Host> {
-    rules: Vec<Rule<H>>,
-    /// All patterns in one, and which rules they belong to: most find nothing in most messages.
-    set: H::PatternSet,
-    in_set: Vec<usize>,
-}
+pub(crate) struct Rules<H: Host>(Vec<Rule<H>>);
 
 impl<H: Host> Rules<H> {
     /// Reads the list `rule`.
-    pub(crate) fn read(host: &H, root: &Table<'_>) -> Option<Self> {
-        let tables = root.tables("rule");
-        let read: Vec<(Rule<H>, Option<String>)> = tables.iter().filter_map(|table| Rule::read(host, table)).collect();
-        let complete = read.len() == tables.len();
-        let (rules, sources): (Vec<Rule<H>>, Vec<Option<String>>) = read.into_iter().unzip();
-        let in_set =
-            sources.iter().enumerate().filter(|(_, source)| source.is_some()).map(|(index, _)| index).collect();
-        let sources: Vec<String> = sources.into_iter().flatten().collect();
-        if !complete {
-            return None;
-        }
-        match host.pattern_set(&sources) {
-            Ok(set) => Some(Self { rules, set, in_set }),
-            Err(error) => {
-                root.complain("rule", error.reason, None);
-                None
-            }
-        }
+    pub(crate) fn read(host: &H, root: &Table<'_>) -> Self {
+        Self(root.tables("rule").iter().filter_map(|table| Rule::read(host, table)).collect())
     }
 
     /// Asks to be called for what the rules look for.
     pub(crate) fn wake(&self, host: &H) {
-        for rule in &self.rules {
+        for rule in &self.0 {
             match &rule.finder {
                 Finder::Pattern(pattern) => host.wake_on_match(pattern),
                 Finder::Selector(selector) => host.wake_on_element(selector),
@@ -86,7 +65,7 @@ impl<H: Host> Rules<H> {
 
     /// Cuts what the rules with a selector find.
     pub(crate) fn cut_elements(&self, cuts: &mut Cuts<'_, H>) {
-        for rule in &self.rules {
+        for rule in &self.0 {
             if let Finder::Selector(selector) = &rule.finder {
                 for found in cuts.host.elements(selector, MATCHES_MAX) {
                     rule.cut(cuts, found);
@@ -97,12 +76,7 @@ impl<H: Host> Rules<H> {
 
     /// Cuts what the rules with a pattern find.
     pub(crate) fn cut_matches(&self, cuts: &mut Cuts<'_, H>, trust: Trust) {
-        if self.in_set.is_empty() {
-            return;
-        }
-        let hit: Vec<u32> = cuts.host.which(&Field::Body, &self.set);
-        let hit = hit.iter().filter_map(|index| self.in_set.get(offset(*index)));
-        for rule in hit.filter_map(|index| self.rules.get(*index)) {
+        for rule in &self.0 {
             if let Finder::Pattern(pattern) = &rule.finder {
                 for found in cuts.host.find_all(&Field::Body, pattern, MATCHES_MAX) {
                     if (trust == Trust::Full || is_borne_out(cuts, found)) && rule.cut(cuts, found) {
@@ -115,7 +89,7 @@ impl<H: Host> Rules<H> {
 }
 
 impl<H: Host> Rule<H> {
-    fn read(host: &H, table: &Table<'_>) -> Option<(Self, Option<String>)> {
+    fn read(host: &H, table: &Table<'_>) -> Option<Self> {
         table.allow(&["name", "kind", "pattern", "selector", "cut", "lines", "width"]);
         let name = table.required_text("name")?.to_owned();
         let kind = read_kind(table)?;
@@ -128,8 +102,7 @@ impl<H: Host> Rule<H> {
                 None
             }
         }?;
-        let source = table.text("pattern").map(str::to_owned);
-        Some((Self { name, kind, extent, finder }, source))
+        Some(Self { name, kind, extent, finder })
     }
 
     /// Cuts what the rule wants around a match. Whether later matches need no look.
