@@ -260,6 +260,7 @@ mod tests {
             whole: Some("hello\n-- \nAnn\n> a\n> b\n".replace("-- \nAnn\n", "-- Ann\n").clone()),
             left: Some("hello\n-- Ann\n".into()),
             skipped: None,
+            idle: 0,
         };
         let expect = "| hello\n~ -- Ann   [signature: gmail, rule]\n- > a   [quote: gmail, rule]\n- > b\n";
         assert_eq!(in_place(&body, Paint::new(false)), expect);
@@ -274,6 +275,7 @@ mod tests {
             whole: Some(format!("x\n{}", whole.replace("ää", "ä\n"))),
             left: None,
             skipped: None,
+            idle: 0,
         };
         let shown = in_place(&body, Paint::new(false));
         assert!(shown.len() < 3 * BODY_BYTES_MAX, "{} bytes", shown.len());
