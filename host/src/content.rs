@@ -14,7 +14,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-/// The most bytes that a content holds in memory.
+/// The most bytes that a content holds in memory, unless its spool says otherwise.
 pub const MEMORY_BYTES_MAX: u64 = 1 << 20;
 /// How much is read from a file at a time.
 const READ_BYTES: usize = 256 << 10;
@@ -52,13 +52,14 @@ impl Error {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spool {
     folder: Arc<Path>,
+    memory_bytes_max: u64,
 }
 
 impl Spool {
     /// A spool in this folder, which should be on a disk: the system's folder for temporary files often is in memory.
     #[must_use]
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.into() }
+        Self { folder: folder.into(), memory_bytes_max: MEMORY_BYTES_MAX }
     }
 
     /// The spool of a database: the folder that it is in.
@@ -66,6 +67,18 @@ impl Spool {
     pub fn beside(database: &Path) -> Self {
         let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty());
         Self::new(folder.unwrap_or(Path::new(".")))
+    }
+
+    /// The same, for contents that are longer than this; shorter ones are in memory.
+    #[must_use]
+    pub fn for_longer_than(self, memory_bytes_max: u64) -> Self {
+        Self { memory_bytes_max, ..self }
+    }
+
+    /// The most bytes of a content in memory.
+    #[must_use]
+    pub fn memory_bytes_max(&self) -> u64 {
+        self.memory_bytes_max
     }
 
     /// A writer that takes up to `bytes_max` bytes.
@@ -117,7 +130,7 @@ impl Writer {
         if self.written > self.bytes_max {
             return Err(Error::TooLong(self.bytes_max));
         }
-        let Some(spool) = self.spool.as_ref().filter(|_| self.written > MEMORY_BYTES_MAX) else {
+        let Some(spool) = self.spool.as_ref().filter(|spool| self.written > spool.memory_bytes_max) else {
             self.buffer.extend_from_slice(bytes);
             return Ok(());
         };
@@ -184,8 +197,8 @@ impl Content {
         self.length == 0
     }
 
-    /// The bytes, if they are in memory. All contents of up to [`MEMORY_BYTES_MAX`] bytes are, unless they are a part
-    /// of a longer one.
+    /// The bytes, if they are in memory. All contents of up to [`Spool::memory_bytes_max`] bytes are, unless they are a
+    /// part of a longer one.
     #[must_use]
     pub fn in_memory(&self) -> Option<&[u8]> {
         match &self.source {
@@ -366,6 +379,16 @@ mod tests {
         check(limit + 1, limit + 1, true);
         check(limit + 1, 4096, true);
         check(3 * limit + 17, 100_000, true);
+    }
+
+    #[test]
+    fn what_is_long_is_a_setting() {
+        let in_memory = |length: usize| {
+            let mut writer = Spool::new(&std::env::temp_dir()).for_longer_than(10).writer(u64::MAX);
+            writer.append(&numbered(length)).unwrap();
+            writer.finish().unwrap().in_memory().is_some()
+        };
+        assert_eq!((in_memory(10), in_memory(11)), (true, false));
     }
 
     #[test]

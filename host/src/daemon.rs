@@ -1,7 +1,6 @@
 //! The daemon: puts the parts together, keeps them going, and takes changes of files into force.
 
 use crate::config::{Config, Job, LogFormat, PluginLimits};
-use crate::content::Spool;
 use crate::diagnostic::Diagnostics;
 use crate::job::{self, BatchSettings, Board, Committer, Context, Limits, Order, Progress, Workers};
 use crate::oauth::Tokens;
@@ -209,7 +208,7 @@ fn context(
             fetch_ahead_bytes: config.limits.fetch_ahead_bytes.get(),
             message_bytes_max: config.limits.message_bytes_max.get(),
         },
-        spool: Spool::beside(&config.store.path),
+        spool: job::spool(config),
         stop,
         progress: None,
     }

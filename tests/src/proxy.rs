@@ -1,10 +1,12 @@
-//! A proxy between the program and a real server: it tells a test each line of both, if they speak IMAP, and lets it
-//! meddle; or it just listens.
+//! A proxy between the program and a real server: it tells a test each line of both, and lets it meddle; or it just
+//! listens.
 
-use crate::servers::Endpoint;
+mod dialogue;
+
+use crate::servers::{Endpoint, Protocol};
 use anyhow::Result;
-use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read, Write};
+use dialogue::{Command, Dialogue};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,27 +31,33 @@ pub struct Said<'s> {
     pub number: usize,
     /// The command that it belongs to, such as `UID FETCH`; empty for the greeting and for what belongs to none.
     pub command: &'s str,
-    /// The command's tag; empty if there is none.
+    /// What stands behind the command, such as `2` in `RETR 2`.
+    pub arguments: &'s str,
+    /// The command's tag; empty if there is none, as in POP3.
     pub tag: &'s str,
     /// The line with its CRLF, or the content of the literal.
     pub text: &'s [u8],
+    begins: bool,
+    ends: bool,
 }
 
 impl Said<'_> {
     /// Whether the server says it and it ends a command.
     #[must_use]
     pub fn is_end_of(&self, command: &str) -> bool {
-        self.by == Speaker::Server && self.command == command && !self.tag.is_empty() && self.starts_with(self.tag)
+        self.by == Speaker::Server && self.command == command && self.ends
     }
 
     /// Whether the client says it and it begins a command.
     #[must_use]
     pub fn is_command(&self, command: &str) -> bool {
-        self.by == Speaker::Client && self.command == command && self.starts_with(self.tag)
+        self.by == Speaker::Client && self.command == command && self.begins
     }
 
-    fn starts_with(&self, text: &str) -> bool {
-        self.text.starts_with(text.as_bytes())
+    /// Whether it is the line of a POP3 server that says whether it does what a command asks for.
+    #[must_use]
+    pub fn is_status_of(&self, command: &str) -> bool {
+        self.by == Speaker::Server && self.command == command && self.begins
     }
 }
 
@@ -85,12 +93,20 @@ struct Shared {
 }
 
 impl Proxy {
-    /// Listens on a free port of 127.0.0.1, in front of the server on `server` there.
+    /// Listens on a free port of 127.0.0.1, in front of the IMAP server on `server` there.
     ///
     /// # Errors
     /// When there is no free port.
     pub fn start(server: u16, meddler: impl FnMut(&Said<'_>) -> Meddling + Send + 'static) -> Result<Self> {
-        Self::listen(Endpoint { host: "127.0.0.1", port: server }, false, Box::new(meddler))
+        Self::listen(Endpoint { host: "127.0.0.1", port: server }, Some(Protocol::Imap), Box::new(meddler))
+    }
+
+    /// Listens on a free port of 127.0.0.1, in front of a POP3 server.
+    ///
+    /// # Errors
+    /// When there is no free port.
+    pub fn start_pop3(server: Endpoint, meddler: impl FnMut(&Said<'_>) -> Meddling + Send + 'static) -> Result<Self> {
+        Self::listen(server, Some(Protocol::Pop3), Box::new(meddler))
     }
 
     /// Listens in front of any server and hands on all bytes as they come, whatever protocol they are of; for
@@ -99,10 +115,11 @@ impl Proxy {
     /// # Errors
     /// As [`Self::start`].
     pub fn eavesdrop(server: Endpoint) -> Result<Self> {
-        Self::listen(server, true, Box::new(|_| Meddling::Pass))
+        Self::listen(server, None, Box::new(|_| Meddling::Pass))
     }
 
-    fn listen(server: Endpoint, bytes_only: bool, meddler: Meddler) -> Result<Self> {
+    /// Without a protocol there are only bytes.
+    fn listen(server: Endpoint, protocol: Option<Protocol>, meddler: Meddler) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let port = listener.local_addr()?.port();
         let shared = Arc::new(Shared {
@@ -117,7 +134,7 @@ impl Proxy {
                 // A server that is not there is what the test wants.
                 let Ok(server) = TcpStream::connect((server.host, server.port)) else { continue };
                 let number = all.connections.fetch_add(1, Ordering::Relaxed);
-                let _ = Connection::start(number, bytes_only, client, server, &all);
+                let _ = Connection::start(number, protocol, client, server, &all);
             }
         });
         Ok(Self { port, shared })
@@ -141,9 +158,6 @@ impl Proxy {
     }
 }
 
-/// The commands that are under way, oldest first: tag and verb.
-type Commands = Mutex<VecDeque<(String, String)>>;
-
 /// One direction of a connection.
 struct Connection {
     by: Speaker,
@@ -151,7 +165,8 @@ struct Connection {
     from: TcpStream,
     to: TcpStream,
     said: usize,
-    commands: Arc<Commands>,
+    protocol: Option<Protocol>,
+    dialogue: Arc<Mutex<Dialogue>>,
     /// What follows is of no lines, such as TLS.
     bytes_only: Arc<AtomicBool>,
     shared: Arc<Shared>,
@@ -160,12 +175,16 @@ struct Connection {
 impl Connection {
     fn start(
         number: usize,
-        bytes_only: bool,
+        protocol: Option<Protocol>,
         client: TcpStream,
         server: TcpStream,
         shared: &Arc<Shared>,
     ) -> Result<()> {
-        let (commands, bytes_only) = (Arc::<Commands>::default(), Arc::new(AtomicBool::new(bytes_only)));
+        let dialogue = match protocol {
+            Some(Protocol::Pop3) => Dialogue::pop3(),
+            Some(Protocol::Imap) | None => Dialogue::imap(),
+        };
+        let (dialogue, bytes_only) = (Arc::new(Mutex::new(dialogue)), Arc::new(AtomicBool::new(protocol.is_none())));
         for stream in [&client, &server] {
             stream.set_nodelay(true)?;
         }
@@ -174,8 +193,8 @@ impl Connection {
             (Speaker::Server, server.try_clone()?, client.try_clone()?),
         ];
         for (by, from, to) in pairs {
-            let (commands, bytes_only, shared) = (commands.clone(), bytes_only.clone(), shared.clone());
-            let direction = Self { by, number, from, to, said: 0, commands, bytes_only, shared };
+            let (dialogue, bytes_only, shared) = (dialogue.clone(), bytes_only.clone(), shared.clone());
+            let direction = Self { by, number, from, to, said: 0, protocol, dialogue, bytes_only, shared };
             std::thread::spawn(move || direction.run());
         }
         Ok(())
@@ -191,17 +210,15 @@ impl Connection {
     fn relay(&mut self) -> Result<()> {
         let mut reader = BufReader::new(self.from.try_clone()?);
         loop {
+            let line = self.line(&mut reader)?;
             if self.bytes_only.load(Ordering::Relaxed) {
+                self.to.write_all(&line)?;
                 return self.pass_bytes(&mut reader);
             }
-            let mut line = Vec::new();
-            if reader.read_until(b'\n', &mut line)? == 0 {
+            if line.is_empty() || !self.one(&line)? {
                 return Ok(());
             }
-            if !self.one(&line)? {
-                return Ok(());
-            }
-            if let Some(size) = literal_size(&line) {
+            if let Some(size) = literal_size(&line).filter(|_| self.protocol == Some(Protocol::Imap)) {
                 let mut content = vec![0; size];
                 reader.read_exact(&mut content)?;
                 if !self.one(&content)? {
@@ -211,27 +228,49 @@ impl Connection {
         }
     }
 
+    /// The next line; what there is of it, if the connection ends or speaks TLS from here on.
+    fn line(&self, reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\n") {
+            let bytes = reader.fill_buf()?;
+            if bytes.is_empty() || self.bytes_only.load(Ordering::Relaxed) {
+                break;
+            }
+            let used = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
+            line.extend(bytes.iter().take(used));
+            reader.consume(used);
+        }
+        Ok(line)
+    }
+
     /// One line or literal; whether the connection goes on.
     fn one(&mut self, text: &[u8]) -> Result<bool> {
-        let (tag, command) = self.command_of(text);
-        let said = Said { by: self.by, connection: self.number, number: self.said, command: &command, tag: &tag, text };
-        self.said += 1;
+        let command = lock(&self.dialogue).next(self.by, text);
         if self.by == Speaker::Client {
             lock(&self.shared.heard).extend_from_slice(text);
         }
-        let behaves = self.shared.behaves.load(Ordering::Relaxed);
-        let meddling = if behaves { Meddling::Pass } else { (lock(&self.shared.meddler))(&said) };
-        if said.is_end_of(&command) {
-            // Both directions are bytes from here on, if the server has agreed.
-            if command == "STARTTLS" && text.windows(4).any(|word| word == b" OK ") {
-                self.bytes_only.store(true, Ordering::Relaxed);
-            }
-            lock(&self.commands).retain(|(known, _)| *known != tag);
+        let meddling = self.meddling(&command, text);
+        self.said += 1;
+        if command.secures {
+            // Both directions are bytes from here on.
+            self.bytes_only.store(true, Ordering::Relaxed);
         }
         match meddling {
             Meddling::Pass => self.to.write_all(text)?,
-            Meddling::Instead(other) => self.to.write_all(&other)?,
-            Meddling::Answer(answer) => self.from.write_all(&answer)?,
+            Meddling::Instead(other) => {
+                if self.by == Speaker::Client && command.begins {
+                    let mut dialogue = lock(&self.dialogue);
+                    dialogue.withdraw();
+                    dialogue.next(self.by, &other);
+                }
+                self.to.write_all(&other)?;
+            }
+            Meddling::Answer(answer) => {
+                if command.begins {
+                    lock(&self.dialogue).withdraw();
+                }
+                self.from.write_all(&answer)?;
+            }
             Meddling::CutAfter(last) => {
                 self.to.write_all(&last)?;
                 return Ok(false);
@@ -243,22 +282,14 @@ impl Connection {
         Ok(true)
     }
 
-    /// The tag and the verb that a line belongs to.
-    fn command_of(&self, text: &[u8]) -> (String, String) {
-        let line = String::from_utf8_lossy(text);
-        let mut words = line.split_whitespace();
-        let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let mut commands = lock(&self.commands);
-        if self.by == Speaker::Client && !second.is_empty() {
-            let verb = match second.to_ascii_uppercase() {
-                uid if uid == "UID" => format!("UID {}", words.next().unwrap_or_default().to_ascii_uppercase()),
-                verb => verb,
-            };
-            commands.push_back((first.to_owned(), verb));
-            return commands.back().cloned().unwrap_or_default();
+    fn meddling(&self, command: &Command, text: &[u8]) -> Meddling {
+        if self.shared.behaves.load(Ordering::Relaxed) {
+            return Meddling::Pass;
         }
-        let own = commands.iter().find(|(tag, _)| tag == first).or_else(|| commands.front());
-        own.cloned().unwrap_or_default()
+        let Command { tag, verb, arguments, begins, ends, .. } = command;
+        let (by, connection, number) = (self.by, self.number, self.said);
+        let said = Said { by, connection, number, command: verb, arguments, tag, text, begins: *begins, ends: *ends };
+        (lock(&self.shared.meddler))(&said)
     }
 
     fn pass_bytes(&mut self, reader: &mut impl Read) -> Result<()> {

@@ -118,6 +118,37 @@ fn a_job_watches_several_mailboxes() -> Result<()> {
 }
 
 #[test]
+fn a_mailbox_that_is_missing_holds_up_no_other_one() -> Result<()> {
+    let mut scene = Scene::new("")?;
+    scene.mailbox.deliver(&messages::request(1, SENDER))?;
+    scene.watch("\"INBOX\"", "[\"Support\", \"INBOX\", \"Sales\"]")?;
+    let run = scene.installation.mailmill(&["run", "--once"])?;
+    assert_eq!((run.code, scene.tickets()?, scene.mailbox.seen()?), (Some(1), 1, 1), "{}", run.stderr);
+    let said = "what is in the other mailboxes is handled, but 127.0.0.1 has no mailbox \"Support\"; there are \"INBOX\"; and \
+                127.0.0.1 has no mailbox \"Sales\"";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+    let sessions = scene.installation.mailmill(&["log", "--json"])?.success()?.stdout;
+    assert!(sessions.contains("has no mailbox \\\"Support\\\""), "{sessions}");
+    let tested = scene.installation.mailmill(&["test-connection", "desk"])?;
+    assert_eq!(tested.code, Some(1));
+    assert!(tested.stdout.contains("\"INBOX\" opened") && tested.stdout.contains("1 message"), "{}", tested.stdout);
+    assert!(tested.stderr.contains("has no mailbox \"Support\""), "{}", tested.stderr);
+
+    // A daemon sees it once it is made, without connecting anew; and is told of what comes to INBOX at once.
+    let mut daemon = Daemon::start(&scene.installation, &[])?;
+    daemon.wait_for("the mailbox is missed", 0, |line| line.contains("has no mailbox"))?;
+    scene.mailbox.deliver(&messages::request(2, SENDER))?;
+    daemon.wait_for("the message in INBOX", 0, |line| line.contains("message handled"))?;
+    let skip = daemon.log_length();
+    scene.mailbox.command("CREATE Support")?;
+    scene.mailbox.deliver_to("Support", &messages::request(3, SENDER))?;
+    daemon.wait_for("the message in Support", skip, |line| line.contains("message handled"))?;
+    assert!(daemon.terminate()?.success(), "{}", daemon.log());
+    assert_eq!(scene.tickets()?, 3);
+    Ok(())
+}
+
+#[test]
 fn what_was_there_before_a_job_is_passed_over() -> Result<()> {
     let mut scene = Scene::new("")?;
     scene.installation.edit(JOB, HANDLE, "")?;

@@ -446,6 +446,23 @@ fn an_answer_is_slipped_in_behind_starttls() -> Result<()> {
 }
 
 #[test]
+fn what_is_offered_before_tls_is_gone_after_it() -> Result<()> {
+    let scene = Scene::new()?;
+    scene.deliver("desk")?;
+    let proxy = Proxy::start(scene.server.imap, |said| {
+        let text = String::from_utf8_lossy(said.text);
+        if said.by == Speaker::Server && text.contains(" IDLE") {
+            return Meddling::Instead(text.replace(" IDLE", " IDLE X-HONEY AUTH=GSSAPI").into_bytes());
+        }
+        Meddling::Pass
+    })?;
+    scene.add_job("desk", proxy.port, "starttls")?;
+    let tested = scene.installation.mailmill(&["test-connection", "desk", "--json"])?.success()?.stdout;
+    assert!(tested.contains("IDLE") && !tested.contains("X-HONEY"), "{tested}");
+    Ok(())
+}
+
+#[test]
 fn a_server_that_needs_no_login_cannot_be_secured() -> Result<()> {
     starttls("it says that we are logged in already, and then it is too late", |said| {
         if said.by == Speaker::Server && said.number == 0 {

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use mailmill_tests::records::{Ticket, comments, receipts, tickets};
-use mailmill_tests::{Daemon, Dovecot, Installation, Mailbox, SmallDisk, messages};
+use mailmill_tests::{Daemon, Dovecot, Installation, Mailbox, Meddling, Proxy, SmallDisk, messages, wait_until};
 use std::collections::{BTreeMap, BTreeSet};
 
 const SENDER: &str = "ann@client.example";
@@ -186,6 +186,32 @@ fn a_daemon_killed_in_the_middle_goes_on_where_it_was() -> Result<()> {
     scene.run_once()?;
     scene.assert_each_exactly_once(100)?;
     assert_eq!(tickets(&scene.installation)?.len(), 100);
+    Ok(())
+}
+
+#[test]
+fn a_connection_on_which_nothing_is_heard_is_not_kept_for_long() -> Result<()> {
+    let server = Dovecot::start_configured("protocol imap {\n  imap_capability = IMAP4rev1 UIDPLUS LITERAL+\n}\n")?;
+    let installation = Installation::new()?;
+    installation.add_imap_job("desk", &server, USER)?;
+    let proxy = Proxy::start(server.imap, |_| Meddling::Pass)?;
+    let job = "jobs/desk.toml";
+    installation.edit(job, &format!("port = {}", server.imaps), &format!("port = {}", proxy.port))?;
+    installation.edit(job, "security = \"tls\"", "security = \"none\"")?;
+    installation.edit(job, "every = \"1s\"", "every = \"10m\"")?;
+    let mut mailbox = server.mailbox(USER)?;
+    mailbox.deliver(&messages::request(1, SENDER))?;
+    let mut daemon = Daemon::start(&installation, &[])?;
+    daemon.wait_for("the first message handled", 0, |line| line.contains("message handled"))?;
+    let leaves = || Ok(String::from_utf8_lossy(&proxy.heard()).contains(" LOGOUT").then_some(()));
+    wait_until("the connection to be closed", leaves)?;
+    let skip = daemon.log_length();
+    mailbox.deliver(&messages::request(2, SENDER))?;
+    installation.mailmill(&["job", "run", "desk"])?.success()?;
+    daemon.wait_for("the second message handled", skip, |line| line.contains("message handled"))?;
+    assert_eq!(proxy.connections(), 2);
+    assert!(daemon.terminate()?.success(), "{}", daemon.log());
+    assert!(!daemon.log().contains("the session failed"), "{}", daemon.log());
     Ok(())
 }
 

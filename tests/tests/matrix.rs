@@ -146,9 +146,13 @@ impl Cell {
         }
     }
 
-    /// Whether there is to be a warning that the connection stays in plain text.
+    /// Whether there is to be a warning that the connection stays in plain text: it was hoped for that it does not, or
+    /// the server could do better.
     fn warns(&self) -> bool {
-        (self.tls, self.mode) == (Tls::Absent, Mode::StarttlsIfAvailable)
+        match (self.tls, self.mode) {
+            (Tls::Absent, Mode::StarttlsIfAvailable) | (Tls::Offered | Tls::Required, Mode::None) => true,
+            (Tls::Absent | Tls::Offered | Tls::Required | Tls::Implicit, _) => false,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use mailmill_tests::records::{comments, quarantine, receipts, tickets};
 use mailmill_tests::servers::{Protocol, Server, Tls};
-use mailmill_tests::{Daemon, Dovecot, Installation, Mailbox, messages};
+use mailmill_tests::{Daemon, Dovecot, Installation, Mailbox, Meddling, Proxy, Speaker, messages, wait_until};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -98,6 +98,20 @@ fn what_is_left_on_the_server_is_not_handled_again() -> Result<()> {
 }
 
 #[test]
+fn what_was_there_before_a_job_is_passed_over_and_left() -> Result<()> {
+    let mut scene = Scene::new(DELETE)?;
+    scene.installation.edit("jobs/desk.toml", "existing_mail = \"handle\"\n", "")?;
+    scene.deliver(0..3)?;
+    let log = scene.installation.mailmill(&["run", "--once"])?.success()?.stderr;
+    assert!(log.contains("passed_over=3"), "{log}");
+    scene.deliver(3..5)?;
+    scene.run_once()?;
+    scene.assert_each_exactly_once(2)?;
+    assert_eq!(scene.waiting()?, 3, "messages left");
+    Ok(())
+}
+
+#[test]
 fn a_daemon_killed_in_the_middle_has_deleted_nothing_and_goes_on_where_it_was() -> Result<()> {
     let mut scene = Scene::new(DELETE)?;
     scene.deliver(0..100)?;
@@ -125,6 +139,32 @@ fn a_daemon_opens_a_session_of_its_own_for_each_run() -> Result<()> {
     assert!(daemon.terminate()?.success(), "{}", daemon.log());
     assert!(!daemon.log().contains("the session failed"), "{}", daemon.log());
     scene.assert_each_exactly_once(2)
+}
+
+#[test]
+fn what_has_logged_in_is_tried_first_the_next_time() -> Result<()> {
+    let mut scene = Scene::new(DELETE)?;
+    scene.deliver(0..1)?;
+    // The server cannot check the hash, and says so in the words of a wrong password.
+    let proxy = Proxy::start_pop3(scene.server.endpoint(Protocol::Pop3, Tls::Offered), |said| {
+        let is_capability = said.by == Speaker::Server && said.command == "CAPA" && said.text.starts_with(b"SASL");
+        if is_capability {
+            return Meddling::Instead(b"SASL PLAIN CRAM-MD5\r\n".to_vec());
+        }
+        let is_hash = said.by == Speaker::Client && !said.is_command("AUTH") && said.arguments == "CRAM-MD5";
+        if is_hash { Meddling::Instead(b"ZGVzayAwMA==\r\n".to_vec()) } else { Meddling::Pass }
+    })?;
+    scene.add_job(Tls::Offered, "security = \"none\"", DELETE)?;
+    let port = scene.server.endpoint(Protocol::Pop3, Tls::Offered).port;
+    scene.installation.edit("jobs/desk.toml", &format!("port = {port}"), &format!("port = {}", proxy.port))?;
+    let mut daemon = Daemon::start(&scene.installation, &[])?;
+    daemon.wait_for("the first message handled", 0, |line| line.contains("message handled"))?;
+    wait_until("further sessions", || Ok((proxy.connections() > 3).then_some(())))?;
+    assert!(daemon.terminate()?.success(), "{}", daemon.log());
+    let heard = String::from_utf8_lossy(&proxy.heard()).into_owned();
+    assert_eq!(heard.matches("AUTH CRAM-MD5").count(), 1, "{heard}");
+    assert!(heard.matches("AUTH PLAIN").count() >= 3, "{heard}");
+    scene.assert_each_exactly_once(1)
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn each_mode_meets_each_server() -> Result<()> {
     let stripped = "it does not offer STARTTLS; either it is switched off there, or someone on the way has removed it";
     let expect = [
         (Tls::Absent, ["plain", "plain, warned", stripped, not_tls]),
-        (Tls::Offered, ["plain", "secured", "secured", not_tls]),
+        (Tls::Offered, ["plain, warned", "secured", "secured", not_tls]),
         (Tls::Required, ["", "secured", "secured", not_tls]),
         (Tls::Implicit, ["speaks TLS from the first byte: set security = \"tls\"", "", "", "secured"]),
     ];
@@ -84,6 +84,8 @@ fn what_is_not_safe_is_said_in_the_log_and_in_the_report() -> Result<()> {
     };
     mailbox.deliver(&messages::request(1, "ann@client.example"))?;
     check(Tls::Absent, "security = \"starttls-if-available\"", "stays in plain text")?;
+    mailbox.deliver(&messages::request(3, "ann@client.example"))?;
+    check(Tls::Offered, "security = \"none\"", "wants it so, although the server offers STARTTLS")?;
     mailbox.deliver(&messages::request(2, "ann@client.example"))?;
     check(Tls::Implicit, "security = \"tls\"\nreject_invalid_certificates = false", "is not known here")
 }

@@ -3,7 +3,6 @@
 use super::paint::{Paint, Style, stdout_has_colour};
 use super::{Done, Failure, Global, print, print_json, ready};
 use crate::config::{Config, Job, JobSource, job_files};
-use crate::content::Spool;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::mailbox::Step;
 use crate::oauth::Tokens;
@@ -121,7 +120,7 @@ pub(super) async fn connection(global: &Global, options: Connection) -> Done {
     let config = global.load()?;
     let job = super::find_job(&config, &options.job)?;
     let tokens = Tokens::beside(&config.store.path);
-    let spool = Spool::beside(&config.store.path);
+    let spool = crate::job::spool(&config);
     let account = match crate::job::account(&job, config.limits.message_bytes_max.get(), &tokens, &spool) {
         Ok(account) => account,
         Err(error) if options.json => {

@@ -3,7 +3,6 @@
 use super::table::table;
 use super::{Done, Global, print, print_json};
 use crate::config::Config;
-use crate::content::Spool;
 use crate::mailbox::Folder;
 use crate::oauth::Tokens;
 use clap::Args;
@@ -21,7 +20,7 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
     let config: Config = global.load()?;
     let job = super::find_job(&config, &options.job)?;
     let tokens = Tokens::beside(&config.store.path);
-    let spool = Spool::beside(&config.store.path);
+    let spool = crate::job::spool(&config);
     let account = crate::job::account(&job, config.limits.message_bytes_max.get(), &tokens, &spool)?;
     let folders = account.folders().await?;
     if options.json { print_json(&folders) } else { print(&shown(&folders)) }

@@ -51,7 +51,7 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
         None => ("try".to_owned(), as_usual(), everything(&rules)),
     };
 
-    let raw = read(&options.message, &Spool::beside(&config.store.path))?;
+    let raw = read(&options.message, &crate::job::spool(&config))?;
     let store = open(&config.store.path).await?;
     let parsed = pipeline::parse(raw, &crate::daemon::tags(&config)?)?;
     let conversation = store.conversation(&parsed.keys).await?;

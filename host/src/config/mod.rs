@@ -98,6 +98,9 @@ settings! {
     pub struct Limits {
         /// The largest message that is taken in, in bytes. A larger one is quarantined, its text unread.
         message_bytes_max: NonZeroU64 => default(above_zero(64 * MIB)),
+        /// The longest message that is worked on in memory, in bytes. A longer one is in a file beside the database, which
+        /// nobody but mailmill sees, until it is stored.
+        memory_message_bytes_max: NonZeroU64 => default(above_zero(MIB)),
         /// How many bytes of messages a job may fetch ahead of the workers.
         fetch_ahead_bytes: NonZeroU64 => default(above_zero(32 * MIB)),
         /// The most messages that one transaction commits.

@@ -2,7 +2,7 @@
 
 use super::tokens;
 use crate::config::reader::error_at;
-use crate::config::{Authentication, Job, JobSource, Pop3, Server, Steps};
+use crate::config::{Authentication, Config, Job, JobSource, Pop3, Server, Steps};
 use crate::content::Spool;
 use crate::diagnostic::{Diagnostics, suggestion};
 use crate::mailbox::{self, Account, FolderAccount, FolderKind, ImapAccount, Pop3Account, Protocol};
@@ -13,6 +13,12 @@ use crate::secret::{self, SecretRef};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Where an installation keeps long messages until they are stored.
+#[must_use]
+pub fn spool(config: &Config) -> Spool {
+    Spool::beside(&config.store.path).for_longer_than(config.limits.memory_message_bytes_max.get())
+}
 
 /// The account that a job watches, and of which it fetches messages of at most so many bytes, long ones into the spool.
 /// Reads the password.
@@ -35,6 +41,7 @@ pub fn account(
                 trust: server.trust(),
                 user: server.user.clone(),
                 authentication: authentication(job, server, tokens)?,
+                memory: mailbox::LoginMemory::default(),
                 mailboxes: imap.watched.mailbox.names().to_vec(),
                 targets: job.handling.targets(),
                 purge: job.handling.purge,
@@ -50,6 +57,7 @@ pub fn account(
             trust: server.trust(),
             user: server.user.clone(),
             authentication: authentication(job, server, tokens)?,
+            memory: mailbox::LoginMemory::default(),
             timeout: server.timeout.duration(),
             message_bytes_max,
             spool: spool.clone(),

@@ -15,7 +15,7 @@ mod sight;
 mod tokens;
 mod workers;
 
-pub use account::{account, check_steps, cleaning};
+pub use account::{account, check_steps, cleaning, spool};
 pub use board::{Board, Place, REPORT_LASTS};
 pub use committer::{Committer, Settings as BatchSettings};
 pub use name::{Unknown, find};
@@ -125,6 +125,9 @@ pub enum Error {
          on_rejection to {{}}"
     )]
     Unmarked(mailbox::Error),
+    /// Some of the mailboxes cannot be opened.
+    #[error("what is in the other mailboxes is handled, but {}", sentences(.0))]
+    Unopened(Vec<mailbox::Error>),
     /// Some messages were fetched and some were not; the first of these.
     #[error("not all messages could be fetched, the next session tries again: {0}")]
     Withheld(String),
@@ -133,7 +136,7 @@ pub enum Error {
 impl Error {
     /// Whether all was done that could be, so that the connection is still good.
     fn is_undone(&self) -> bool {
-        matches!(self, Self::Unmarked(_) | Self::Withheld(_))
+        matches!(self, Self::Unmarked(_) | Self::Unopened(_) | Self::Withheld(_))
     }
 
     /// How long the server itself wants to be left alone, if it says so.
@@ -144,6 +147,10 @@ impl Error {
     fn is_login_refused(&self) -> bool {
         matches!(self, Self::Mailbox(error) if error.is_login_refused())
     }
+}
+
+fn sentences(errors: &[mailbox::Error]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; and ")
 }
 
 impl Limits {
@@ -200,7 +207,7 @@ pub async fn run_once(ctx: &Arc<Context>, job: &Arc<Job>) -> Result<SessionTally
 }
 
 async fn connect_once(ctx: &Arc<Context>, job: &Arc<Job>, care: &mut Care) -> Result<SessionTally, Error> {
-    let mut mailbox = open(ctx, job).await?;
+    let mut mailbox = open(ctx, job, care).await?;
     care.warn(job, &mailbox);
     let tally = session(ctx, job, &mut mailbox, care).await?;
     mailbox.close().await?;
@@ -208,9 +215,9 @@ async fn connect_once(ctx: &Arc<Context>, job: &Arc<Job>, care: &mut Care) -> Re
 }
 
 /// Opens the account; a failure is a row of the log.
-async fn open(ctx: &Context, job: &Job) -> Result<Session, Error> {
+async fn open(ctx: &Context, job: &Job, care: &Care) -> Result<Session, Error> {
     let opened = match account(job, ctx.limits.message_bytes_max(job), &ctx.tokens, &ctx.spool) {
-        Ok(account) => account.open().await.map_err(Error::from),
+        Ok(account) => account.remembering(&care.logins).open().await.map_err(Error::from),
         Err(error) => Err(error.into()),
     };
     session::record_failure(ctx, job, opened).await

@@ -150,7 +150,8 @@ impl Runner {
     /// Waits until it is time to look again at what to do; what to do, if that is clear.
     async fn wait_a_while(&mut self, next: Next, now: Timestamp) -> Option<Wake> {
         let schedule = &self.job.schedule;
-        let open_until = schedule.runs.open_until(now).filter(|_| schedule.push && !next.is_retry);
+        let listens = schedule.push && !next.is_retry && self.mailbox.as_ref().is_some_and(Session::listens);
+        let open_until = schedule.runs.open_until(now).filter(|_| listens);
         let far = Timestamp::MAX;
         let until = next.at.unwrap_or(far).min(open_until.unwrap_or(far));
         let left = until.duration_since(now).unsigned_abs();
@@ -232,7 +233,7 @@ impl Runner {
         let mut mailbox = match self.mailbox.take() {
             Some(mailbox) => mailbox,
             None => tokio::select! {
-                opened = open(&self.ctx, &self.job) => {
+                opened = open(&self.ctx, &self.job, &self.care) => {
                     let mailbox = opened?;
                     self.care.warn(&self.job, &mailbox);
                     mailbox

@@ -4,7 +4,7 @@ use super::order::{self, Turn};
 use super::sight::{self, Recognised, Renumbered};
 use super::{Context, Error, Progress, cleaning};
 use crate::config::{Handling, Job};
-use crate::mailbox::{self, Disposition, Fetched, Listed, MessageKey, RawMessage, Session};
+use crate::mailbox::{self, Disposition, Fetched, Listed, LoginMemory, MessageKey, RawMessage, Session};
 use crate::pipeline::{self, Parsed, Verdict};
 use crate::store::{self, Entry, Receipt, SessionId, SessionTally};
 use crate::tame::tame;
@@ -19,6 +19,8 @@ const CHUNK_MESSAGES: usize = 200;
 const PARSE_AHEAD: usize = 8;
 /// The unit of the byte budget: permits are counted in 32 bits.
 const BUDGET_UNIT: u64 = 1024;
+/// The most errors of a session up to which each message that could not be fetched is told of.
+const ERRORS_TOLD_MAX: u64 = 10;
 /// The most messages of one job that are in hand.
 const IN_HAND_MAX: usize = 1000;
 
@@ -84,6 +86,8 @@ pub struct Care {
     one_by_one: bool,
     /// What the last connection was warned of.
     warned: Vec<mailbox::Warning>,
+    /// How the job has logged in.
+    pub(super) logins: LoginMemory,
     /// The last session learnt something that makes another attempt worthwhile at once.
     learnt: bool,
 }
@@ -135,17 +139,24 @@ impl Run<'_> {
         let Some(listed) = self.ctx.unless_stopped(self.mailbox.list()).await else { return Ok(()) };
         let listed = listed?;
         self.tally.waiting = self.mailbox.waiting();
+        let unopened = self.mailbox.unopened();
+        if !unopened.is_empty() {
+            self.tally.errors += unopened.len() as u64;
+            self.undone.get_or_insert(Error::Unopened(unopened));
+        }
         for cause in self.mailbox.take_unreadable() {
             tracing::warn!(job = self.job.name, cause, "a message cannot be read and is left out");
             self.tally.errors += 1;
             self.undone.get_or_insert(Error::Withheld(cause));
         }
         let renumbered = Arc::new(self.look_around(&listed).await?);
-        let unknown = unknown(self.ctx, self.job, listed.clone()).await?;
+        // There may be hundreds of thousands.
+        let again = if renumbered.is_empty() { Vec::new() } else { listed.clone() };
+        let unknown = unknown(self.ctx, self.job, listed).await?;
         if !unknown.is_empty() {
             self.take_in(unknown, &renumbered).await?;
         }
-        self.settle_numbers(&renumbered, &listed).await
+        self.settle_numbers(&renumbered, &again).await
     }
 
     async fn take_in(&mut self, unknown: Vec<Listed>, renumbered: &Arc<Renumbered>) -> Result<(), Error> {
@@ -232,9 +243,11 @@ impl Run<'_> {
     /// Messages that could not be had this time: the next session tries again.
     fn withheld(&mut self, fetched: &Fetched) {
         for (key, cause) in &fetched.withheld {
-            let key = tame(&key.to_string());
-            tracing::warn!(job = self.job.name, key, cause, "a message could not be fetched; the others are");
             self.tally.errors += 1;
+            if self.tally.errors <= ERRORS_TOLD_MAX {
+                let key = tame(&key.to_string());
+                tracing::warn!(job = self.job.name, key, cause, "a message could not be fetched; the others are");
+            }
             self.undone.get_or_insert_with(|| Error::Withheld(cause.clone()));
         }
     }

@@ -9,7 +9,7 @@ mod scanner;
 
 pub(super) use scanner::Refusal;
 
-use crate::content::{self, Content, MEMORY_BYTES_MAX, Spool, Writer};
+use crate::content::{self, Content, Spool, Writer};
 use scanner::{Announcement, Scanner};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
@@ -262,7 +262,7 @@ impl Filter {
     fn begin(&mut self, size: u64) {
         let announcement = self.held.take();
         self.literal = match announcement {
-            Some(start) if size > MEMORY_BYTES_MAX => {
+            Some(start) if size > self.spool.memory_bytes_max() => {
                 self.output.truncate(start);
                 Literal::Kept(size, self.spool.writer(size))
             }
@@ -396,7 +396,7 @@ mod tests {
     #[tokio::test]
     async fn long_literals_are_kept_from_the_parser() {
         let limits = Limits { literal_bytes_max: 4 << 20, ..Limits::default() };
-        let long: Vec<u8> = (0..MEMORY_BYTES_MAX as usize + 1).map(|at| (at % 253) as u8).collect();
+        let long: Vec<u8> = (0..content::MEMORY_BYTES_MAX as usize + 1).map(|at| (at % 253) as u8).collect();
         let short = &long[1..];
         let mut wire = b"* 1 FETCH (X \"{2000000}\" Y {3}\r\nabc BODY[] {1048577}\r\n".to_vec();
         wire.extend_from_slice(&long);

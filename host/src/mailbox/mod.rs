@@ -20,7 +20,7 @@ pub use guard::Limits;
 pub use imap::ImapAccount;
 pub use pop3::Pop3Account;
 pub use report::{Secured, Seen, Stage, Step, Warning};
-pub use sasl::{Authentication, TokenSource};
+pub use sasl::{Authentication, LoginMemory, TokenSource};
 
 use crate::content::Content;
 use crate::field::DateTime;
@@ -160,7 +160,18 @@ pub enum Account {
 }
 
 impl Account {
-    /// Opens the mailbox for reading.
+    /// The same, with what is known of the logins before.
+    #[must_use]
+    pub fn remembering(mut self, memory: &LoginMemory) -> Self {
+        match &mut self {
+            Self::Imap(account) => account.memory = memory.clone(),
+            Self::Pop3(account) => account.memory = memory.clone(),
+            Self::Folder(_) => {}
+        }
+        self
+    }
+
+    /// Opens the mailbox for reading. Of several mailboxes one is enough: see [`Session::unopened`].
     ///
     /// # Errors
     /// Says which step failed and what to change.
@@ -184,7 +195,9 @@ impl Account {
             Ok((messages, session.opened()))
         };
         steps.run(Stage::Waiting, count, |(messages, opened)| Seen::waiting(*messages, opened)).await?;
-        session.close().await
+        let unopened = session.unopened();
+        session.close().await?;
+        unopened.into_iter().next().map_or(Ok(()), Err)
     }
 
     /// All mailboxes of the account, INBOX first. In POP3, and in a folder of mail, there is but one.
@@ -232,7 +245,7 @@ enum Inner {
 }
 
 impl Session {
-    /// The mailboxes that are watched.
+    /// The mailboxes that are watched and could be opened.
     #[must_use]
     pub fn opened(&self) -> Vec<Opened> {
         match &self.inner {
@@ -242,7 +255,17 @@ impl Session {
         }
     }
 
-    /// All messages, mailbox by mailbox, in ascending order in each.
+    /// Why some of the mailboxes could not be opened when they were listed, or for the first time.
+    #[must_use]
+    pub fn unopened(&self) -> Vec<Error> {
+        match &self.inner {
+            Inner::Imap(session) => session.unopened(),
+            Inner::Pop3(_) | Inner::Folder(_) => Vec::new(),
+        }
+    }
+
+    /// All messages, mailbox by mailbox, in ascending order in each. A mailbox that cannot be opened is left out and
+    /// tried again the next time.
     ///
     /// # Errors
     /// A refusal, a lost connection, an unreadable folder.
@@ -372,6 +395,16 @@ impl Session {
             Inner::Imap(_) | Inner::Folder(_) => true,
             // RFC 1939 section 6: what is deleted is so once the session has ended.
             Inner::Pop3(_) => false,
+        }
+    }
+
+    /// Whether [`Self::wait`] hears of news at once.
+    #[must_use]
+    pub fn listens(&self) -> bool {
+        match &self.inner {
+            Inner::Imap(session) => session.pushes(),
+            Inner::Pop3(_) => false,
+            Inner::Folder(_) => true,
         }
     }
 

@@ -51,7 +51,8 @@ pub struct Step {
     pub stage: Stage,
     /// How long it took.
     pub took: Duration,
-    /// What was seen, or why it failed and what to change. The last step reported is the one that failed.
+    /// What was seen, or why it failed and what to change. The last step reported is the one that failed, unless it is
+    /// one of several mailboxes that cannot be opened: the others are tried, too.
     pub outcome: Result<Seen, Error>,
 }
 
@@ -84,6 +85,13 @@ pub enum Seen {
         host: String,
         /// Why it is not.
         cause: String,
+    },
+    /// A connection that could be secured and is not to be.
+    LeftPlain {
+        /// The server.
+        host: String,
+        /// The command by which it would secure the connection.
+        command: &'static str,
     },
     /// What the server can do.
     Capabilities {
@@ -145,6 +153,11 @@ pub enum Warning {
     )]
     PlainText { host: String, cause: String },
     #[error(
+        "the connection to {host} stays in plain text, so password and mail can be read on the way: security = \"none\" \
+         wants it so, although the server offers {command}; set security = \"starttls\""
+    )]
+    LeftPlain { host: String, command: &'static str },
+    #[error(
         "the certificate of {host} is accepted although {}, because reject_invalid_certificates is off: anyone on the \
          way can read password and mail; name its `fingerprint` or its authority's `ca_file` instead",
         faults.join(", and ")
@@ -167,6 +180,7 @@ impl Seen {
     pub fn warning(&self) -> Option<Warning> {
         match self {
             Self::PlainText { host, cause } => Some(Warning::PlainText { host: host.clone(), cause: cause.clone() }),
+            Self::LeftPlain { host, command } => Some(Warning::LeftPlain { host: host.clone(), command: *command }),
             Self::Secured(secured) if !secured.faults.is_empty() && !secured.pinned => {
                 Some(Warning::Certificate { host: secured.host.clone(), faults: secured.faults.clone() })
             }
@@ -195,6 +209,7 @@ impl fmt::Display for Seen {
             Self::Greeting { greeting, logged_in: true } => write!(f, "already logged in; {greeting}"),
             Self::Secured(secured) => secured.fmt(f),
             Self::PlainText { cause, .. } => write!(f, "not secured: {cause}"),
+            Self::LeftPlain { command, .. } => write!(f, "not secured, although the server offers {command}"),
             Self::Capabilities { capabilities } => f.write_str(&super::error::said(&capabilities.join(" "))),
             Self::LoggedIn { mechanism } => write!(f, "logged in with {mechanism}"),
             Self::Opened { mailbox } => write!(f, "\"{mailbox}\" opened"),
@@ -248,6 +263,12 @@ impl<'a> Steps<'a> {
         self.warnings.extend(outcome.as_ref().ok().and_then(Seen::warning));
         (self.report)(Step { stage, took: start.elapsed(), outcome });
         result
+    }
+
+    /// Reports what was seen on the way, without a step of its own.
+    pub(super) fn note(&mut self, stage: Stage, seen: Seen) {
+        self.warnings.extend(seen.warning());
+        (self.report)(Step { stage, took: Duration::ZERO, outcome: Ok(seen) });
     }
 
     /// What the steps so far warn of.

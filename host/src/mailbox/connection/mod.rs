@@ -128,6 +128,14 @@ impl Server<'_> {
         Ok(())
     }
 
+    /// Warns of a connection in plain text if it is so only because the mode is `none`: the server offers to secure it
+    /// by this command.
+    pub(super) fn leave_plain(&self, command: &'static str, steps: &mut Steps<'_>) {
+        if self.security == Security::None {
+            steps.note(Stage::Tls, Seen::LeftPlain { host: self.host.to_owned(), command });
+        }
+    }
+
     /// Waits for the server's greeting. A server that waits for TLS says nothing: that is found out when it fails.
     pub(super) async fn greeted<T>(&self, greeting: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let mut greeting = pin!(greeting);

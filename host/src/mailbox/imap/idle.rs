@@ -1,4 +1,4 @@
-//! Waiting for news: IDLE (RFC 2177) on the first mailbox, or polling where the server cannot.
+//! Waiting for news: IDLE (RFC 2177) on the first mailbox that there is, or polling where the server cannot.
 //!
 //! Silence proves nothing: a firewall between here and the server may have forgotten the connection. So IDLE is ended and
 //! begun again every few minutes, and a server that does not answer that is gone. The other mailboxes of the job have
@@ -30,7 +30,8 @@ impl Session {
         if self.wire.told.news {
             return Ok(());
         }
-        self.enter(0, Access::Read).await?;
+        let at = self.mailboxes.iter().position(|mailbox| mailbox.fault.is_none()).unwrap_or_default();
+        self.enter(at, Access::Read).await?;
         while !self.wire.told.news && Instant::now() < until {
             let next = until.min(Instant::now() + self.silence_max);
             if !self.pushes() {
@@ -46,7 +47,7 @@ impl Session {
         Ok(())
     }
 
-    fn pushes(&self) -> bool {
+    pub(in crate::mailbox) fn pushes(&self) -> bool {
         self.wire.offers("IDLE") && !self.refuses_idle
     }
 

@@ -17,6 +17,7 @@ pub(super) async fn log_in(wire: &mut Wire, account: &ImapAccount) -> Result<Str
         user: &account.user,
         authentication: &account.authentication,
         privacy: Privacy::of(wire.encrypted(), account.security),
+        memory: &account.memory,
     };
     let mut dialogue = Dialogue::new(wire, account);
     let how = login.run(&mut dialogue).await?;

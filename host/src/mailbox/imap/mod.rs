@@ -17,7 +17,7 @@ use super::connection::{Protocol, Security, Server, Trust};
 use super::error::Error;
 use super::guard::Limits;
 use super::report::{Seen, Stage, Steps};
-use super::sasl::Authentication;
+use super::sasl::{Authentication, LoginMemory};
 use super::{Fetched, Folder, Listed, MessageKey, Opened, RawMessage};
 use crate::content::Spool;
 use fetch::{Fetch, Wanted};
@@ -49,6 +49,8 @@ pub struct ImapAccount {
     pub user: String,
     /// With what.
     pub authentication: Authentication,
+    /// What is known of the logins before.
+    pub memory: LoginMemory,
     /// The mailboxes to watch, at least one, each in any spelling: `INBOX`, `INBOX.Support` or `INBOX/Support`.
     pub mailboxes: Vec<String>,
     /// The mailboxes that handled messages are moved to; made when they are needed and do not exist.
@@ -75,8 +77,11 @@ impl ImapAccount {
         session.find_mailboxes(&self.mailboxes, needs_list)?;
         for at in 0..session.mailboxes.len() {
             let mailbox = session.mailbox(at)?.key.clone();
-            steps.run(Stage::Folder, session.enter(at, Access::Read), |(): &()| Seen::Opened { mailbox }).await?;
+            let opened = |(): &()| Seen::Opened { mailbox };
+            let entered = steps.run(Stage::Folder, session.enter(at, Access::Read), opened).await;
+            session.note_fault(at, entered)?;
         }
+        session.any_opened()?;
         session.check_targets(&self.targets, steps).await?;
         Ok(session)
     }
@@ -100,6 +105,9 @@ impl ImapAccount {
         }
         let offered = |capabilities: &Vec<String>| Seen::Capabilities { capabilities: capabilities.clone() };
         steps.run(Stage::Capabilities, capabilities(&mut wire), offered).await?;
+        if wire.offers("STARTTLS") && !wire.encrypted() {
+            server.leave_plain("STARTTLS", steps);
+        }
         if !logged_in {
             let log_in = login::log_in(&mut wire, self);
             let mechanism = |mechanism: &String| Seen::LoggedIn { mechanism: mechanism.clone() };
@@ -200,6 +208,10 @@ impl Session {
         Ok(())
     }
 
+    pub(super) fn unopened(&self) -> Vec<Error> {
+        self.mailboxes.iter().filter_map(|mailbox| mailbox.fault.clone()).collect()
+    }
+
     pub(super) fn opened(&self) -> Vec<Opened> {
         let opened = |mailbox: &Mailbox| Opened {
             mailbox: mailbox.key.clone(),
@@ -207,7 +219,7 @@ impl Session {
             written: mailbox.written.clone(),
             messages: u64::from(mailbox.exists),
         };
-        self.mailboxes.iter().map(opened).collect()
+        self.mailboxes.iter().filter(|mailbox| mailbox.fault.is_none()).map(opened).collect()
     }
 
     pub(super) fn waiting(&self) -> u64 {
@@ -216,8 +228,12 @@ impl Session {
 
     pub(super) async fn list(&mut self) -> Result<Vec<Listed>, Error> {
         let mut listed = Vec::new();
+        self.look_again().await?;
         for at in 0..self.mailboxes.len() {
-            self.enter(at, Access::Read).await?;
+            let entered = self.enter(at, Access::Read).await;
+            if !self.note_fault(at, entered)? {
+                continue;
+            }
             // New messages can be asked for once the server has told of them, and NOOP makes it tell.
             self.wire.run("NOOP", "NOOP").await?;
             self.wire.told.news = false;
@@ -232,6 +248,7 @@ impl Session {
             mailbox.uid_next = sizes.last_key_value().map_or(0, |(uid, _)| uid.saturating_add(1)).max(next);
             mailbox.sizes = sizes;
         }
+        self.any_opened()?;
         Ok(listed)
     }
 

@@ -27,6 +27,8 @@ pub(super) struct Mailbox {
     pub(super) key: String,
     /// What the server has instead, where it lists no such mailbox.
     missing: Option<String>,
+    /// Why it could not be opened the last time; the others are watched all the same.
+    pub(super) fault: Option<Error>,
     pub(super) uid_validity: u32,
     /// How many messages it held when it was last looked at.
     pub(super) exists: u32,
@@ -43,6 +45,7 @@ impl Mailbox {
             wire: entry.wire.clone(),
             key: entry.key(),
             missing: None,
+            fault: None,
             uid_validity: 0,
             exists: 0,
             uid_next: 0,
@@ -100,6 +103,46 @@ impl Session {
             (other, _) => other,
         })?;
         self.entered(at, access)
+    }
+
+    /// Keeps in mind how opening a mailbox went, and says whether it went well. That one mailbox is missing or not for
+    /// us is no reason to leave the others alone.
+    pub(super) fn note_fault(&mut self, at: usize, entered: Result<(), Error>) -> Result<bool, Error> {
+        let mailbox = self.mailbox_mut(at)?;
+        mailbox.fault = match entered {
+            Ok(()) => None,
+            Err(fault @ (Error::Mailbox { .. } | Error::NoMailbox { .. })) => Some(fault),
+            Err(other) => return Err(other),
+        };
+        if mailbox.fault.is_some() {
+            mailbox.exists = 0;
+        }
+        Ok(mailbox.fault.is_none())
+    }
+
+    /// An error if there is no mailbox that could be opened.
+    pub(super) fn any_opened(&self) -> Result<(), Error> {
+        let faults = self.unopened();
+        if faults.len() < self.mailboxes.len() { Ok(()) } else { faults.into_iter().next().map_or(Ok(()), Err) }
+    }
+
+    /// Looks again for mailboxes that were not there: somebody may have made them.
+    pub(super) async fn look_again(&mut self) -> Result<(), Error> {
+        let is_missing = |mailbox: &Mailbox| mailbox.fault.is_some() && mailbox.missing.is_some();
+        if !self.mailboxes.iter().any(is_missing) {
+            return Ok(());
+        }
+        self.folders = Folders::ask(&mut self.wire).await?;
+        for at in 0..self.mailboxes.len() {
+            let mailbox = self.mailbox(at)?;
+            let found = Mailbox::find(&mailbox.written, &self.folders);
+            // Two names for one mailbox would be two names for each of its messages.
+            let is_other = self.mailboxes.iter().any(|other| other.fault.is_none() && other.wire == found.wire);
+            if is_missing(mailbox) && !is_other {
+                *self.mailbox_mut(at)? = Mailbox { fault: mailbox.fault.clone(), ..found };
+            }
+        }
+        Ok(())
     }
 
     /// Forgets what the server told of the mailbox that is open.

@@ -73,6 +73,7 @@ async fn account(greeting: &str, script: Script) -> ImapAccount {
         security: Security::None,
         user: "me".into(),
         authentication: Authentication::Password("secret".to_owned().into()),
+        memory: LoginMemory::default(),
         mailboxes: vec!["INBOX".into()],
         targets: Vec::new(),
         purge: false,

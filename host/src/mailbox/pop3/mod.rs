@@ -18,7 +18,7 @@ mod wire;
 use super::connection::{Protocol, Security, Server, Trust};
 use super::error::{Error, one_line};
 use super::report::{Seen, Stage, Steps};
-use super::sasl::{self, Authentication, Privacy};
+use super::sasl::{self, Authentication, LoginMemory, Privacy};
 use super::{Disposition, Fetched, Listed, MessageKey, Opened, RawMessage};
 use crate::content::Spool;
 use fetch::{COMMANDS_MAX, Wanted, Window};
@@ -52,6 +52,8 @@ pub struct Pop3Account {
     pub user: String,
     /// With what.
     pub authentication: Authentication,
+    /// What is known of the logins before.
+    pub memory: LoginMemory,
     /// How long the server may be silent before it counts as gone.
     pub timeout: Duration,
     /// The largest message that is fetched, in bytes.
@@ -75,6 +77,9 @@ impl Pop3Account {
         }
         let offered = |seen: &Capabilities| Seen::Capabilities { capabilities: seen.lines.clone().unwrap_or_default() };
         let capabilities = steps.run(Stage::Capabilities, Capabilities::ask(&mut wire), offered).await?;
+        if capabilities.offers("STLS") && !wire.is_encrypted() {
+            server.leave_plain("STLS", steps);
+        }
         let log_in = self.log_in(&mut wire, &capabilities, &greeting);
         steps.run(Stage::Authentication, log_in, |how| Seen::LoggedIn { mechanism: how.clone() }).await?;
         let mut session = Session::new(self, wire, &capabilities);
@@ -101,6 +106,7 @@ impl Pop3Account {
             user: &self.user,
             authentication: &self.authentication,
             privacy: Privacy::of(wire.is_encrypted(), self.security),
+            memory: &self.memory,
         };
         login.run(&mut Dialogue::new(wire, capabilities, greeting)).await
     }

@@ -84,6 +84,7 @@ async fn account(greeting: &str, script: Script<'_>) -> (Pop3Account, Heard) {
         trust: Trust::default(),
         user: "me".into(),
         authentication: Authentication::Password("secret".to_owned().into()),
+        memory: LoginMemory::default(),
         timeout: Duration::from_millis(300),
         message_bytes_max: 1000,
         spool: crate::content::Spool::new(&std::env::temp_dir()),

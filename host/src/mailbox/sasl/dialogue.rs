@@ -3,9 +3,10 @@
 //! How often a password is tried: once, with one exception. Whether a server can check a hash of the password depends
 //! on how it keeps it: Dovecot, MDaemon or Kerio with passwords in a directory refuse CRAM-MD5 in the very words of a
 //! wrong password. So after a hash is refused there is one more try in clear text, if that is allowed; never a third.
-//! SCRAM shows its hand earlier: a server without the right kind of secret refuses before it has seen a proof.
+//! SCRAM shows its hand earlier: a server without the right kind of secret refuses before it has seen a proof. What has
+//! worked in the end is tried first the next time.
 
-use super::{Authentication, Credentials, Exchange, Fault, Mechanism, Privacy, Secret, Way, choose, line};
+use super::{Authentication, Credentials, Exchange, Fault, LoginMemory, Mechanism, Privacy, Secret, Way, choose, line};
 use crate::mailbox::error::{Error, said};
 use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
@@ -108,6 +109,8 @@ pub(in crate::mailbox) struct Login<'a> {
     pub(in crate::mailbox) authentication: &'a Authentication,
     /// Of the connection as it is now.
     pub(in crate::mailbox) privacy: Privacy,
+    /// Of the logins before.
+    pub(in crate::mailbox) memory: &'a LoginMemory,
 }
 
 /// How an attempt ended, if the server has neither broken the protocol nor gone away.
@@ -127,7 +130,8 @@ impl Login<'_> {
     /// `Login`, `LoginMethod` or `TokenRefused` if someone must change something, else what the connection came to.
     pub(in crate::mailbox) async fn run(&self, transport: &mut impl Transport) -> Result<String, Error> {
         let ways = choose(transport.offered(), self.authentication.kind(), self.privacy);
-        let ways = ways.map_err(|fault| self.fault(&fault))?;
+        let mut ways = ways.map_err(|fault| self.fault(&fault))?;
+        self.memory.sort(&mut ways, transport.offered());
         let secret = self.authentication.secret(None).await?;
         let result = self.attempt(transport, &ways, &secret).await;
         // A token may have been withdrawn before its time: then another one is worth one more try.
@@ -154,7 +158,10 @@ impl Login<'_> {
                 continue;
             }
             match self.try_way(transport, way, &credentials).await? {
-                Outcome::Accepted => return Ok(describe::<T>(way, &refusals)),
+                Outcome::Accepted => {
+                    self.memory.note(Some(way), transport.offered());
+                    return Ok(describe::<T>(way, &refusals));
+                }
                 Outcome::Refused { refused, proved } => {
                     let next = next(way, refused.verdict, proved);
                     refusals.push((way, refused));
@@ -166,6 +173,7 @@ impl Login<'_> {
                 }
             }
         }
+        self.memory.note(None, transport.offered());
         Err(self.refusal::<T>(refusals, secret))
     }
 
@@ -339,7 +347,8 @@ mod tests {
     }
 
     async fn run(script: &mut Script, authentication: &Authentication, privacy: Privacy) -> Result<String, String> {
-        let login = Login { host: "mx", port: 143, user: "me", authentication, privacy };
+        let memory = &LoginMemory::default();
+        let login = Login { host: "mx", port: 143, user: "me", authentication, privacy, memory };
         let result = login.run(script).await.map_err(|error| error.to_string());
         assert_eq!(script.lines, [], "not all was sent; {result:?}");
         result

@@ -8,6 +8,7 @@ mod choice;
 mod clear;
 mod cram;
 mod dialogue;
+mod memory;
 mod ntlm;
 mod oauth;
 mod scram;
@@ -18,6 +19,7 @@ mod tests;
 pub(super) use choice::{Kind, Privacy, Way, choose};
 pub(super) use cram::apop;
 pub(super) use dialogue::{Login, Refused, Reply, Transport, Verdict};
+pub use memory::LoginMemory;
 pub use source::{Authentication, TokenSource};
 
 use base64::Engine;

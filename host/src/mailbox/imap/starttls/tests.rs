@@ -1,7 +1,7 @@
 //! What a server, or someone on the way to it, may answer to STARTTLS.
 
 use crate::mailbox::connection::testing::{Authority, Identity};
-use crate::mailbox::{Account, Authentication, ImapAccount, Limits, Security, Seen, Stage, Step, Trust};
+use crate::mailbox::{Account, Authentication, ImapAccount, Limits, LoginMemory, Security, Seen, Stage, Step, Trust};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
@@ -98,6 +98,7 @@ fn account(port: u16, security: Security, trust: Trust) -> ImapAccount {
         trust,
         user: "me".into(),
         authentication: Authentication::Password("secret".to_owned().into()),
+        memory: LoginMemory::default(),
         mailboxes: vec!["INBOX".into()],
         targets: Vec::new(),
         purge: false,
