@@ -9,6 +9,8 @@ use std::fmt::Write as _;
 
 /// How many cases there are at least.
 const CASES_MIN: usize = 300;
+/// How the files of public cases end, which are no part of the repository.
+const PUBLIC: &str = "-cases";
 /// How many cases each client has at least.
 const PER_CLIENT_MIN: usize = 3;
 /// How many cases each language has at least.
@@ -79,7 +81,7 @@ fn bodies_are_cleaned_as_expected() -> Result<()> {
             writeln!(report, "{}.toml: {}\n{difference}", case.file, case.name)?;
         }
     }
-    for (file, names) in reasons.iter().filter(|(file, _)| cases.iter().any(|case| case.file == **file)) {
+    for (file, names) in reasons.iter().filter(|(file, _)| !file.ends_with(PUBLIC)) {
         for name in names.keys().filter(|name| !failed.contains_key(&(file.as_str(), name.as_str()))) {
             writeln!(report, "{file}.toml: {name}\nno longer fails (or does not exist): take it off the list\n")?;
         }
