@@ -5,6 +5,7 @@
 //! the mail through [`Mailbox`], a small IMAP client that shares no code with the program under test.
 
 mod certificates;
+pub mod cleaning;
 mod client;
 mod daemon;
 mod disk;

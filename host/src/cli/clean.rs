@@ -2,12 +2,13 @@
 
 use super::{Done, Global};
 use crate::message::document::{CutKind, CutKinds, Document};
-use crate::message::{ClientGuess, Message, client, parse};
+use crate::message::{ClientGuess, Message, parse};
 use crate::rules::{Instances, RuleSet};
 use crate::thread::Conversation;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ Each input line is a JSON object:
   format  \"text\" or \"html\"
   input   the body
   drop    the kinds to cut: quote, forward, signature, disclaimer, banner, other
+  headers the message's header fields, if they are known: {\"NAME\": \"VALUE\"}; they
+          tell which mail client wrote it
 A line that is no such object is answered with {\"id\", \"error\"}, and the next
 one is read; the exit code is 1 then.
 
@@ -49,6 +52,8 @@ struct Request {
     input: String,
     #[serde(default)]
     drop: Vec<CutKind>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -164,14 +169,24 @@ fn progress() -> ProgressBar {
 }
 
 fn clean(instances: &mut Instances, request: &Request, drop: &[CutKind], steps: &[String]) -> String {
-    let (document, client) = match request.format {
-        Format::Text => (Document::from_plain(&request.input), ClientGuess::default()),
-        Format::Html => (Document::from_html(&request.input), client::guess(&[], &request.input)),
-    };
-    let message = Arc::new(Message { document, client, ..parse(b"", None) });
+    let message = Arc::new(request.message());
     let cuts = instances.preprocess(&message, &Conversation::New, steps).cuts;
     let kinds: CutKinds = request.drop.iter().chain(drop).copied().collect();
     message.document.view(&cuts, kinds).text().to_owned()
+}
+
+impl Request {
+    /// The message of which the body is, as far as it is known.
+    fn message(&self) -> Message {
+        let field = |(name, value): (&String, &String)| format!("{name}: {value}").replace(['\r', '\n'], " ") + "\r\n";
+        let header: String = self.headers.iter().map(field).collect();
+        let parsed = parse(header.as_bytes(), None);
+        let (document, html) = match self.format {
+            Format::Text => (Document::from_plain(&self.input), ""),
+            Format::Html => (Document::from_html(&self.input), self.input.as_str()),
+        };
+        Message { document, client: ClientGuess::of(&parsed.headers, html), ..parsed }
+    }
 }
 
 #[cfg(test)]
@@ -204,7 +219,7 @@ mod tests {
         check("{}", "missing field `format`");
         check(
             r#"{"format": "text", "input": "", "dorp": []}"#,
-            "unknown field `dorp`, expected one of `id`, `format`, `input`, `drop`",
+            "unknown field `dorp`, expected one of `id`, `format`, `input`, `drop`, `headers`",
         );
     }
 }

@@ -74,6 +74,14 @@ pub struct ClientGuess {
     pub evidence: String,
 }
 
+impl ClientGuess {
+    /// The client that a message looks like, by its header and the start of its HTML.
+    #[must_use]
+    pub fn of(headers: &[HeaderField], html: &str) -> Self {
+        client::guess(headers, html)
+    }
+}
+
 /// Something about a message that breaks a standard, and what was made of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Defect(pub String);
