@@ -4,7 +4,7 @@
 use crate::native::Native as Host;
 use anyhow::{Context, Result, anyhow};
 use mailmill::action::Action;
-use mailmill::field::{DateTime, Decimal, Entry, Value, ValueType};
+use mailmill::field::{DateTime, Decimal, Entry, Money, Value, ValueType};
 use mailmill::message::Message;
 use mailmill::message::document::{Cut, CutKind, CutKinds};
 use mailmill::plugin::capabilities::{Call, Effects};
@@ -175,6 +175,7 @@ fn config(config: &PluginConfig) -> sdk::Config {
         kind: value_type(argument.kind),
         required: argument.required,
         choices: argument.choices.clone(),
+        one_line: argument.one_line,
     };
     let verb = |verb: &mailmill::plugin::VerbSpec| sdk::Verb {
         name: verb.name.clone(),
@@ -198,6 +199,8 @@ fn value_type(kind: ValueType) -> sdk::ValueType {
         ValueType::Decimal => sdk::ValueType::Decimal,
         ValueType::Boolean => sdk::ValueType::Boolean,
         ValueType::DateTime => sdk::ValueType::DateTime,
+        ValueType::Currency => sdk::ValueType::Currency,
+        ValueType::Html => sdk::ValueType::Html,
     }
 }
 
@@ -213,5 +216,9 @@ fn value_of(value: sdk::Value) -> Value {
         sdk::Value::Decimal { units, scale } => Value::Decimal(Decimal { units, scale }),
         sdk::Value::Boolean(truth) => Value::Boolean(truth),
         sdk::Value::DateTime { seconds, offset_minutes } => Value::DateTime(DateTime { seconds, offset_minutes }),
+        sdk::Value::Currency { units, scale, currency } => {
+            Money::new(Decimal { units, scale }, &currency).map_or(Value::None, Value::Currency)
+        }
+        sdk::Value::Html(html) => Value::Html(html),
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::field::{Entry, Value};
 use crate::message::Message;
-use crate::message::document::{Cut, CutKind, CutKinds, Selector, Span, View};
+use crate::message::document::{self, Cut, CutKind, CutKinds, Selector, Span, View};
 use crate::thread::Conversation;
 use regex::{Regex, RegexSet};
 use serde::{Deserialize, Serialize};
@@ -38,8 +38,20 @@ pub enum Source {
     WholeBody,
     /// A header field.
     Header(String),
-    /// An extracted field, as text.
+    /// An extracted field, as text, or one of those that every message has.
     Extracted(String),
+    /// The author's address.
+    SenderAddress,
+    /// The author's name.
+    SenderName,
+    /// The addresses of To and Cc, one on each line.
+    RecipientAddresses,
+    /// The addresses of a header field, one on each line.
+    HeaderAddresses(String),
+    /// The file names of the attachments, one on each line.
+    AttachmentNames,
+    /// The media types of the attachments, one on each line.
+    AttachmentTypes,
 }
 
 /// How much a log line matters.
@@ -184,6 +196,12 @@ impl Call {
                 Value::None => None,
                 value => Some(Cow::Owned(value.to_string())),
             },
+            Source::SenderAddress => message.sender.as_ref().map(|sender| Cow::Owned(one_line(&sender.email))),
+            Source::SenderName => message.sender.as_ref().map(|sender| Cow::Borrowed(sender.name.as_str())),
+            Source::RecipientAddresses => lines(message.recipients.iter().map(|one| one.email.as_str())),
+            Source::HeaderAddresses(name) => lines(message.header_addresses(name).map(|one| one.email.as_str())),
+            Source::AttachmentNames => lines(message.attachments.iter().map(|one| one.name.as_str())),
+            Source::AttachmentTypes => lines(message.attachments.iter().map(|one| one.media_type.as_str())),
         }
     }
 
@@ -200,10 +218,41 @@ impl Call {
         })
     }
 
-    /// The typed value of an extracted field.
+    /// A piece of a field as sanitised HTML: of an HTML body with its formatting, of everything else escaped.
+    ///
+    /// # Errors
+    /// If the span does not fit.
+    pub fn html(&self, source: &Source, at: Span) -> Result<String, Misuse> {
+        let text = self.slice(source, at)?;
+        let document = &self.message.document;
+        let whole = match source {
+            Source::Body => self.view.clone(),
+            Source::WholeBody => document.view(&[], CutKinds::NONE),
+            _ => return Ok(document::text_as_html(&text)),
+        };
+        Ok(document.html_piece(&whole, at))
+    }
+
+    /// The typed value of a field that an extractor made, or of one that every message has.
     #[must_use]
     pub fn extracted(&self, name: &str) -> Value {
-        self.extracted.iter().find(|entry| entry.name == name).map_or(Value::None, |entry| entry.value.clone())
+        let made = self.extracted.iter().find(|entry| entry.name == name);
+        made.map_or_else(|| self.ticket_field(name), |entry| entry.value.clone())
+    }
+
+    /// What is known of the ticket that the message follows up.
+    fn ticket_field(&self, name: &str) -> Value {
+        let (ticket, part) = match (&self.conversation, name.strip_prefix("inactive-")) {
+            (Conversation::Active(ticket), None) => (ticket, name),
+            (Conversation::Inactive(ticket), Some(part)) => (ticket, part),
+            _ => return Value::None,
+        };
+        match part {
+            "ticket" => Value::Text(ticket.number.to_string()),
+            "ticket.class" => Value::Text(ticket.class.name().to_owned()),
+            "ticket.status" => Value::Text(ticket.status.name().to_owned()),
+            _ => Value::None,
+        }
     }
 
     /// Whether the pattern matches anywhere in the field.
@@ -301,6 +350,17 @@ impl Call {
         }
         Ok(())
     }
+}
+
+/// What is not empty of these, one on each line; none if nothing is.
+fn lines<'a>(items: impl Iterator<Item = &'a str>) -> Option<Cow<'a, str>> {
+    let items: Vec<String> = items.map(one_line).filter(|item| !item.is_empty()).collect();
+    (!items.is_empty()).then(|| Cow::Owned(items.join("\n")))
+}
+
+/// A text without line ends: what is one line stays one.
+fn one_line(text: &str) -> String {
+    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn joined(message: &Message) -> String {

@@ -75,8 +75,8 @@ impl World {
     /// The interfaces that it may import.
     fn grants(self) -> &'static [&'static str] {
         match self {
-            Self::Preprocessor => &["types", "log", "patterns", "mail", "edit"],
-            Self::Extractor | Self::Processor => &["types", "log", "patterns", "mail"],
+            Self::Preprocessor => &["types", "log", "patterns", "mail", "lookup", "edit"],
+            Self::Extractor | Self::Processor => &["types", "log", "patterns", "mail", "lookup"],
         }
     }
 }
@@ -120,6 +120,8 @@ pub struct Argument {
     pub required: bool,
     /// The texts that it can be; empty: whatever its type allows.
     pub choices: Vec<String>,
+    /// Whether it is a text of one line.
+    pub one_line: bool,
 }
 
 /// What an instance is configured with.

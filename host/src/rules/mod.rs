@@ -269,6 +269,7 @@ fn verb_specs() -> Vec<VerbSpec> {
         kind: argument.kind,
         required: argument.required,
         choices: (argument.choices)().into_iter().map(str::to_owned).collect(),
+        one_line: argument.one_line,
     };
     let spec = |verb: &crate::action::Verb| VerbSpec {
         name: verb.name.to_owned(),

@@ -13,6 +13,7 @@ pub mod cleaning;
 pub mod glue;
 mod host;
 mod json;
+pub mod name;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 pub mod settings;
@@ -20,7 +21,7 @@ pub mod text;
 mod value;
 
 pub use host::*;
-pub use value::literal_pattern;
+pub use value::{literal_pattern, number};
 
 #[cfg(test)]
 #[path = "../testing/host.rs"]
