@@ -18,6 +18,7 @@ pub mod message;
 pub mod oauth;
 pub mod pipeline;
 pub mod plugin;
+pub mod reading;
 pub mod report;
 pub mod rules;
 pub mod schedule;

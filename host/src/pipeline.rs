@@ -10,6 +10,7 @@ use crate::content;
 use crate::mailbox::RawMessage;
 use crate::message::document::CutKinds;
 use crate::message::{self, Message};
+use crate::plugin::capabilities::Level;
 use crate::report::{Cause, Report};
 use crate::rules::{Instances, StepFault};
 use crate::thread::{self, Conversation, Tags, ThreadKeys};
@@ -89,6 +90,7 @@ pub fn run(instances: &mut Instances, parsed: &Parsed, conversation: &Conversati
     let message = &parsed.message;
     let mut report = Report::begin(&instances.revision().to_string(), message, parsed.raw.content.len(), conversation);
     let plan = hops(instances, message, conversation, cleaning, &mut report);
+    report.warnings.extend(logged_warnings(&report.steps));
     match &plan {
         Ok(plan) => report.plan = Some(plan.clone()),
         Err(cause) => report.quarantine = Some(cause.clone()),
@@ -148,6 +150,13 @@ fn warn_of_faults(steps: &[crate::rules::StepReport], report: &mut Report) {
             report.warnings.push(format!("step \"{}\": {fault}; its cuts were dropped", step.step));
         }
     }
+}
+
+/// What the plugins warn of, such as a value that does not fit its field.
+fn logged_warnings(steps: &[crate::rules::StepReport]) -> Vec<String> {
+    let lines = steps.iter().flat_map(|step| step.log.iter().map(move |line| (step, line)));
+    let warnings = lines.filter(|(_, line)| line.level >= Level::Warn);
+    warnings.map(|(step, line)| format!("step \"{}\": {}", step.step, line.text)).collect()
 }
 
 fn give_up(hop: &str, fault: StepFault, steps: &mut Vec<crate::rules::StepReport>) -> Cause {

@@ -7,7 +7,7 @@ use mailmill::message::document::{Cut, CutKind, CutKinds};
 use mailmill::message::{Document, Message};
 use mailmill::plugin::capabilities::Call;
 use mailmill::plugin::patterns::PatternCache;
-use mailmill::plugin::reading::{Finders, Reading};
+use mailmill::plugin::sight::{Finders, Sight};
 use mailmill_sdk::{Config, Diagnostic, Failure, Preprocessor, Verdict};
 use native::Native;
 use serde::Deserialize;
@@ -41,16 +41,16 @@ fn preprocess(host: &Native, steps: &[Step], subject: &str, body: Document) -> R
     message.document = body;
     let message = Arc::new(message);
     let mut cuts = Vec::new();
-    let reading = Reading::new(message, Arc::default(), Arc::default(), &[], CutKinds::ALL, Arc::default());
-    let mut reading = Arc::new(reading);
+    let sight = Sight::new(message, Arc::default(), Arc::default(), &[], CutKinds::ALL, Arc::default());
+    let mut sight = Arc::new(sight);
     for step in steps {
-        if !reading.concerns(&step.interest) {
+        if !sight.concerns(&step.interest) {
             continue;
         }
-        let call = Call::new(reading.clone(), step.name.clone());
+        let call = Call::new(sight.clone(), step.name.clone());
         let (effects, verdict) = host.run(call, &step.plugin)?;
         cuts.extend(effects.cuts);
-        reading = Arc::new(reading.without(&cuts, CutKinds::ALL));
+        sight = Arc::new(sight.without(&cuts, CutKinds::ALL));
         if verdict == Verdict::Stop {
             break;
         }

@@ -4,12 +4,12 @@
 use crate::native::Native as Host;
 use anyhow::{Context, Result, anyhow};
 use mailmill::action::Action;
-use mailmill::field::{DateTime, Decimal, Entry, Value, ValueType};
+use mailmill::field::{DateTime, Decimal, Entry, Money, Value, ValueType};
 use mailmill::message::Message;
 use mailmill::message::document::{Cut, CutKind, CutKinds};
 use mailmill::plugin::capabilities::{Call, Effects};
 use mailmill::plugin::patterns::PatternCache;
-use mailmill::plugin::reading::{Finders, Reading, Scanners};
+use mailmill::plugin::sight::{Finders, Sight, Scanners};
 use mailmill::plugin::{Decision, Instance, PluginConfig, ProcessOutcome, Verdict};
 use mailmill::rules::{RuleSet, Step};
 use mailmill_sdk as sdk;
@@ -47,18 +47,18 @@ pub(crate) struct Outcome {
 pub(crate) fn handle(line: &mut impl Line, message: &Arc<Message>) -> Outcome {
     let steps = line.steps().clone();
     let begin = |cuts: &[Cut], kinds, fields| {
-        Reading::new(message.clone(), Arc::default(), fields, cuts, kinds, steps.scanners.clone())
+        Sight::new(message.clone(), Arc::default(), fields, cuts, kinds, steps.scanners.clone())
     };
     let mut cuts = Vec::new();
-    let mut reading = Arc::new(begin(&[], CutKinds::ALL, Arc::default()));
+    let mut sight = Arc::new(begin(&[], CutKinds::ALL, Arc::default()));
     for (place, (step, interest)) in steps.preprocess.iter().enumerate() {
-        if !reading.concerns(interest) {
+        if !sight.concerns(interest) {
             continue;
         }
-        let (effects, verdict) = line.preprocess(place, Call::new(reading.clone(), step.clone()));
+        let (effects, verdict) = line.preprocess(place, Call::new(sight.clone(), step.clone()));
         if !effects.cuts.is_empty() {
             cuts.extend(effects.cuts);
-            reading = Arc::new(reading.without(&cuts, CutKinds::ALL));
+            sight = Arc::new(sight.without(&cuts, CutKinds::ALL));
         }
         if verdict == Verdict::Stop {
             break;
@@ -211,6 +211,7 @@ fn config(config: &PluginConfig) -> sdk::Config {
         kind: value_type(argument.kind),
         required: argument.required,
         choices: argument.choices.clone(),
+        one_line: argument.one_line,
     };
     let verb = |verb: &mailmill::plugin::VerbSpec| sdk::Verb {
         name: verb.name.clone(),
@@ -234,6 +235,8 @@ fn value_type(kind: ValueType) -> sdk::ValueType {
         ValueType::Decimal => sdk::ValueType::Decimal,
         ValueType::Boolean => sdk::ValueType::Boolean,
         ValueType::DateTime => sdk::ValueType::DateTime,
+        ValueType::Currency => sdk::ValueType::Currency,
+        ValueType::Html => sdk::ValueType::Html,
     }
 }
 
@@ -249,5 +252,9 @@ fn value_of(value: sdk::Value) -> Value {
         sdk::Value::Decimal { units, scale } => Value::Decimal(Decimal { units, scale }),
         sdk::Value::Boolean(truth) => Value::Boolean(truth),
         sdk::Value::DateTime { seconds, offset_minutes } => Value::DateTime(DateTime { seconds, offset_minutes }),
+        sdk::Value::Currency { units, scale, currency } => {
+            Money::new(Decimal { units, scale }, &currency).map_or(Value::None, Value::Currency)
+        }
+        sdk::Value::Html(html) => Value::Html(html),
     }
 }

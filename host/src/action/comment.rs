@@ -12,7 +12,7 @@ pub(super) const VERB: Verb = Verb {
     name: "comment",
     summary: "adds a comment to a ticket",
     arguments: &[
-        Argument::optional("text", Text, "what it says; else the message's body"),
+        Argument::optional("text", Text, "what it says; else the message's body").prose(),
         Argument::optional("visibility", Text, "who can read it: `public` (the default) or `internal`")
             .one_of(Visibility::names),
         Argument::TICKET,

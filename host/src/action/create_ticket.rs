@@ -15,7 +15,7 @@ pub(super) const VERB: Verb = Verb {
     arguments: &[
         Argument::required("class", Text, "the ticket's class, such as `incident`").one_of(TicketClass::names),
         Argument::optional("subject", Text, "its subject; else the message's"),
-        Argument::optional("description", Text, "its description; else the message's body"),
+        Argument::optional("description", Text, "its description; else the message's body").prose(),
         Argument::optional("requester", Text, "who asks, as `Name <address>`; else the message's sender"),
     ],
     plan,

@@ -1,13 +1,15 @@
 //! `set-field`: a field of a ticket gets a value.
 
 use super::Facts;
-use super::verb::{Argument, Arguments, Fault, LINE_CHARS_MAX, Step, Verb, excerpt, listed, too_long};
+use super::verb::{Argument, Arguments, Fault, PROSE_BYTES_MAX, Step, Verb, excerpt, listed, too_long};
 use crate::field::{Entry, Value, ValueType};
 
 /// The longest name of a field, in characters.
 const NAME_CHARS_MAX: usize = 64;
+/// The longest HTML of a field, in bytes: a whole body fits, with its tags.
+const HTML_BYTES_MAX: usize = 2 * PROSE_BYTES_MAX;
 /// The arguments that carry the value: one for each type.
-const VALUES: [&str; 5] = ["text", "integer", "decimal", "boolean", "date-time"];
+const VALUES: [&str; 7] = ["text", "integer", "decimal", "boolean", "date-time", "currency", "html"];
 
 pub(super) const VERB: Verb = Verb {
     name: "set-field",
@@ -18,11 +20,14 @@ pub(super) const VERB: Verb = Verb {
             "text",
             ValueType::Text,
             "its value, if it is a text; without any value the field is cleared",
-        ),
+        )
+        .prose(),
         Argument::optional("integer", ValueType::Integer, "its value, if it is a whole number"),
         Argument::optional("decimal", ValueType::Decimal, "its value, if it is a decimal number"),
         Argument::optional("boolean", ValueType::Boolean, "its value, if it is true or false"),
         Argument::optional("date-time", ValueType::DateTime, "its value, if it is a point in time"),
+        Argument::optional("currency", ValueType::Currency, "its value, if it is an amount of money"),
+        Argument::optional("html", ValueType::Html, "its value, if it is HTML").prose(),
         Argument::TICKET,
     ],
     plan,
@@ -50,9 +55,10 @@ fn value(arguments: &Arguments<'_>) -> Result<Value, Fault> {
     }
     let value = given.first().and_then(|name| arguments.value(name)).cloned().unwrap_or_default();
     match &value {
-        Value::Text(text) if text.chars().count() > LINE_CHARS_MAX => {
-            Err(too_long("text", text.chars().count(), "characters", LINE_CHARS_MAX))
+        Value::Text(text) if text.len() > PROSE_BYTES_MAX => {
+            Err(too_long("text", text.len(), "bytes", PROSE_BYTES_MAX))
         }
+        Value::Html(html) if html.len() > HTML_BYTES_MAX => Err(too_long("html", html.len(), "bytes", HTML_BYTES_MAX)),
         _ => Ok(value),
     }
 }

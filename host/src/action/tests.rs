@@ -1,5 +1,6 @@
 use super::*;
-use crate::field::{Decimal, Value};
+use crate::field::{DateTime, Decimal, Money, Value};
+use crate::message::document::TEXT_BYTES_MAX;
 use crate::ticket::{Status, TicketClass, TicketNumber, TicketSummary, Visibility};
 
 fn action(verb: &str, arguments: &[(&str, &str)]) -> Action {
@@ -105,6 +106,29 @@ fn fields_go_to_a_ticket_just_created() {
     let fields = vec![Entry { name: "amount".to_owned(), value }];
     let expect = ticket("Help", "It broke.", ("Ann", "ann@example.org"), fields);
     accepted(&actions, &follow_up(), &[expect]);
+}
+
+#[test]
+fn a_field_takes_a_value_of_any_type() {
+    let values = [
+        ("text", Value::Text("x".repeat(TEXT_BYTES_MAX))),
+        ("integer", Value::Integer(1)),
+        ("decimal", Value::Decimal(Decimal { units: 1, scale: 0 })),
+        ("boolean", Value::Boolean(true)),
+        ("date-time", Value::DateTime(DateTime { seconds: 0, offset_minutes: 0 })),
+        ("currency", Value::Currency(Money::new(Decimal { units: 1, scale: 0 }, "EUR").expect("is a currency"))),
+        ("html", Value::Html("<b>x</b>".to_owned())),
+    ];
+    for (name, value) in values {
+        let mut set = action("set-field", &[("field", "a")]);
+        set.arguments.push(Entry { name: name.to_owned(), value: value.clone() });
+        let field = Entry { name: "a".to_owned(), value };
+        accepted(&[set], &follow_up(), &[Change::SetField { ticket: TicketNumber::new(7), field }]);
+    }
+    let mut set = action("set-field", &[("field", "a")]);
+    set.arguments.push(Entry { name: "text".to_owned(), value: Value::Text("x".repeat(TEXT_BYTES_MAX + 1)) });
+    let error = run(&[set], &follow_up()).expect_err("is refused");
+    assert!(error.contains("is 524289 bytes long; at most 524288 are allowed"), "{error}");
 }
 
 #[test]

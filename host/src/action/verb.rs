@@ -48,22 +48,29 @@ pub struct Argument {
     pub required: bool,
     /// The texts that it can be; empty: whatever its type allows.
     pub choices: fn() -> Vec<&'static str>,
+    /// Whether it is a text of one line.
+    pub one_line: bool,
     /// What it is for, as one sentence.
     pub summary: &'static str,
 }
 
 impl Argument {
     pub(super) const fn required(name: &'static str, kind: ValueType, summary: &'static str) -> Self {
-        Self { name, kind, required: true, choices: Vec::new, summary }
+        Self { name, kind, required: true, choices: Vec::new, one_line: true, summary }
     }
 
     pub(super) const fn optional(name: &'static str, kind: ValueType, summary: &'static str) -> Self {
-        Self { name, kind, required: false, choices: Vec::new, summary }
+        Self { name, kind, required: false, choices: Vec::new, one_line: true, summary }
     }
 
     /// The same, and it is to be one of these texts.
     pub(super) const fn one_of(self, choices: fn() -> Vec<&'static str>) -> Self {
         Self { choices, ..self }
+    }
+
+    /// The same, and it may have many lines.
+    pub(super) const fn prose(self) -> Self {
+        Self { one_line: false, ..self }
     }
 
     /// The argument with which a verb names its ticket.
@@ -221,7 +228,13 @@ impl<'a> Arguments<'a> {
     pub(super) fn text(&self, name: &str) -> Option<&'a str> {
         match self.value(name)? {
             Value::Text(text) => Some(text),
-            Value::None | Value::Integer(_) | Value::Decimal(_) | Value::Boolean(_) | Value::DateTime(_) => None,
+            Value::None
+            | Value::Integer(_)
+            | Value::Decimal(_)
+            | Value::Boolean(_)
+            | Value::DateTime(_)
+            | Value::Currency(_)
+            | Value::Html(_) => None,
         }
     }
 

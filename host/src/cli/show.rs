@@ -4,6 +4,7 @@ use super::paint::{Paint, Style, tame};
 use super::table::short;
 use crate::action::{Change, Outcome, Plan};
 use crate::message::document::Cut;
+use crate::plugin::capabilities::Level;
 use crate::report::{Body, Facts, Report};
 use crate::rules::Hop;
 use crate::thread::Conversation;
@@ -107,7 +108,8 @@ fn preprocess(report: &Report, paint: Paint) -> String {
     });
     lines.extend(report.warnings.iter().map(|warning| paint.paint(Style::Bad, format!("warning: {}", tame(warning)))));
     for step in &report.steps {
-        lines.extend(step.log.iter().map(|line| format!("{}: {}", step.step, tame(&line.text))));
+        let remarks = step.log.iter().filter(|line| line.level < Level::Warn);
+        lines.extend(remarks.map(|line| format!("{}: {}", step.step, tame(&line.text))));
     }
     lines.push(in_place(body, paint));
     lines.join("\n")

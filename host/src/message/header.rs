@@ -54,6 +54,38 @@ pub(super) fn recipients(parsed: &mail_parser::Message<'_>) -> Vec<Address> {
     [parsed.to(), parsed.cc()].into_iter().flatten().flat_map(addresses).take(RECIPIENTS_MAX).collect()
 }
 
+/// Fields that hold addresses besides those of RFC 5322 section 3.6.
+const ADDRESS_FIELDS: [&str; 6] = [
+    "Delivered-To",
+    "Disposition-Notification-To",
+    "Envelope-To",
+    "X-Envelope-From",
+    "X-Original-From",
+    "X-Original-To",
+];
+
+/// The header fields that hold addresses, with their names. They are read as they were written: an address that shows
+/// only after decoding is part of a name (RFC 2047 section 5).
+pub(super) fn address_fields(parsed: &mail_parser::Message<'_>) -> Vec<(String, Vec<Address>)> {
+    let headers = parsed.parts.first().map_or(&[][..], |part| &part.headers);
+    let field = |header: &Header<'_>| {
+        let name = header.name.as_str();
+        let found = match &header.value {
+            HeaderValue::Address(list) => addresses(list),
+            _ if ADDRESS_FIELDS.iter().any(|known| known.eq_ignore_ascii_case(name)) => {
+                let raw = parsed.raw_message.get(header.offset_start as usize..header.offset_end as usize)?;
+                match MessageStream::new(raw).parse_address() {
+                    HeaderValue::Address(list) => addresses(&list),
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        };
+        (!found.is_empty()).then(|| (name.to_owned(), found))
+    };
+    headers.iter().take(FIELDS_MAX).filter_map(field).collect()
+}
+
 fn addresses(list: &mail_parser::Address<'_>) -> Vec<Address> {
     list.iter()
         .filter_map(|address| {

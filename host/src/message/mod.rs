@@ -112,6 +112,8 @@ pub struct Message {
     pub sender: Option<Address>,
     /// The recipients of To and Cc.
     pub recipients: Vec<Address>,
+    /// The header fields that hold addresses, such as Reply-To, each with its name.
+    pub address_fields: Vec<(String, Vec<Address>)>,
     /// The Message-ID.
     pub message_id: Option<MessageId>,
     /// What it replies to (In-Reply-To).
@@ -137,5 +139,11 @@ impl Message {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         header::value(&self.headers, name)
+    }
+
+    /// The addresses of all header fields of that name, any case; none if such fields hold no addresses.
+    pub fn header_addresses(&self, name: &str) -> impl Iterator<Item = &Address> {
+        let fields = self.address_fields.iter().filter(move |(other, _)| other.eq_ignore_ascii_case(name));
+        fields.flat_map(|(_, addresses)| addresses)
     }
 }

@@ -26,6 +26,7 @@ pub(super) mod extractor {
             "mailmill:rules/log": super::rules::log,
             "mailmill:rules/patterns": super::rules::patterns,
             "mailmill:rules/mail": super::rules::mail,
+            "mailmill:rules/lookup": super::rules::lookup,
         },
     });
 }
@@ -39,6 +40,7 @@ pub(super) mod processor {
             "mailmill:rules/log": super::rules::log,
             "mailmill:rules/patterns": super::rules::patterns,
             "mailmill:rules/mail": super::rules::mail,
+            "mailmill:rules/lookup": super::rules::lookup,
         },
     });
 }

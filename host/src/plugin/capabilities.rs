@@ -4,10 +4,10 @@
 //! native runs of the same plugins (in tests and benches) both end here.
 
 use super::patterns::{Pattern, PatternSet, Selector};
-use super::reading::Reading;
+use super::sight::Sight;
 use crate::field::Value;
 use crate::message::Message;
-use crate::message::document::{Cut, CutKind, Span};
+use crate::message::document::{self, Cut, CutKind, CutKinds, Span};
 use crate::thread::Conversation;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -39,8 +39,20 @@ pub enum Source {
     WholeBody,
     /// A header field.
     Header(String),
-    /// An extracted field, as text.
+    /// An extracted field, as text, or one of those that every message has.
     Extracted(String),
+    /// The author's address.
+    SenderAddress,
+    /// The author's name.
+    SenderName,
+    /// The addresses of To and Cc, one on each line.
+    RecipientAddresses,
+    /// The addresses of a header field, one on each line.
+    HeaderAddresses(String),
+    /// The file names of the attachments, one on each line.
+    AttachmentNames,
+    /// The media types of the attachments, one on each line.
+    AttachmentTypes,
 }
 
 /// How much a log line matters.
@@ -98,7 +110,7 @@ pub enum Misuse {
 /// One call of one plugin for one message: what it sees, and what it has done so far.
 #[derive(Debug)]
 pub struct Call {
-    reading: Arc<Reading>,
+    sight: Arc<Sight>,
     step: Arc<str>,
     edits: Vec<(Span, CutKind, String, Option<String>)>,
     log: Vec<LogLine>,
@@ -117,15 +129,15 @@ pub struct Effects {
 impl Call {
     /// A call of the plugin of `step`, which reads on where others have stopped.
     #[must_use]
-    pub fn new(reading: Arc<Reading>, step: Arc<str>) -> Self {
-        Self { reading, step, edits: Vec::new(), log: Vec::new(), log_bytes: 0 }
+    pub fn new(sight: Arc<Sight>, step: Arc<str>) -> Self {
+        Self { sight, step, edits: Vec::new(), log: Vec::new(), log_bytes: 0 }
     }
 
     /// Ends the call and hands over what it did. Cuts of nothing are left out.
     #[must_use]
     pub fn finish(self) -> Effects {
-        let Self { reading, step, edits, log, .. } = self;
-        let view = reading.view();
+        let Self { sight, step, edits, log, .. } = self;
+        let view = sight.view();
         let cuts = edits
             .into_iter()
             .filter_map(|(span, kind, rule, replacement)| {
@@ -139,13 +151,13 @@ impl Call {
     /// The message being handled.
     #[must_use]
     pub fn message(&self) -> &Message {
-        self.reading.message()
+        self.sight.message()
     }
 
     /// The conversation it belongs to.
     #[must_use]
     pub fn conversation(&self) -> &Conversation {
-        self.reading.conversation()
+        self.sight.conversation()
     }
 
     /// The whole text of a field; none if the message does not have it.
@@ -159,13 +171,19 @@ impl Call {
             Source::MessageId => message.message_id.as_ref().map(|id| Cow::Borrowed(id.0.as_str())),
             Source::Client => Some(Cow::Borrowed(message.client.name.as_str())),
             Source::Origin => Some(Cow::Borrowed(message.origin.name())),
-            Source::Body => Some(Cow::Borrowed(self.reading.view().text())),
+            Source::Body => Some(Cow::Borrowed(self.sight.view().text())),
             Source::WholeBody => Some(Cow::Borrowed(message.document.text())),
             Source::Header(name) => message.header(name).map(Cow::Borrowed),
             Source::Extracted(name) => match self.extracted(name) {
                 Value::None => None,
                 value => Some(Cow::Owned(value.to_string())),
             },
+            Source::SenderAddress => message.sender.as_ref().map(|sender| Cow::Owned(one_line(&sender.email))),
+            Source::SenderName => message.sender.as_ref().map(|sender| Cow::Borrowed(sender.name.as_str())),
+            Source::RecipientAddresses => lines(message.recipients.iter().map(|one| one.email.as_str())),
+            Source::HeaderAddresses(name) => lines(message.header_addresses(name).map(|one| one.email.as_str())),
+            Source::AttachmentNames => lines(message.attachments.iter().map(|one| one.name.as_str())),
+            Source::AttachmentTypes => lines(message.attachments.iter().map(|one| one.media_type.as_str())),
         }
     }
 
@@ -182,21 +200,48 @@ impl Call {
         })
     }
 
-    /// The typed value of an extracted field.
+    /// A piece of a field as sanitised HTML: of an HTML body with its formatting, of everything else escaped.
+    ///
+    /// # Errors
+    /// If the span does not fit.
+    pub fn html(&self, source: &Source, at: Span) -> Result<String, Misuse> {
+        let text = self.slice(source, at)?;
+        let document = &self.message().document;
+        let whole = match source {
+            Source::Body => self.sight.view().clone(),
+            Source::WholeBody => document.view(&[], CutKinds::NONE),
+            _ => return Ok(document::text_as_html(&text)),
+        };
+        Ok(document.html_piece(&whole, at))
+    }
+
+    /// The typed value of a field that an extractor made, or of one that every message has.
     #[must_use]
     pub fn extracted(&self, name: &str) -> Value {
-        self.reading
-            .extracted()
-            .iter()
-            .find(|entry| entry.name == name)
-            .map_or(Value::None, |entry| entry.value.clone())
+        let made = self.sight.extracted().iter().find(|entry| entry.name == name);
+        made.map_or_else(|| self.ticket_field(name), |entry| entry.value.clone())
+    }
+
+    /// What is known of the ticket that the message follows up.
+    fn ticket_field(&self, name: &str) -> Value {
+        let (ticket, part) = match (self.sight.conversation(), name.strip_prefix("inactive-")) {
+            (Conversation::Active(ticket), None) => (ticket, name),
+            (Conversation::Inactive(ticket), Some(part)) => (ticket, part),
+            _ => return Value::None,
+        };
+        match part {
+            "ticket" => Value::Text(ticket.number.to_string()),
+            "ticket.class" => Value::Text(ticket.class.name().to_owned()),
+            "ticket.status" => Value::Text(ticket.status.name().to_owned()),
+            _ => Value::None,
+        }
     }
 
     /// Whether the pattern matches anywhere in the field.
     #[must_use]
     pub fn matches(&self, source: &Source, pattern: &Pattern) -> bool {
         match source {
-            Source::Body => self.reading.matches(pattern),
+            Source::Body => self.sight.matches(pattern),
             source => self.text(source).is_some_and(|text| pattern.is_match(&text)),
         }
     }
@@ -235,13 +280,13 @@ impl Call {
 
     /// The text of a field in which a pattern may match.
     fn searched(&self, source: &Source, pattern: &Pattern) -> Option<Cow<'_, str>> {
-        if *source == Source::Body && !self.reading.may_match(pattern) { None } else { self.text(source) }
+        if *source == Source::Body && !self.sight.may_match(pattern) { None } else { self.text(source) }
     }
 
     /// The spans of the body that matching elements cover, at most `limit`; what is cut already is left out.
     #[must_use]
     pub fn elements(&self, selector: &Selector, limit: u32) -> Vec<Span> {
-        self.reading.elements(selector, limit as usize)
+        self.sight.elements(selector, limit as usize)
     }
 
     /// Cuts a span of the body.
@@ -288,12 +333,23 @@ impl Call {
         if self.edits.len() >= EDITS_MAX {
             return Err(Misuse::TooManyEdits);
         }
-        let text = self.reading.view().text();
+        let text = self.sight.view().text();
         if at.start > at.end || text.get(at.range()).is_none() {
             return Err(Misuse::Span { start: at.start, end: at.end, length: text.len() });
         }
         Ok(())
     }
+}
+
+/// What is not empty of these, one on each line; none if nothing is.
+fn lines<'a>(items: impl Iterator<Item = &'a str>) -> Option<Cow<'a, str>> {
+    let items: Vec<String> = items.map(one_line).filter(|item| !item.is_empty()).collect();
+    (!items.is_empty()).then(|| Cow::Owned(items.join("\n")))
+}
+
+/// A text without line ends: what is one line stays one.
+fn one_line(text: &str) -> String {
+    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn joined(message: &Message) -> String {

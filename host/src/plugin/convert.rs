@@ -1,12 +1,13 @@
 //! Between the contract's types and the host's own.
 
-use super::bindings::rules::{edit, log, mail, types};
+use super::bindings::rules::{edit, log, lookup, mail, types};
 use super::capabilities::{Level, Source};
 use super::{Argument, Diagnostic, VerbSpec};
 use crate::action::Action;
-use crate::field::{DateTime, Decimal, Declaration, Entry, Value, ValueType};
+use crate::field::{DateTime, Decimal, Declaration, Entry, Money, Value, ValueType};
 use crate::message::Attachment;
-use crate::message::document::{CutKind, Span};
+use crate::message::document::{CutKind, Span, harmless_html};
+use crate::reading::Form;
 use crate::thread::Conversation;
 use crate::ticket::TicketSummary;
 
@@ -23,6 +24,12 @@ impl From<types::Field> for Source {
             types::Field::WholeBody => Self::WholeBody,
             types::Field::Header(name) => Self::Header(name),
             types::Field::Extracted(name) => Self::Extracted(name),
+            types::Field::SenderAddress => Self::SenderAddress,
+            types::Field::SenderName => Self::SenderName,
+            types::Field::RecipientAddresses => Self::RecipientAddresses,
+            types::Field::HeaderAddresses(name) => Self::HeaderAddresses(name),
+            types::Field::AttachmentNames => Self::AttachmentNames,
+            types::Field::AttachmentTypes => Self::AttachmentTypes,
         }
     }
 }
@@ -54,6 +61,12 @@ impl From<Value> for types::Value {
             Value::Decimal(Decimal { units, scale }) => Self::Decimal(types::Decimal { units, scale }),
             Value::Boolean(truth) => Self::Boolean(truth),
             Value::DateTime(at) => Self::DateTime(at.into()),
+            Value::Currency(money) => {
+                let Decimal { units, scale } = money.amount;
+                let amount = types::Decimal { units, scale };
+                Self::Currency(types::Money { amount, currency: money.currency().to_owned() })
+            }
+            Value::Html(html) => Self::Html(html),
         }
     }
 }
@@ -64,15 +77,24 @@ impl From<types::Value> for Value {
             types::Value::None => Self::None,
             types::Value::Text(text) => Self::Text(text),
             types::Value::Integer(number) => Self::Integer(number),
-            // A larger scale has no meaning, and no digits left to stand behind the point.
-            types::Value::Decimal(types::Decimal { units, scale }) => {
-                Self::Decimal(Decimal { units, scale: scale.min(Decimal::SCALE_MAX) })
-            }
+            types::Value::Decimal(number) => Self::Decimal(number.into()),
             types::Value::Boolean(truth) => Self::Boolean(truth),
             types::Value::DateTime(types::DateTime { seconds, offset_minutes }) => {
                 Self::DateTime(DateTime { seconds, offset_minutes })
             }
+            // What is no currency has no value.
+            types::Value::Currency(types::Money { amount, currency }) => {
+                Money::new(amount.into(), &currency).map_or(Self::None, Self::Currency)
+            }
+            types::Value::Html(html) => Self::Html(harmless_html(&html)),
         }
+    }
+}
+
+impl From<types::Decimal> for Decimal {
+    fn from(types::Decimal { units, scale }: types::Decimal) -> Self {
+        // A larger scale has no meaning, and no digits left to stand behind the point.
+        Self { units, scale: scale.min(Self::SCALE_MAX) }
     }
 }
 
@@ -84,6 +106,8 @@ impl From<ValueType> for types::ValueType {
             ValueType::Decimal => Self::Decimal,
             ValueType::Boolean => Self::Boolean,
             ValueType::DateTime => Self::DateTime,
+            ValueType::Currency => Self::Currency,
+            ValueType::Html => Self::Html,
         }
     }
 }
@@ -96,6 +120,8 @@ impl From<types::ValueType> for ValueType {
             types::ValueType::Decimal => Self::Decimal,
             types::ValueType::Boolean => Self::Boolean,
             types::ValueType::DateTime => Self::DateTime,
+            types::ValueType::Currency => Self::Currency,
+            types::ValueType::Html => Self::Html,
         }
     }
 }
@@ -119,8 +145,9 @@ impl From<&Declaration> for types::Declaration {
 }
 
 impl From<&Argument> for types::Argument {
-    fn from(Argument { name, kind, required, choices }: &Argument) -> Self {
-        Self { name: name.clone(), kind: (*kind).into(), required: *required, choices: choices.clone() }
+    fn from(Argument { name, kind, required, choices, one_line }: &Argument) -> Self {
+        let (name, choices) = (name.clone(), choices.clone());
+        Self { name, kind: (*kind).into(), required: *required, choices, one_line: *one_line }
     }
 }
 
@@ -166,6 +193,20 @@ impl From<log::Level> for Level {
     }
 }
 
+impl From<lookup::Form> for Form {
+    fn from(form: lookup::Form) -> Self {
+        match form {
+            lookup::Form::Integer => Self::Integer,
+            lookup::Form::Decimal => Self::Decimal,
+            lookup::Form::Float => Self::Float,
+            lookup::Form::Currency => Self::Currency,
+            lookup::Form::Boolean => Self::Boolean,
+            lookup::Form::DateTime => Self::DateTime,
+            lookup::Form::Ticket => Self::Ticket,
+        }
+    }
+}
+
 impl From<&TicketSummary> for mail::Ticket {
     fn from(ticket: &TicketSummary) -> Self {
         Self {
@@ -194,5 +235,23 @@ impl From<&Attachment> for mail::Attachment {
             size: attachment.content.len(),
             inline: attachment.inline,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_plugin_hands_over_is_what_the_host_takes_it_for() {
+        let check = |given: types::Value, expect: Value| assert_eq!(Value::from(given), expect);
+        let amount = |scale| types::Decimal { units: 1, scale };
+        let money = |currency: &str| types::Money { amount: amount(0), currency: currency.to_owned() };
+        check(types::Value::Html("a<script>b</script>".to_owned()), Value::Html("a".to_owned()));
+        check(types::Value::Decimal(amount(200)), Value::Decimal(Decimal { units: 1, scale: 18 }));
+        check(types::Value::Currency(money("eur")), Value::None);
+        check(types::Value::Currency(money("EUR\r\n")), Value::None);
+        let kept = Money::new(Decimal { units: 1, scale: 0 }, "EUR").expect("is a currency");
+        check(types::Value::Currency(money("EUR")), Value::Currency(kept));
     }
 }

@@ -217,6 +217,7 @@ fn linkers(engine: &wasmtime::Engine) -> wasmtime::Result<(Linker<State>, Linker
     rules::log::add_to_linker::<_, HasSelf<State>>(&mut reading, |state| state)?;
     rules::patterns::add_to_linker::<_, HasSelf<State>>(&mut reading, |state| state)?;
     rules::mail::add_to_linker::<_, HasSelf<State>>(&mut reading, |state| state)?;
+    rules::lookup::add_to_linker::<_, HasSelf<State>>(&mut reading, |state| state)?;
     let mut editing = reading.clone();
     rules::edit::add_to_linker::<_, HasSelf<State>>(&mut editing, |state| state)?;
     rules::wake::add_to_linker::<_, HasSelf<State>>(&mut editing, |state| state)?;

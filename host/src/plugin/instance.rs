@@ -6,7 +6,7 @@ use super::capabilities::{Call, Effects, LogLine};
 use super::clock::Clock;
 use super::engine::Engine;
 use super::fault::{self, Fault};
-use super::reading::Finders;
+use super::sight::Finders;
 use super::state::State;
 use super::{Called, ConfigureError, Decision, PluginConfig, ProcessOutcome, Verdict, World};
 use crate::field::{Declaration, Entry};

@@ -17,7 +17,7 @@ mod instance;
 mod limits;
 mod needles;
 pub mod patterns;
-pub mod reading;
+pub mod sight;
 mod scan;
 mod state;
 #[cfg(test)]
@@ -78,8 +78,8 @@ impl World {
     /// The interfaces that it may import.
     fn grants(self) -> &'static [&'static str] {
         match self {
-            Self::Preprocessor => &["types", "log", "patterns", "mail", "edit", "wake"],
-            Self::Extractor | Self::Processor => &["types", "log", "patterns", "mail"],
+            Self::Preprocessor => &["types", "log", "patterns", "mail", "lookup", "edit", "wake"],
+            Self::Extractor | Self::Processor => &["types", "log", "patterns", "mail", "lookup"],
         }
     }
 }
@@ -123,6 +123,8 @@ pub struct Argument {
     pub required: bool,
     /// The texts that it can be; empty: whatever its type allows.
     pub choices: Vec<String>,
+    /// Whether it is a text of one line.
+    pub one_line: bool,
 }
 
 /// What an instance is configured with.

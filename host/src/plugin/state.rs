@@ -1,13 +1,14 @@
 //! What an instance's store holds, and the contract's imports on top of it.
 #![allow(unreachable_pub, reason = "the generated bindings export the resources again, which takes a `pub`")]
 
-use super::bindings::rules::{edit, log, mail, patterns, types, wake};
+use super::bindings::rules::{edit, log, lookup, mail, patterns, types, wake};
 use super::capabilities::{Call, Level, LogLine, Source};
 use super::clock::Clock;
 use super::patterns::{self as host_patterns, PatternCache, PatternError};
-use super::reading::Finders;
+use super::sight::Finders;
 use super::{Fault, Limits};
 use crate::message::document::BodyKind;
+use crate::reading::{self, Reading};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmtime::component::{Resource, ResourceTable};
@@ -161,6 +162,12 @@ impl patterns::HostPattern for State {
         self.keep(compiled)
     }
 
+    fn groups(&mut self, pattern: Resource<Pattern>) -> Result<Vec<Option<String>>> {
+        self.enter()?;
+        let names = self.table.get(&pattern)?.0.capture_names();
+        Ok(names.map(|name| name.map(str::to_owned)).collect())
+    }
+
     fn drop(&mut self, pattern: Resource<Pattern>) -> Result<()> {
         self.table.delete(pattern)?;
         Ok(())
@@ -206,6 +213,12 @@ impl mail::Host for State {
 
     fn slice(&mut self, field: types::Field, at: types::Span) -> Result<String> {
         Ok(self.call()?.slice(&field.into(), at.into()).map_err(Fault::from)?)
+    }
+
+    fn html(&mut self, field: types::Field, at: types::Span) -> Result<String> {
+        let html = self.call()?.html(&field.into(), at.into()).map_err(Fault::from)?;
+        self.in_time()?;
+        Ok(html)
     }
 
     fn length(&mut self, field: types::Field) -> Result<u32> {
@@ -297,6 +310,34 @@ impl edit::Host for State {
     fn replace(&mut self, at: types::Span, text: String, rule: String) -> Result<()> {
         self.charge_output(rule.len().saturating_add(text.len()))?;
         Ok(self.call()?.replace(at.into(), text, rule).map_err(Fault::from)?)
+    }
+}
+
+impl lookup::Host for State {
+    fn read(
+        &mut self,
+        text: String,
+        what: lookup::Form,
+        how: lookup::Reading,
+    ) -> Result<std::result::Result<types::Value, String>> {
+        self.enter()?;
+        let how = Reading { locale: &how.locale, time_zone: &how.time_zone, currency: &how.currency };
+        Ok(how.value(&text, what.into()).map(Into::into))
+    }
+
+    fn fault_of_locale(&mut self, tag: String) -> Result<Option<String>> {
+        self.enter()?;
+        Ok(reading::fault_of_locale(&tag))
+    }
+
+    fn fault_of_time_zone(&mut self, name: String) -> Result<Option<String>> {
+        self.enter()?;
+        Ok(reading::fault_of_time_zone(&name))
+    }
+
+    fn fault_of_currency(&mut self, code: String) -> Result<Option<String>> {
+        self.enter()?;
+        Ok(reading::fault_of_currency(&code))
     }
 }
 

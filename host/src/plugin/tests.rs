@@ -1,7 +1,7 @@
 //! What plugins must not do, done by the guest `tests/guests/misbehave`, and files that are no plugins.
 
 use super::capabilities::{Call, Level};
-use super::reading::Reading;
+use super::sight::Sight;
 use super::*;
 use crate::field::DateTime;
 use crate::message::document::CutKinds;
@@ -38,8 +38,8 @@ fn message(body: &str) -> Arc<Message> {
 
 fn call(message: &Arc<Message>) -> Call {
     let kinds = CutKinds::ALL;
-    let reading = Reading::new(message.clone(), Arc::default(), Arc::default(), &[], kinds, Arc::default());
-    Call::new(Arc::new(reading), "step".into())
+    let sight = Sight::new(message.clone(), Arc::default(), Arc::default(), &[], kinds, Arc::default());
+    Call::new(Arc::new(sight), "step".into())
 }
 
 fn config(rules: Value) -> PluginConfig {

@@ -18,7 +18,7 @@ pub use run::{Extracted, Instances, Preprocessed, Processed, StepFault, StepRepo
 use crate::action::verbs;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, suggestion};
 use crate::message::client;
-use crate::plugin::reading::{Finders, Scanners};
+use crate::plugin::sight::{Finders, Scanners};
 use crate::plugin::{Argument, Component, ConfigureError, Engine, Instance, PluginConfig, VerbSpec, World};
 use file::RuleFiles;
 use languages::Languages;
@@ -328,6 +328,7 @@ fn verb_specs() -> Vec<VerbSpec> {
         kind: argument.kind,
         required: argument.required,
         choices: (argument.choices)().into_iter().map(str::to_owned).collect(),
+        one_line: argument.one_line,
     };
     let spec = |verb: &crate::action::Verb| VerbSpec {
         name: verb.name.to_owned(),

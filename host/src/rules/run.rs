@@ -6,7 +6,7 @@ use crate::field::Entry;
 use crate::message::Message;
 use crate::message::document::{Cut, CutKinds};
 use crate::plugin::capabilities::{Call, Effects, LogLine};
-use crate::plugin::reading::Reading;
+use crate::plugin::sight::Sight;
 use crate::plugin::{Called, ConfigureError, Decision, Fault, Instance, Verdict};
 use crate::thread::Conversation;
 use serde::{Deserialize, Serialize};
@@ -119,21 +119,21 @@ impl Instances {
         steps: &[String],
     ) -> Preprocessed {
         let mut done = Preprocessed::default();
-        let mut reading = Arc::new(self.read(message, conversation, &[], CutKinds::ALL));
+        let mut sight = Arc::new(self.read(message, conversation, &[], CutKinds::ALL));
         for name in steps {
             let Some(index) = self.position(name) else {
                 done.steps.push(missing(name));
                 continue;
             };
-            if self.set.steps.get(index).is_some_and(|step| !reading.concerns(&step.interest)) {
+            if self.set.steps.get(index).is_some_and(|step| !sight.concerns(&step.interest)) {
                 done.idle += 1;
                 continue;
             }
-            let called = self.call(index, &reading, Instance::preprocess);
+            let called = self.call(index, &sight, Instance::preprocess);
             done.steps.extend(self.report(index, &called));
             if !called.effects.cuts.is_empty() {
                 done.cuts.extend(called.effects.cuts);
-                reading = Arc::new(reading.without(&done.cuts, CutKinds::ALL));
+                sight = Arc::new(sight.without(&done.cuts, CutKinds::ALL));
             }
             if called.result == Ok(Verdict::Stop) {
                 break;
@@ -157,8 +157,8 @@ impl Instances {
         let mut done = Extracted::default();
         for index in self.of_hop(Hop::Extract) {
             let fields = Arc::new(done.fields.clone());
-            let reading = Arc::new(self.read(message, conversation, cuts, kinds).with_fields(fields));
-            let called = self.call(index, &reading, Instance::extract);
+            let sight = Arc::new(self.read(message, conversation, cuts, kinds).with_fields(fields));
+            let called = self.call(index, &sight, Instance::extract);
             done.steps.extend(self.report(index, &called));
             let made = called.result.map_err(|fault| self.fault(index, &fault, &done.steps))?;
             done.fields.retain(|field| made.iter().all(|later| later.name != field.name));
@@ -180,10 +180,10 @@ impl Instances {
         fields: &[Entry],
     ) -> Result<Processed, StepFault> {
         let mut done = Processed::default();
-        let reading = self.read(message, conversation, cuts, kinds).with_fields(Arc::new(fields.to_vec()));
-        let reading = Arc::new(reading);
+        let sight = self.read(message, conversation, cuts, kinds).with_fields(Arc::new(fields.to_vec()));
+        let sight = Arc::new(sight);
         for index in self.of_hop(Hop::Process) {
-            let called = self.call(index, &reading, Instance::process);
+            let called = self.call(index, &sight, Instance::process);
             done.steps.extend(self.report(index, &called));
             let outcome = called.result.map_err(|fault| self.fault(index, &fault, &done.steps))?;
             done.actions.extend(outcome.actions);
@@ -199,7 +199,7 @@ impl Instances {
     fn call<T>(
         &mut self,
         index: usize,
-        reading: &Arc<Reading>,
+        sight: &Arc<Sight>,
         run: impl FnOnce(&mut Instance, Call) -> Called<T>,
     ) -> Called<T> {
         let failed = |fault| Called { effects: Effects::default(), result: Err(fault), time: Duration::ZERO };
@@ -213,16 +213,16 @@ impl Instances {
                 return failed(Fault::Failure { reason: error.to_string(), rule: None });
             }
         };
-        let called = run(&mut instance, Call::new(reading.clone(), step.name.clone()));
+        let called = run(&mut instance, Call::new(sight.clone(), step.name.clone()));
         if step.reuse && !instance.is_spent() {
             *idle = Some(instance);
         }
         called
     }
 
-    fn read(&self, message: &Arc<Message>, conversation: &Conversation, cuts: &[Cut], kinds: CutKinds) -> Reading {
+    fn read(&self, message: &Arc<Message>, conversation: &Conversation, cuts: &[Cut], kinds: CutKinds) -> Sight {
         let (conversation, scanners) = (Arc::new(conversation.clone()), self.set.scanners().clone());
-        Reading::new(message.clone(), conversation, Arc::default(), cuts, kinds, scanners)
+        Sight::new(message.clone(), conversation, Arc::default(), cuts, kinds, scanners)
     }
 
     fn of_hop(&self, hop: Hop) -> Vec<usize> {

@@ -4,10 +4,12 @@ use mailmill::field::Value as HostValue;
 use mailmill::message::document::{BodyKind as HostBodyKind, CutKind as HostCutKind, Span as HostSpan};
 use mailmill::plugin::capabilities::{Call, Effects, Level as HostLevel, Source};
 use mailmill::plugin::patterns::{Pattern, PatternCache, PatternError as HostPatternError, PatternSet, Selector};
-use mailmill::plugin::reading::Finders;
+use mailmill::plugin::sight::Finders;
+use mailmill::reading::{self, Form as HostForm};
 use mailmill::thread::Conversation as HostConversation;
 use mailmill_sdk::{
-    Attachment, BodyKind, Conversation, CutKind, Failure, Field, Host, Level, PatternError, Span, Ticket, Value,
+    Attachment, BodyKind, Conversation, CutKind, Failure, Field, Form, Host, Level, PatternError, Reading, Span,
+    Ticket, Value,
 };
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -57,6 +59,9 @@ impl Host for Native {
         self.configured.borrow_mut().1.patterns.push(pattern.clone());
         Ok(pattern)
     }
+    fn groups(&self, pattern: &Self::Pattern) -> Vec<Option<String>> {
+        pattern.capture_names().map(|name| name.map(str::to_owned)).collect()
+    }
     fn pattern_set(&self, sources: &[String]) -> Result<Self::PatternSet, PatternError> {
         self.patterns.pattern_set(sources).map_err(pattern_error)
     }
@@ -79,6 +84,9 @@ impl Host for Native {
     }
     fn length(&self, field: &Field) -> u32 {
         self.with(|call| call.text(&source(field)).map_or(0, |text| u32::try_from(text.len()).unwrap_or(u32::MAX)))
+    }
+    fn html(&self, field: &Field, at: Span) -> String {
+        self.with(|call| call.html(&source(field), to_host(at)).expect("the span fits"))
     }
     fn extracted(&self, name: &str) -> Value {
         self.with(|call| value(call.extracted(name)))
@@ -136,6 +144,28 @@ impl Host for Native {
     fn elements(&self, selector: &Self::Selector, limit: u32) -> Vec<Span> {
         self.with(|call| call.elements(selector, limit).into_iter().map(from_host).collect())
     }
+    fn read(&self, text: &str, what: Form, how: &Reading) -> Result<Value, String> {
+        let form = match what {
+            Form::Integer => HostForm::Integer,
+            Form::Decimal => HostForm::Decimal,
+            Form::Float => HostForm::Float,
+            Form::Currency => HostForm::Currency,
+            Form::Boolean => HostForm::Boolean,
+            Form::DateTime => HostForm::DateTime,
+            Form::Ticket => HostForm::Ticket,
+        };
+        let how = reading::Reading { locale: &how.locale, time_zone: &how.time_zone, currency: &how.currency };
+        how.value(text, form).map(value)
+    }
+    fn fault_of_locale(&self, tag: &str) -> Option<String> {
+        reading::fault_of_locale(tag)
+    }
+    fn fault_of_time_zone(&self, name: &str) -> Option<String> {
+        reading::fault_of_time_zone(name)
+    }
+    fn fault_of_currency(&self, code: &str) -> Option<String> {
+        reading::fault_of_currency(code)
+    }
     fn cut(&self, at: Span, kind: CutKind, rule: &str) {
         self.with(|call| call.cut(to_host(at), cut_kind(kind), rule.to_owned()).expect("the cut fits"));
     }
@@ -165,6 +195,12 @@ fn source(field: &Field) -> Source {
         Field::WholeBody => Source::WholeBody,
         Field::Header(name) => Source::Header(name.clone()),
         Field::Extracted(name) => Source::Extracted(name.clone()),
+        Field::SenderAddress => Source::SenderAddress,
+        Field::SenderName => Source::SenderName,
+        Field::RecipientAddresses => Source::RecipientAddresses,
+        Field::HeaderAddresses(name) => Source::HeaderAddresses(name.clone()),
+        Field::AttachmentNames => Source::AttachmentNames,
+        Field::AttachmentTypes => Source::AttachmentTypes,
     }
 }
 
@@ -176,6 +212,12 @@ fn value(value: HostValue) -> Value {
         HostValue::Decimal(number) => Value::Decimal { units: number.units, scale: number.scale },
         HostValue::Boolean(truth) => Value::Boolean(truth),
         HostValue::DateTime(at) => Value::DateTime { seconds: at.seconds, offset_minutes: at.offset_minutes },
+        HostValue::Currency(money) => Value::Currency {
+            units: money.amount.units,
+            scale: money.amount.scale,
+            currency: money.currency().to_owned(),
+        },
+        HostValue::Html(html) => Value::Html(html),
     }
 }
 

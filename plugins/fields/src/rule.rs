@@ -1,299 +1,206 @@
-//! The rules: one `[[field]]` each.
+//! The rules: one `[[field]]` each, or `[[pattern]]`s that fill several fields.
 
+use crate::kind::{Kind, fit, reading};
+use crate::method::{self, Method};
+use mailmill_sdk::name::TEXTS;
 use mailmill_sdk::settings::{Json, Table, nearest};
 use mailmill_sdk::text::joined;
-use mailmill_sdk::{Field, Host, Value, ValueType};
+use mailmill_sdk::{Field, Host, Reading, Value};
 
 /// The most fields.
 const FIELDS_MAX: usize = 200;
 /// The longest name of a field, in bytes.
 const NAME_BYTES_MAX: usize = 64;
-/// The longest text of a field, in characters.
-const TEXT_CHARS_MAX: usize = 1000;
-/// The largest whole number, and the smallest with its sign changed.
-const INTEGER_MAX: i64 = 99_999_999;
-/// The last character at which a field may start.
-const POSITION_MAX: usize = 1_000_000;
 
-const KEYS: [&str; 12] = [
-    "name",
-    "type",
-    "description",
-    "from",
-    "pattern",
-    "after",
-    "before",
-    "check_for",
-    "at",
-    "length",
-    "required",
-    "default",
-];
-const SOURCES: [&str; 9] =
-    ["subject", "body", "whole-body", "subject-and-body", "sender", "recipients", "message-id", "client", "origin"];
+/// What every field can say.
+const KEYS: [&str; 8] = ["name", "description", "type", "locale", "time_zone", "currency", "required", "default"];
+/// What a field says that looks for itself.
+const SEARCH_KEYS: [&str; 7] = ["from", "check_for", "pattern", "after", "before", "at", "length"];
+/// Names besides those of texts that every message has.
+const TAKEN: [&str; 2] = ["attachments", "received"];
+
+/// Where to look, what to take, and the fields that it makes.
+#[derive(Debug)]
+pub(crate) struct Search<P> {
+    /// The first one that has something is taken.
+    pub(crate) sources: Vec<Field>,
+    pub(crate) method: Method<P>,
+    pub(crate) rules: Vec<Rule>,
+}
 
 /// A field to be made.
 #[derive(Debug)]
-pub(crate) struct Rule<P> {
+pub(crate) struct Rule {
     pub(crate) name: String,
-    pub(crate) kind: ValueType,
-    /// Where to look, in this order.
-    pub(crate) sources: Vec<Field>,
-    pub(crate) method: Method<P>,
+    pub(crate) kind: Kind,
+    pub(crate) reading: Reading,
+    /// The group of the pattern that holds it.
+    pub(crate) group: usize,
     pub(crate) required: bool,
     pub(crate) default: Value,
 }
 
-/// What to take.
-#[derive(Debug)]
-pub(crate) enum Method<P> {
-    /// All of it.
-    Whole,
-    /// A group of a pattern's first match.
-    Pattern { pattern: P, group: usize },
-    /// Whether the pattern matches.
-    CheckFor(P),
-    /// Characters by their position, counted from 0.
-    Position { at: usize, length: usize },
-}
-
 /// Reads all rules, and complains about whatever is wrong.
-pub(crate) fn rules<H: Host>(host: &H, root: &Table<'_>) -> Vec<Rule<H::Pattern>> {
-    root.allow(&["field", "test"]);
-    let tables = root.tables("field");
-    if tables.len() > FIELDS_MAX {
-        root.complain("field", format!("there are {} fields; at most {FIELDS_MAX} are allowed", tables.len()), None);
+pub(crate) fn searches<H: Host>(host: &H, root: &Table<'_>) -> Vec<Search<H::Pattern>> {
+    root.allow(&["field", "pattern", "test", "locale", "time_zone", "currency"]);
+    let reading = reading(host, root, &Reading::default());
+    let mut reader = Reader { host, names: Vec::new() };
+    let mut searches = Vec::new();
+    for table in root.tables("field") {
+        searches.extend(reader.field(&table, &reading));
     }
-    let mut rules: Vec<Rule<H::Pattern>> = Vec::new();
-    for table in tables.iter().take(FIELDS_MAX) {
-        let Some(rule) = rule(host, table) else { continue };
-        if rules.iter().any(|other| other.name == rule.name) {
-            table.complain("name", format!("there is another field \"{}\": names must differ", rule.name), None);
+    for table in root.tables("pattern") {
+        searches.extend(reader.pattern(&table, &reading));
+    }
+    if reader.names.len() > FIELDS_MAX {
+        let count = reader.names.len();
+        root.complain("field", format!("there are {count} fields; at most {FIELDS_MAX} are allowed"), None);
+    }
+    searches
+}
+
+struct Reader<'a, H> {
+    host: &'a H,
+    /// The names of all fields so far.
+    names: Vec<String>,
+}
+
+impl<H: Host> Reader<'_, H> {
+    /// A field that looks for itself.
+    fn field(&mut self, table: &Table<'_>, outer: &Reading) -> Option<Search<H::Pattern>> {
+        let known: Vec<&str> = KEYS.into_iter().chain(SEARCH_KEYS).collect();
+        table.allow(&known);
+        let sources = sources(table);
+        let method = method::read(self.host, table);
+        let checks = matches!(method, Some(Method::CheckFor(_)));
+        let rule = self.rule(table, outer, checks);
+        let (method, mut rule) = (method?, rule?);
+        if let Method::Pattern(pattern) = &method {
+            rule.group = method::value_group(&self.host.groups(pattern));
         }
-        rules.push(rule);
+        Some(Search { sources: sources?, method, rules: vec![rule] })
     }
-    rules
-}
 
-/// Reads a text as a value of this type, within the limits of fields.
-pub(crate) fn fit(kind: ValueType, text: &str) -> Result<Value, String> {
-    match kind.read(text) {
-        None => Err(format!("\"{}\" is no {kind}", excerpt(text))),
-        Some(Value::Integer(number)) if number.abs() > INTEGER_MAX => {
-            Err(format!("{number} is outside of -{INTEGER_MAX} to {INTEGER_MAX}"))
+    /// A pattern that fills the fields that its groups are named for.
+    fn pattern(&mut self, table: &Table<'_>, outer: &Reading) -> Option<Search<H::Pattern>> {
+        table.allow(&["description", "from", "pattern", "field", "locale", "time_zone", "currency"]);
+        let _ = table.text("description");
+        let reading = reading(self.host, table, outer);
+        let sources = sources(table);
+        let pattern = table.required_text("pattern").and_then(|_| method::pattern(self.host, table));
+        let fields = table.tables("field");
+        if fields.is_empty() {
+            table.complain_here("a [[pattern]] has at least one [[pattern.field]]");
         }
-        Some(Value::Text(text)) if text.chars().count() > TEXT_CHARS_MAX => {
-            Err(format!("the text is longer than {TEXT_CHARS_MAX} characters"))
+        let groups = pattern.as_ref().map(|pattern| self.host.groups(pattern));
+        let rules: Vec<Option<Rule>> =
+            fields.iter().map(|field| self.captured(field, &reading, groups.as_deref())).collect();
+        let rules = rules.into_iter().collect::<Option<Vec<Rule>>>()?;
+        Some(Search { sources: sources?, method: Method::Pattern(pattern?), rules })
+    }
+
+    /// A field that a group of a pattern fills: the group of its name, with `_` for `-`, or the one that it names.
+    fn captured(&mut self, table: &Table<'_>, outer: &Reading, groups: Option<&[Option<String>]>) -> Option<Rule> {
+        let known: Vec<&str> = KEYS.into_iter().chain(["group"]).collect();
+        table.allow(&known);
+        let rule = self.rule(table, outer, false)?;
+        let wanted = table.text("group").map_or_else(|| underscored(&rule.name), str::to_owned);
+        let groups = groups?;
+        let Some(group) = groups.iter().position(|group| group.as_deref() == Some(wanted.as_str())) else {
+            let named: Vec<&str> = groups.iter().flatten().map(String::as_str).collect();
+            let reason = match named.as_slice() {
+                [] => format!("the pattern has no group (?<{wanted}>…)"),
+                named => format!("the pattern has no group (?<{wanted}>…): it has {}", joined(named, ", ")),
+            };
+            table.complain(if table.value("group").is_some() { "group" } else { "name" }, reason, None);
+            return None;
+        };
+        Some(Rule { group, ..rule })
+    }
+
+    /// What all fields have: name, type, default.
+    fn rule(&mut self, table: &Table<'_>, outer: &Reading, checks: bool) -> Option<Rule> {
+        let name = table.required_text("name").filter(|name| self.is_name(table, name));
+        let kind = kind(table, checks);
+        let reading = reading(self.host, table, outer);
+        let default = kind.map_or(Value::None, |kind| self.default(table, kind, &reading));
+        // Only for readers, but it must be a text.
+        let _ = table.text("description");
+        let required = table.boolean("required").unwrap_or(false);
+        let name = name?.to_owned();
+        self.names.push(name.clone());
+        Some(Rule { name, kind: kind?, reading, group: 0, required, default })
+    }
+
+    fn is_name(&self, table: &Table<'_>, name: &str) -> bool {
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let well_formed = name.starts_with(|c: char| c.is_ascii_lowercase()) && name.bytes().all(allowed);
+        if !well_formed || name.len() > NAME_BYTES_MAX {
+            let reason =
+                format!("a name is a lower-case letter, then letters, digits and `-`, at most {NAME_BYTES_MAX}");
+            table.complain("name", reason, None);
+        } else if Field::named(name).is_some() || TAKEN.contains(&name) {
+            table.complain("name", format!("every message has a field \"{name}\": take another name"), None);
+        } else if self.names.iter().any(|other| other == name) {
+            table.complain("name", format!("there is another field \"{name}\": names must differ"), None);
         }
-        Some(value) => Ok(value),
+        well_formed
+    }
+
+    fn default(&self, table: &Table<'_>, kind: Kind, reading: &Reading) -> Value {
+        let fitted = match table.value("default") {
+            None => return Value::None,
+            Some(Json::Text(text)) => fit(self.host, kind, reading, text.trim()),
+            Some(Json::Number(number)) => {
+                let plain = Reading { locale: String::new(), ..reading.clone() };
+                fit(self.host, kind, &plain, number)
+            }
+            Some(Json::Truth(truth)) => fit(self.host, kind, reading, if *truth { "true" } else { "false" }),
+            Some(Json::Nothing | Json::List(_) | Json::Table(_)) => {
+                Err("expected a text, a number, or true or false".to_owned())
+            }
+        };
+        fitted.unwrap_or_else(|reason| {
+            table.complain("default", reason, None);
+            Value::None
+        })
     }
 }
 
-fn excerpt(text: &str) -> String {
-    const CHARS_MAX: usize = 40;
-    let short: String = text.chars().take(CHARS_MAX).collect();
-    if short.len() < text.len() { format!("{short}…") } else { short }
-}
-
-fn rule<H: Host>(host: &H, table: &Table<'_>) -> Option<Rule<H::Pattern>> {
-    table.allow(&KEYS);
-    let name = table.required_text("name").filter(|name| is_name(table, name));
-    let method = method(host, table);
-    let kind = kind(table, method.as_ref());
-    let sources = sources(table);
-    let default = kind.map_or(Value::None, |kind| default(table, kind));
-    // Only for readers, but it must be a text.
-    let _ = table.text("description");
-    let required = table.boolean("required").unwrap_or(false);
-    Some(Rule { name: name?.to_owned(), kind: kind?, sources: sources?, method: method?, required, default })
-}
-
-fn is_name(table: &Table<'_>, name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let well_formed = name.starts_with(|c: char| c.is_ascii_lowercase()) && name.bytes().all(allowed);
-    if !well_formed || name.len() > NAME_BYTES_MAX {
-        let reason = format!("a name is a lower-case letter, then letters, digits and `-`, at most {NAME_BYTES_MAX}");
-        table.complain("name", reason, None);
-    }
-    well_formed
+fn underscored(name: &str) -> String {
+    name.chars().map(|c| if c == '-' { '_' } else { c }).collect()
 }
 
 /// The type: text, unless it is said or the method makes something else.
-fn kind<P>(table: &Table<'_>, method: Option<&Method<P>>) -> Option<ValueType> {
-    let checks = matches!(method, Some(Method::CheckFor(_)));
-    let Some(name) = table.text("type") else {
-        return Some(if checks { ValueType::Boolean } else { ValueType::Text });
-    };
-    let Some(kind) = ValueType::ALL.into_iter().find(|kind| kind.name() == name) else {
-        let names = ValueType::ALL.map(ValueType::name);
-        table.complain("type", format!("unknown type \"{name}\": {}", expected(name, &names)), None);
-        return None;
-    };
-    if checks && kind != ValueType::Boolean {
-        table.complain("type", "a field with `check_for` is of type boolean", None);
-    }
-    Some(kind)
-}
-
-fn sources(table: &Table<'_>) -> Option<Vec<Field>> {
-    let name = table.required_text("from")?;
-    let source = match name {
-        "subject" => Field::Subject,
-        "body" => Field::Body,
-        "whole-body" => Field::WholeBody,
-        "subject-and-body" => return Some(vec![Field::Subject, Field::Body]),
-        "sender" => Field::Sender,
-        "recipients" => Field::Recipients,
-        "message-id" => Field::MessageId,
-        "client" => Field::Client,
-        "origin" => Field::Origin,
-        _ => match name.strip_prefix("header:").map(str::trim) {
-            Some(header) if !header.is_empty() => Field::Header(header.to_owned()),
-            _ => {
-                let reason = format!("unknown source \"{name}\": {}, header:NAME", expected(name, &SOURCES));
-                table.complain("from", reason, None);
-                return None;
+fn kind(table: &Table<'_>, checks: bool) -> Option<Kind> {
+    let Some(name) = table.text("type") else { return Some(if checks { Kind::Boolean } else { Kind::Text }) };
+    match Kind::find(name) {
+        Ok(kind) => {
+            if checks && kind != Kind::Boolean {
+                table.complain("type", "a field with `check_for` is of type boolean", None);
             }
-        },
-    };
-    Some(vec![source])
-}
-
-fn expected(name: &str, known: &[&str]) -> String {
-    match nearest(name, known.iter().copied()) {
-        Some(near) => format!("did you mean \"{near}\"? There are {}", joined(known, ", ")),
-        None => format!("there are {}", joined(known, ", ")),
-    }
-}
-
-fn default(table: &Table<'_>, kind: ValueType) -> Value {
-    let text = match table.value("default") {
-        None => return Value::None,
-        Some(Json::Text(text) | Json::Number(text)) => text.clone(),
-        Some(Json::Truth(truth)) => truth.to_string(),
-        Some(Json::Nothing | Json::List(_) | Json::Table(_)) => {
-            table.complain("default", "expected a text, a number, or true or false", None);
-            return Value::None;
+            Some(kind)
         }
-    };
-    fit(kind, &text).unwrap_or_else(|reason| {
-        table.complain("default", reason, None);
-        Value::None
-    })
-}
-
-/// The method, from the keys that are given: they exclude each other.
-fn method<H: Host>(host: &H, table: &Table<'_>) -> Option<Method<H::Pattern>> {
-    let has = |key: &str| table.value(key).is_some();
-    let ways = [has("pattern"), has("after") || has("before"), has("check_for"), has("at") || has("length")];
-    if ways.iter().filter(|way| **way).count() > 1 {
-        table.complain_here("take one of `pattern`, `after` and `before`, `check_for`, `at` and `length`");
-        return None;
-    }
-    match ways {
-        [true, ..] => pattern(host, table),
-        [_, true, ..] => tags(host, table),
-        [_, _, true, _] => check_for(host, table),
-        [_, _, _, true] => position(table),
-        _ => Some(Method::Whole),
-    }
-}
-
-fn pattern<H: Host>(host: &H, table: &Table<'_>) -> Option<Method<H::Pattern>> {
-    let source = table.text("pattern")?;
-    match host.pattern(source) {
-        Ok(pattern) => Some(Method::Pattern { pattern, group: value_group(source) }),
-        Err(error) => {
-            table.complain("pattern", error.reason, error.offset);
+        Err(reason) => {
+            table.complain("type", reason, None);
             None
         }
     }
 }
 
-/// Between two texts, in any case; without `before`, to the end of the line.
-fn tags<H: Host>(host: &H, table: &Table<'_>) -> Option<Method<H::Pattern>> {
-    let after = part(table, "after")?;
-    let source = match (after.is_empty(), part(table, "before")?) {
-        (false, before) if before.is_empty() => format!(r"(?i){after}[ \t]*([^\n]*)"),
-        (true, before) => format!(r"(?is)\A(.*?){before}"),
-        (false, before) => format!(r"(?is){after}(.*?){before}"),
+fn sources(table: &Table<'_>) -> Option<Vec<Field>> {
+    let name = table.required_text("from")?.trim();
+    if name == "subject-and-body" {
+        return Some(vec![Field::Subject, Field::Body]);
+    }
+    if let Some(source) = Field::named(name) {
+        return Some(vec![source]);
+    }
+    let known = || TEXTS.into_iter().chain(["subject-and-body"]);
+    let hint = match nearest(name, known()) {
+        Some(near) => format!("did you mean \"{near}\"? "),
+        None => String::new(),
     };
-    compiled(host, table, "after", &source).map(|pattern| Method::Pattern { pattern, group: 1 })
-}
-
-fn check_for<H: Host>(host: &H, table: &Table<'_>) -> Option<Method<H::Pattern>> {
-    let source = format!("(?i){}", part(table, "check_for")?);
-    compiled(host, table, "check_for", &source).map(Method::CheckFor)
-}
-
-/// A text that is looked for literally, as the source of a pattern; empty if the key is not given.
-fn part(table: &Table<'_>, key: &str) -> Option<String> {
-    if table.value(key).is_none() {
-        return Some(String::new());
-    }
-    let text = table.text(key)?;
-    if text.is_empty() {
-        table.complain(key, "the text to look for is empty", None);
-        return None;
-    }
-    Some(mailmill_sdk::literal_pattern(text))
-}
-
-fn compiled<H: Host>(host: &H, table: &Table<'_>, key: &str, source: &str) -> Option<H::Pattern> {
-    host.pattern(source).map_err(|error| table.complain(key, error.reason, None)).ok()
-}
-
-fn position<P>(table: &Table<'_>) -> Option<Method<P>> {
-    let at = if table.value("at").is_some() { table.count("at")? } else { 0 };
-    let length = if table.value("length").is_some() { table.count("length")? } else { TEXT_CHARS_MAX };
-    if at > POSITION_MAX {
-        table.complain("at", format!("a field starts at most at character {POSITION_MAX}"), None);
-    }
-    if length == 0 || length > TEXT_CHARS_MAX {
-        table.complain("length", format!("a field has 1 to {TEXT_CHARS_MAX} characters"), None);
-    }
-    Some(Method::Position { at, length })
-}
-
-/// Which group of a pattern holds the value: the one named `value`, or else the first, or else the whole match.
-///
-/// Groups are counted here because the host numbers them by their opening parentheses and tells no names.
-fn value_group(source: &str) -> usize {
-    let mut groups = 0;
-    let mut class_depth = 0_usize;
-    let mut rest = source.char_indices();
-    while let Some((at, character)) = rest.next() {
-        let after = source.get(at + character.len_utf8()..).unwrap_or_default();
-        match character {
-            '\\' => drop(rest.next()),
-            '[' => class_depth += 1,
-            ']' => class_depth = class_depth.saturating_sub(1),
-            '(' if class_depth == 0 => {
-                let name = after.strip_prefix("?P<").or_else(|| after.strip_prefix("?<"));
-                groups += usize::from(name.is_some() || !after.starts_with('?'));
-                if name.is_some_and(|name| name.starts_with("value>")) {
-                    return groups;
-                }
-            }
-            _ => {}
-        }
-    }
-    usize::from(groups > 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::value_group;
-
-    #[test]
-    fn the_group_of_the_value_is_found() {
-        let check = |source, expect| assert_eq!(value_group(source), expect, "{source}");
-        check("abc", 0);
-        check("a(?:b)c", 0);
-        check("a(b)(c)", 1);
-        check(r"(a)(?:b)\((?<value>c)", 2);
-        check(r"(a)(?P<value>c)", 2);
-        check(r"[(]x[^)(]y", 0);
-        check(r"(?i)(a)", 1);
-    }
+    table.complain("from", format!("unknown source \"{name}\": {hint}there are {}", joined(known(), ", ")), None);
+    None
 }

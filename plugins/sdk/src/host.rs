@@ -30,8 +30,20 @@ pub enum Field {
     WholeBody,
     /// A header field.
     Header(String),
-    /// An extracted field, as text.
+    /// An extracted field, as text, or one of those that every message has.
     Extracted(String),
+    /// The sender's address.
+    SenderAddress,
+    /// The sender's name.
+    SenderName,
+    /// The addresses of all recipients, one on each line.
+    RecipientAddresses,
+    /// The addresses of a header field, one on each line.
+    HeaderAddresses(String),
+    /// The file names of the attachments, one on each line.
+    AttachmentNames,
+    /// The media types of the attachments, one on each line.
+    AttachmentTypes,
 }
 
 /// A value; see `value` in `wit/rules.wit`.
@@ -60,6 +72,17 @@ pub enum Value {
         /// Offset from UTC.
         offset_minutes: i16,
     },
+    /// `units` × 10^-`scale` of a currency.
+    Currency {
+        /// The digits.
+        units: i64,
+        /// How many stand behind the point.
+        scale: u8,
+        /// Three letters of ISO 4217.
+        currency: String,
+    },
+    /// HTML.
+    Html(String),
 }
 
 /// The type of a field or argument.
@@ -75,6 +98,10 @@ pub enum ValueType {
     Boolean,
     /// A point in time.
     DateTime,
+    /// An amount of money.
+    Currency,
+    /// HTML.
+    Html,
 }
 
 /// Why a piece is cut.
@@ -193,6 +220,8 @@ pub struct Argument {
     pub required: bool,
     /// The texts that it can be; empty: whatever its type allows.
     pub choices: Vec<String>,
+    /// Whether it is a text of one line.
+    pub one_line: bool,
 }
 
 /// An action that the host can carry out.
@@ -286,6 +315,36 @@ pub enum Verdict {
     Stop,
 }
 
+/// What a text is to be; see `lookup` in `wit/rules.wit`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A whole number.
+    Integer,
+    /// A decimal number.
+    Decimal,
+    /// A decimal number that can have an exponent.
+    Float,
+    /// An amount of money.
+    Currency,
+    /// True or false.
+    Boolean,
+    /// A point in time.
+    DateTime,
+    /// The number of a ticket.
+    Ticket,
+}
+
+/// How a text is to be understood; an empty text stands for what is the same everywhere.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reading {
+    /// How numbers and dates are written.
+    pub locale: String,
+    /// Where times without an offset are.
+    pub time_zone: String,
+    /// The currency of amounts without one.
+    pub currency: String,
+}
+
 /// The host's functions, as `wit/rules.wit` documents them.
 ///
 /// `cut` and `replace` exist for preprocessors only; in the other worlds they are not imported.
@@ -302,6 +361,8 @@ pub trait Host {
     /// # Errors
     /// If the source is no regular expression of the supported dialect, or too large.
     fn pattern(&self, source: &str) -> Result<Self::Pattern, PatternError>;
+    /// The names of a pattern's groups, by their index.
+    fn groups(&self, pattern: &Self::Pattern) -> Vec<Option<String>>;
     /// Compiles many regular expressions.
     ///
     /// # Errors
@@ -324,7 +385,9 @@ pub trait Host {
     fn slice(&self, field: &Field, at: Span) -> String;
     /// The length of a field in bytes.
     fn length(&self, field: &Field) -> u32;
-    /// The typed value of an extracted field.
+    /// A piece of a field as sanitised HTML.
+    fn html(&self, field: &Field, at: Span) -> String;
+    /// The typed value of an extracted field, or of one of those that every message has.
     fn extracted(&self, name: &str) -> Value;
     /// The message's own time, as [`Value::DateTime`].
     fn received(&self) -> Value;
@@ -347,6 +410,18 @@ pub trait Host {
     fn captures(&self, field: &Field, pattern: &Self::Pattern, start: u32) -> Vec<Option<Span>>;
     /// The spans of the body that matching elements cover.
     fn elements(&self, selector: &Self::Selector, limit: u32) -> Vec<Span>;
+
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// The rest of a sentence that begins with the text: `is no integer`.
+    fn read(&self, text: &str, what: Form, how: &Reading) -> Result<Value, String>;
+    /// What is wrong with a locale, if something is.
+    fn fault_of_locale(&self, tag: &str) -> Option<String>;
+    /// What is wrong with a time zone, if something is.
+    fn fault_of_time_zone(&self, name: &str) -> Option<String>;
+    /// What is wrong with a currency, if something is.
+    fn fault_of_currency(&self, code: &str) -> Option<String>;
 
     /// Cuts a span of the body.
     fn cut(&self, at: Span, kind: CutKind, rule: &str);

@@ -8,6 +8,7 @@
 pub mod glue;
 mod host;
 mod json;
+pub mod name;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 pub mod settings;
@@ -15,4 +16,8 @@ pub mod text;
 mod value;
 
 pub use host::*;
-pub use value::literal_pattern;
+pub use value::{literal_pattern, number};
+
+#[cfg(test)]
+#[path = "../testing/host.rs"]
+mod testing;

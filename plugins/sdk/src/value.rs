@@ -1,7 +1,7 @@
-//! Values: reading them from text, writing them, comparing them.
+//! Values: writing them, comparing them. The host reads them: see [`Host::read`](crate::Host::read).
 
-use crate::text::lower;
-use crate::{Value, ValueType};
+use crate::text::{joined, lower};
+use crate::{Form, Value, ValueType};
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -23,6 +23,25 @@ pub fn literal_pattern(text: &str) -> String {
     source
 }
 
+/// Reads a whole or a decimal number as rule files have it: with a point, without separators.
+#[must_use]
+pub fn number(text: &str) -> Option<Value> {
+    if let Ok(number) = text.parse() {
+        return Some(Value::Integer(number));
+    }
+    let point = text.bytes().position(|byte| byte == b'.')?;
+    let (whole, fraction) = (text.get(..point)?, text.get(point + 1..)?);
+    let unsigned = whole.strip_prefix('-').unwrap_or(whole);
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(unsigned) || !digits(fraction) || fraction.is_empty() || fraction.len() > SCALE_MAX {
+        return None;
+    }
+    Some(Value::Decimal {
+        units: joined([whole, fraction], "").parse().ok()?,
+        scale: u8::try_from(fraction.len()).ok()?,
+    })
+}
+
 impl fmt::Display for ValueType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -30,8 +49,18 @@ impl fmt::Display for ValueType {
 }
 
 impl ValueType {
-    /// All types.
-    pub const ALL: [Self; 5] = [Self::Text, Self::Integer, Self::Decimal, Self::Boolean, Self::DateTime];
+    /// What a text has to be for it; none for text and HTML, which any text can be.
+    #[must_use]
+    pub fn form(self) -> Option<Form> {
+        match self {
+            Self::Text | Self::Html => None,
+            Self::Integer => Some(Form::Integer),
+            Self::Decimal => Some(Form::Decimal),
+            Self::Boolean => Some(Form::Boolean),
+            Self::DateTime => Some(Form::DateTime),
+            Self::Currency => Some(Form::Currency),
+        }
+    }
 
     /// The name used in rule files.
     #[must_use]
@@ -42,22 +71,8 @@ impl ValueType {
             Self::Decimal => "decimal",
             Self::Boolean => "boolean",
             Self::DateTime => "date-time",
-        }
-    }
-
-    /// Reads a value of this type; none if `text` is not one. White space around it is ignored.
-    ///
-    /// Decimals have a point and no separators. Points in time are written as RFC 3339 or RFC 5322 has them, or as
-    /// `2026-01-31`; without an offset they are in UTC.
-    #[must_use]
-    pub fn read(self, text: &str) -> Option<Value> {
-        let text = text.trim();
-        match self {
-            Self::Text => Some(Value::Text(text.to_owned())),
-            Self::Integer => text.parse().ok().map(Value::Integer),
-            Self::Decimal => decimal(text),
-            Self::Boolean => boolean(text),
-            Self::DateTime => iso_date_time(text).or_else(|| mail_date_time(text)),
+            Self::Currency => "currency",
+            Self::Html => "html",
         }
     }
 }
@@ -73,6 +88,8 @@ impl Value {
             Self::Decimal { .. } => Some(ValueType::Decimal),
             Self::Boolean(_) => Some(ValueType::Boolean),
             Self::DateTime { .. } => Some(ValueType::DateTime),
+            Self::Currency { .. } => Some(ValueType::Currency),
+            Self::Html(_) => Some(ValueType::Html),
         }
     }
 
@@ -81,32 +98,40 @@ impl Value {
     pub fn is_blank(&self) -> bool {
         match self {
             Self::None => true,
-            Self::Text(text) => text.trim().is_empty(),
-            Self::Integer(_) | Self::Decimal { .. } | Self::Boolean(_) | Self::DateTime { .. } => false,
+            Self::Text(text) | Self::Html(text) => text.trim().is_empty(),
+            Self::Integer(_)
+            | Self::Decimal { .. }
+            | Self::Boolean(_)
+            | Self::DateTime { .. }
+            | Self::Currency { .. } => false,
         }
     }
 
-    /// Compares numbers with numbers, points in time, truth values, and texts without regard to case and to white
-    /// space around them; none if the two cannot be compared, or one is blank.
+    /// Compares numbers with numbers, amounts of the same currency, points in time, truth values, and texts without
+    /// regard to case and to white space around them; none if the two cannot be compared, or one is blank.
     #[must_use]
     pub fn compare(&self, other: &Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Text(a), Self::Text(b)) => Some(lower(a.trim()).cmp(&lower(b.trim()))),
             (Self::Boolean(a), Self::Boolean(b)) => Some(a.cmp(b)),
             (Self::DateTime { seconds: a, .. }, Self::DateTime { seconds: b, .. }) => Some(a.cmp(b)),
-            _ => Some(self.scaled()?.cmp(&other.scaled()?)),
+            _ => match (self.scaled()?, other.scaled()?) {
+                ((a, one), (b, other)) if one == other => Some(a.cmp(&b)),
+                _ => None,
+            },
         }
     }
 
-    /// A number in units of 10^-18.
-    fn scaled(&self) -> Option<i128> {
-        let (units, scale) = match self {
-            Self::Integer(units) => (*units, 0),
-            Self::Decimal { units, scale } => (*units, usize::from(*scale)),
-            Self::None | Self::Text(_) | Self::Boolean(_) | Self::DateTime { .. } => return None,
+    /// A number in units of 10^-18, and of which currency it is; empty: of none.
+    fn scaled(&self) -> Option<(i128, &str)> {
+        let (units, scale, currency) = match self {
+            Self::Integer(units) => (*units, 0, ""),
+            Self::Decimal { units, scale } => (*units, usize::from(*scale), ""),
+            Self::Currency { units, scale, currency } => (*units, usize::from(*scale), currency.as_str()),
+            Self::None | Self::Text(_) | Self::Boolean(_) | Self::DateTime { .. } | Self::Html(_) => return None,
         };
         let shift = u32::try_from(SCALE_MAX.checked_sub(scale)?).ok()?;
-        i128::from(units).checked_mul(10_i128.pow(shift))
+        Some((i128::from(units).checked_mul(10_i128.pow(shift))?, currency))
     }
 }
 
@@ -114,11 +139,16 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => Ok(()),
-            Self::Text(text) => f.write_str(text),
+            Self::Text(text) | Self::Html(text) => f.write_str(text),
             Self::Integer(number) => number.fmt(f),
             Self::Decimal { units, scale } => write_decimal(f, *units, usize::from(*scale)),
             Self::Boolean(truth) => truth.fmt(f),
             Self::DateTime { seconds, offset_minutes } => write_date_time(f, *seconds, *offset_minutes),
+            Self::Currency { units, scale, currency } => {
+                write_decimal(f, *units, usize::from(*scale))?;
+                f.write_str(" ")?;
+                f.write_str(currency)
+            }
         }
     }
 }
@@ -142,118 +172,6 @@ fn write_date_time(f: &mut fmt::Formatter<'_>, seconds: i64, offset_minutes: i16
     write!(f, "{sign}{:02}:{:02}", offset / 60, offset % 60)
 }
 
-fn decimal(text: &str) -> Option<Value> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let unsigned = whole.strip_prefix(['-', '+']).unwrap_or(whole);
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let well_formed = digits(unsigned) && digits(fraction) && !(unsigned.is_empty() && fraction.is_empty());
-    if !well_formed || fraction.len() > SCALE_MAX || text.ends_with('.') {
-        return None;
-    }
-    let units = format!("{whole}{fraction}").parse().ok()?;
-    Some(Value::Decimal { units, scale: u8::try_from(fraction.len()).ok()? })
-}
-
-fn boolean(text: &str) -> Option<Value> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "1" => Some(Value::Boolean(true)),
-        "false" | "no" | "0" => Some(Value::Boolean(false)),
-        _ => None,
-    }
-}
-
-/// `2026-01-31`, `2026-01-31T10:00Z`, `2026-01-31 10:00:00.5+01:00` (RFC 3339).
-fn iso_date_time(text: &str) -> Option<Value> {
-    let (date, rest) = text.split_at_checked(10)?;
-    let mut parts = date.splitn(3, '-').map(number);
-    let day = day_of_date(parts.next()??, parts.next()??, parts.next()??)?;
-    if rest.is_empty() {
-        return at(day, 0, 0);
-    }
-    let rest = rest.strip_prefix(['T', 't', ' '])?;
-    let (time, offset) = match rest.find(['Z', 'z', '+', '-']) {
-        Some(split) => rest.split_at_checked(split)?,
-        None => (rest, "Z"),
-    };
-    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
-    number(fraction.get(..fraction.len().min(9))?)?;
-    at(day, clock(time)?, zone(offset)?)
-}
-
-/// `Sat, 31 Jan 2026 10:00:00 +0100` (RFC 5322 section 3.3), the day of the week and the seconds optional.
-fn mail_date_time(text: &str) -> Option<Value> {
-    let text = text.split_once(',').map_or(text, |(_, date)| date);
-    let text = text.split_once('(').map_or(text, |(date, _)| date);
-    let mut words = text.split_ascii_whitespace();
-    let day = number(words.next()?)?;
-    let month = words.next()?.get(..3)?.to_ascii_lowercase();
-    let names = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-    let month = i64::try_from(names.iter().position(|name| *name == month)?).ok()? + 1;
-    let year = match number(words.next()?)? {
-        // RFC 5322 section 4.3: years of two and three digits.
-        year @ 0..50 => year + 2000,
-        year @ 50..1000 => year + 1900,
-        year => year,
-    };
-    let clock = clock(words.next()?)?;
-    at(day_of_date(year, month, day)?, clock, zone(words.next().unwrap_or("Z"))?)
-}
-
-fn at(day: i64, clock: i64, offset_minutes: i16) -> Option<Value> {
-    let seconds = day * SECONDS_PER_DAY + clock - i64::from(offset_minutes) * 60;
-    Some(Value::DateTime { seconds, offset_minutes })
-}
-
-fn number(text: &str) -> Option<i64> {
-    let digits = !text.is_empty() && text.len() <= 9 && text.bytes().all(|byte| byte.is_ascii_digit());
-    if digits { text.parse().ok() } else { None }
-}
-
-/// Seconds since midnight; a leap second counts as the next minute's first.
-fn clock(text: &str) -> Option<i64> {
-    let mut parts = text.split(':').map(number);
-    let (hour, minute) = (parts.next()??, parts.next()??);
-    let second = parts.next().unwrap_or(Some(0))?;
-    let well_formed = parts.next().is_none() && hour < 24 && minute < 60 && second <= 60;
-    well_formed.then_some(hour * 3600 + minute * 60 + second)
-}
-
-/// Minutes east of UTC: `Z`, `+01:00`, `+0100`, or a name of RFC 5322 section 4.3.
-fn zone(text: &str) -> Option<i16> {
-    let hours: i16 = match text.to_ascii_uppercase().as_str() {
-        "Z" | "GMT" | "UT" | "UTC" => 0,
-        "EDT" => -4,
-        "EST" | "CDT" => -5,
-        "CST" | "MDT" => -6,
-        "MST" | "PDT" => -7,
-        "PST" => -8,
-        _ => return numeric_zone(text),
-    };
-    Some(hours * 60)
-}
-
-fn numeric_zone(text: &str) -> Option<i16> {
-    let sign = if text.starts_with('-') { -1 } else { 1 };
-    let digits = text.strip_prefix(['+', '-'])?.replace(':', "");
-    let (hours, minutes) = digits.split_at_checked(2).filter(|_| digits.len() == 4)?;
-    let (hours, minutes) = (number(hours)?, number(minutes)?);
-    let well_formed = hours < 24 && minutes < 60;
-    i16::try_from(hours * 60 + minutes).ok().filter(|_| well_formed).map(|offset| sign * offset)
-}
-
-/// Days since 1970-01-01 in the Gregorian calendar; none if there is no such date.
-fn day_of_date(year: i64, month: i64, day: i64) -> Option<i64> {
-    if !(1..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    // Years begin in March, so that the leap day is the last one.
-    let shifted_year = if month <= 2 { year - 1 } else { year };
-    let shifted_month = (month + 9) % 12;
-    let leap_days = shifted_year.div_euclid(4) - shifted_year.div_euclid(100) + shifted_year.div_euclid(400);
-    let days = shifted_year * 365 + leap_days + (153 * shifted_month + 2) / 5 + day - 1 - 719_468;
-    (date_of_day(days) == (year, month, day)).then_some(days)
-}
-
 /// The date of a day, as year, month and day.
 fn date_of_day(day: i64) -> (i64, i64, i64) {
     let shifted = day + 719_468;
@@ -272,52 +190,58 @@ fn date_of_day(day: i64) -> (i64, i64, i64) {
 mod tests {
     use super::*;
 
-    fn check(kind: ValueType, text: &str, expect: Option<&str>) {
-        assert_eq!(kind.read(text).map(|value| value.to_string()).as_deref(), expect, "{text:?}");
-    }
-
     #[test]
     fn numbers_are_exact() {
-        let decimal = |text, expect| check(ValueType::Decimal, text, expect);
-        decimal("12.50", Some("12.50"));
-        decimal("-0.05", Some("-0.05"));
-        decimal(".5", Some("0.5"));
-        decimal("7", Some("7"));
-        decimal("1,5", None);
-        decimal("1.", None);
-        decimal(".", None);
-        decimal("1e5", None);
-        decimal("9223372036854775808", None);
-        check(ValueType::Integer, " -12 ", Some("-12"));
-        check(ValueType::Integer, "1.0", None);
+        let check = |text: &str, expect: Option<&str>| {
+            assert_eq!(number(text).map(|value| value.to_string()).as_deref(), expect, "{text:?}");
+        };
+        check("12.50", Some("12.50"));
+        check("-0.05", Some("-0.05"));
+        check(".5", Some("0.5"));
+        check("-12", Some("-12"));
+        check("9223372036854775807", Some("9223372036854775807"));
+        check("9223372036854775808", None);
+        check("0.123456789012345678", Some("0.123456789012345678"));
+        check("0.1234567890123456789", None);
+        check("1,5", None);
+        check("1.", None);
+        check(".", None);
+        check("-", None);
+        check("", None);
+        check("1e5", None);
     }
 
     #[test]
-    fn times_are_read_in_the_forms_of_mail_and_iso() {
-        let time = |text, expect| check(ValueType::DateTime, text, expect);
-        time("2026-01-31", Some("2026-01-31T00:00:00+00:00"));
-        time("2026-01-31T10:00Z", Some("2026-01-31T10:00:00+00:00"));
-        time("2026-01-31 10:00:07.25+01:30", Some("2026-01-31T10:00:07+01:30"));
-        time("Sat, 31 Jan 2026 10:00:00 -0500 (EST)", Some("2026-01-31T10:00:00-05:00"));
-        time("1 Feb 99 10:00 GMT", Some("1999-02-01T10:00:00+00:00"));
-        time("2024-02-29", Some("2024-02-29T00:00:00+00:00"));
-        time("2026-02-29", None);
-        time("2026-13-01", None);
-        time("2026-01-31T25:00Z", None);
-        time("tomorrow", None);
-        time("31.01.2026", None);
+    fn values_are_written() {
+        let check = |value: Value, expect: &str| assert_eq!(value.to_string(), expect);
+        check(Value::None, "");
+        check(Value::DateTime { seconds: 0, offset_minutes: 0 }, "1970-01-01T00:00:00+00:00");
+        check(Value::DateTime { seconds: 1_769_850_007, offset_minutes: 90 }, "2026-01-31T10:30:07+01:30");
+        check(Value::DateTime { seconds: -1, offset_minutes: -300 }, "1969-12-31T18:59:59-05:00");
+        check(Value::DateTime { seconds: 951_782_400, offset_minutes: 0 }, "2000-02-29T00:00:00+00:00");
+        check(Value::Currency { units: -1250, scale: 2, currency: "EUR".to_owned() }, "-12.50 EUR");
+        check(Value::Html("<b>".to_owned()), "<b>");
     }
 
     #[test]
     fn values_are_compared_by_what_they_mean() {
-        let check = |kind_a: ValueType, a: &str, kind_b: ValueType, b: &str, expect| {
-            let (a, b) = (kind_a.read(a).expect("reads"), kind_b.read(b).expect("reads"));
-            assert_eq!(a.compare(&b), expect, "{a} {b}");
-        };
-        check(ValueType::Integer, "2", ValueType::Decimal, "2.00", Some(Ordering::Equal));
-        check(ValueType::Decimal, "1.99", ValueType::Integer, "2", Some(Ordering::Less));
-        check(ValueType::Text, "Ärger ", ValueType::Text, "ärger", Some(Ordering::Equal));
-        check(ValueType::DateTime, "2026-01-01T01:00+01:00", ValueType::DateTime, "2026-01-01", Some(Ordering::Equal));
-        check(ValueType::Text, "2", ValueType::Integer, "2", None);
+        let check = |a: Value, b: Value, expect| assert_eq!(a.compare(&b), expect, "{a} {b}");
+        let decimal = |units, scale| Value::Decimal { units, scale };
+        let money = |units, scale, currency: &str| Value::Currency { units, scale, currency: currency.to_owned() };
+        let text = |text: &str| Value::Text(text.to_owned());
+        let time = |seconds, offset_minutes| Value::DateTime { seconds, offset_minutes };
+        check(Value::Integer(2), decimal(200, 2), Some(Ordering::Equal));
+        check(decimal(199, 2), Value::Integer(2), Some(Ordering::Less));
+        check(decimal(i64::MAX, 0), decimal(i64::MIN, 18), Some(Ordering::Greater));
+        check(decimal(1, 19), decimal(1, 0), None);
+        check(text("Ärger "), text("ärger"), Some(Ordering::Equal));
+        check(time(60, 60), time(60, 0), Some(Ordering::Equal));
+        check(Value::Boolean(true), Value::Boolean(true), Some(Ordering::Equal));
+        check(money(200, 2, "EUR"), money(2, 0, "EUR"), Some(Ordering::Equal));
+        check(money(2, 0, "EUR"), money(3, 0, "JPY"), None);
+        check(money(2, 0, "EUR"), Value::Integer(2), None);
+        check(text("2"), Value::Integer(2), None);
+        check(Value::Html("a".to_owned()), Value::Html("a".to_owned()), None);
+        check(Value::None, Value::None, None);
     }
 }

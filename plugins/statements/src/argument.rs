@@ -1,9 +1,9 @@
 //! Arguments of actions: constants, texts with macros, and fields that keep their type.
 
 use crate::name::Name;
-use crate::template::Template;
+use crate::template::{Target, Template};
 use mailmill_sdk::settings::{Json, Table, unknown};
-use mailmill_sdk::{Argument as Row, Declaration, Entry, Host, Value, ValueType, Verb};
+use mailmill_sdk::{Argument as Row, Declaration, Entry, Host, Reading, Value, ValueType, Verb};
 
 /// An argument, checked against the table of verbs.
 #[derive(Debug)]
@@ -17,6 +17,7 @@ enum Source {
     Constant(Value),
     Field(Name),
     Text(Template),
+    Html(Template),
 }
 
 impl Argument {
@@ -26,13 +27,14 @@ impl Argument {
             Source::Constant(value) => value.clone(),
             Source::Field(name) => name.value(host),
             Source::Text(template) => Value::Text(template.render(host)),
+            Source::Html(template) => Value::Html(template.render(host)),
         };
         Entry { name: self.name.clone(), value }
     }
 }
 
 /// Reads the arguments of an action, and complains about whatever does not fit the verb.
-pub(crate) fn arguments(table: &Table<'_>, verb: &Verb, fields: &[Declaration]) -> Vec<Argument> {
+pub(crate) fn arguments<H: Host>(host: &H, table: &Table<'_>, verb: &Verb, fields: &[Declaration]) -> Vec<Argument> {
     let known: Vec<&str> = std::iter::once("do").chain(verb.arguments.iter().map(|row| row.name.as_str())).collect();
     table.allow(&known);
     let read = |row: &Row| {
@@ -42,13 +44,13 @@ pub(crate) fn arguments(table: &Table<'_>, verb: &Verb, fields: &[Declaration]) 
             }
             return None;
         };
-        let source = source(table, row, json, fields)?;
+        let source = source(host, table, row, json, fields)?;
         Some(Argument { name: row.name.clone(), source })
     };
     verb.arguments.iter().filter_map(read).collect()
 }
 
-fn source(table: &Table<'_>, row: &Row, json: &Json, fields: &[Declaration]) -> Option<Source> {
+fn source<H: Host>(host: &H, table: &Table<'_>, row: &Row, json: &Json, fields: &[Declaration]) -> Option<Source> {
     let refuse = || {
         table.complain(&row.name, format!("the argument \"{}\" is to be of type {}", row.name, row.kind), None);
         None
@@ -57,11 +59,16 @@ fn source(table: &Table<'_>, row: &Row, json: &Json, fields: &[Declaration]) -> 
         (Json::Text(text), _) => text,
         (Json::Truth(truth), ValueType::Boolean) => return Some(Source::Constant(Value::Boolean(*truth))),
         (Json::Number(number), ValueType::Integer | ValueType::Decimal) => {
-            return row.kind.read(number).map(Source::Constant).or_else(refuse);
+            return constant(host, row, number).map(Source::Constant).or_else(refuse);
         }
         _ => return refuse(),
     };
-    let template = match Template::parse(text, fields) {
+    let target = match row.kind {
+        ValueType::Html => Target::Html,
+        _ if row.one_line => Target::Line,
+        _ => Target::Text,
+    };
+    let template = match Template::parse(host, text, fields, target) {
         Ok(template) => template,
         Err(fault) => {
             table.complain(&row.name, fault.reason, u32::try_from(fault.at).ok());
@@ -77,8 +84,9 @@ fn source(table: &Table<'_>, row: &Row, json: &Json, fields: &[Declaration]) -> 
             }
             Some(Source::Text(template))
         }
+        (ValueType::Html, ..) => Some(Source::Html(template)),
         (kind, Some(name), _) if name.kind == kind => Some(Source::Field(name.clone())),
-        (kind, _, Some(text)) => kind.read(text).map(Source::Constant).or_else(refuse),
+        (_, _, Some(text)) => constant(host, row, text).map(Source::Constant).or_else(refuse),
         (kind, ..) => {
             let reason =
                 format!("the argument \"{}\" is of type {kind}: a macro of that type must stand alone", row.name);
@@ -86,6 +94,11 @@ fn source(table: &Table<'_>, row: &Row, json: &Json, fields: &[Declaration]) -> 
             None
         }
     }
+}
+
+/// A constant of an argument's type.
+fn constant<H: Host>(host: &H, row: &Row, text: &str) -> Option<Value> {
+    host.read(text, row.kind.form()?, &Reading::default()).ok()
 }
 
 /// Why a text is none of the argument's choices; none if it has no choices.

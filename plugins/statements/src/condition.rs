@@ -36,7 +36,7 @@ impl<P> Condition<P> {
         if source.len() > SOURCE_BYTES_MAX {
             return fault(0, format!("the condition is longer than {SOURCE_BYTES_MAX} bytes"));
         }
-        let tokens = tokens(source, 0)?;
+        let tokens = tokens(host, source, 0)?;
         let mut parser = Parser::new(host, &tokens, config, source.len());
         let root = any(&mut parser, 0)?;
         match parser.next() {
@@ -76,10 +76,12 @@ impl<P> Node<P> {
 fn shown(value: &Value) -> String {
     let text = match value {
         Value::None => return "blank".to_owned(),
-        Value::Text(text) => text,
-        Value::Integer(_) | Value::Decimal { .. } | Value::Boolean(_) | Value::DateTime { .. } => {
-            return value.to_string();
-        }
+        Value::Text(text) | Value::Html(text) => text,
+        Value::Integer(_)
+        | Value::Decimal { .. }
+        | Value::Boolean(_)
+        | Value::DateTime { .. }
+        | Value::Currency { .. } => return value.to_string(),
     };
     let short: String = text.chars().take(SHOWN_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let more = if short.len() < text.len() { "…" } else { "" };
@@ -116,6 +118,9 @@ fn unary<H: Host>(parser: &mut Parser<'_, H>, depth: usize) -> Result<Node<H::Pa
     }
     let at = parser.at();
     match parser.next().map(|token| &token.kind) {
+        Some(Kind::Word(word)) if word == "has" && parser.take_word("attachment") => {
+            Ok(Node::Test { name: Name::attachment_types(), test: parser.attachment()? })
+        }
         Some(Kind::Word(word)) => {
             let name = Name::find(word, &parser.config.fields, at)?;
             let test = parser.test(&name)?;

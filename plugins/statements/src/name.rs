@@ -1,8 +1,9 @@
 //! Names: what conditions and macros can ask for.
 
 use crate::token::Fault;
+use mailmill_sdk::name::TEXTS;
 use mailmill_sdk::settings::nearest;
-use mailmill_sdk::{Conversation, Declaration, Field, Host, Ticket, Value, ValueType};
+use mailmill_sdk::{Declaration, Field, Host, Value, ValueType};
 
 /// Something that can be asked for by its name.
 #[derive(Debug, Clone)]
@@ -15,30 +16,12 @@ pub(crate) struct Name {
 #[derive(Debug, Clone)]
 enum Source {
     Field(Field),
-    Ticket { active: bool, part: fn(Ticket) -> String },
     Attachments,
     Received,
 }
 
-const NAMES: [&str; 17] = [
-    "subject",
-    "sender",
-    "recipients",
-    "body",
-    "whole-body",
-    "client",
-    "origin",
-    "message-id",
-    "ticket",
-    "ticket.class",
-    "ticket.status",
-    "inactive-ticket",
-    "inactive-ticket.class",
-    "inactive-ticket.status",
-    "attachments",
-    "received",
-    "header:NAME",
-];
+/// Names besides those of texts that every message has.
+const OTHERS: [&str; 2] = ["attachments", "received"];
 
 impl Name {
     /// Finds a name: those of every message, then the extracted `fields`.
@@ -50,7 +33,7 @@ impl Name {
             let source = Source::Field(Field::Extracted(name.to_owned()));
             return Ok(Self { name: name.to_owned(), kind: field.kind, source });
         }
-        let known = NAMES.into_iter().chain(fields.iter().map(|field| field.name.as_str()));
+        let known = TEXTS.into_iter().chain(OTHERS).chain(fields.iter().map(|field| field.name.as_str()));
         let hint = match nearest(name, known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("a text is written in quotes: \"{name}\""),
@@ -58,22 +41,41 @@ impl Name {
         Err(Fault { reason: format!("there is no field `{name}`: {hint}"), at })
     }
 
+    /// The types of the attachments, which `has attachment` asks for.
+    pub(crate) fn attachment_types() -> Self {
+        let source = Source::Field(Field::AttachmentTypes);
+        Self { name: "attachments.types".to_owned(), kind: ValueType::Text, source }
+    }
+
     /// Whether a field of that name would be hidden by one that every message has.
     pub(crate) fn is_taken(name: &str) -> bool {
         builtin(name).is_some()
     }
 
-    /// The field to search with a pattern; none for what is no text of the message itself.
+    /// The field to search with a pattern; none for what is no text.
     pub(crate) fn searchable(&self) -> Option<&Field> {
         match &self.source {
-            Source::Field(field) if self.kind == ValueType::Text => Some(field),
+            Source::Field(field) if matches!(self.kind, ValueType::Text | ValueType::Html) => Some(field),
             _ => None,
         }
     }
 
+    /// The same, where only its addresses are to be looked at, one on each line; none for what holds none.
+    pub(crate) fn addresses(&self) -> Option<Self> {
+        let field = match self.searchable().filter(|_| self.kind == ValueType::Text)? {
+            Field::Sender | Field::SenderAddress => Field::SenderAddress,
+            Field::Recipients | Field::RecipientAddresses => Field::RecipientAddresses,
+            Field::Header(name) => Field::HeaderAddresses(name.clone()),
+            field @ Field::Extracted(_) if self.argument().is_none() => field.clone(),
+            _ => return None,
+        };
+        Some(Self { source: Source::Field(field), ..self.clone() })
+    }
+
     /// The argument of actions whose choices are its values too, if there is one.
     pub(crate) fn argument(&self) -> Option<&'static str> {
-        match self.name.as_str() {
+        let Source::Field(Field::Extracted(name)) = &self.source else { return None };
+        match name.as_str() {
             "ticket.class" | "inactive-ticket.class" => Some("class"),
             "ticket.status" | "inactive-ticket.status" => Some("status"),
             _ => None,
@@ -85,12 +87,6 @@ impl Name {
         match &self.source {
             Source::Field(Field::Extracted(name)) => host.extracted(name),
             Source::Field(field) => host.text(field).map_or(Value::None, Value::Text),
-            Source::Ticket { active, part } => match (host.thread(), active) {
-                (Conversation::Active(ticket), true) | (Conversation::Inactive(ticket), false) => {
-                    Value::Text(part(ticket))
-                }
-                _ => Value::None,
-            },
             Source::Attachments => Value::Integer(i64::try_from(host.attachments().len()).unwrap_or(i64::MAX)),
             Source::Received => host.received(),
         }
@@ -98,35 +94,9 @@ impl Name {
 }
 
 fn builtin(name: &str) -> Option<(ValueType, Source)> {
-    let field = match name {
-        "subject" => Field::Subject,
-        "sender" => Field::Sender,
-        "recipients" => Field::Recipients,
-        "body" => Field::Body,
-        "whole-body" => Field::WholeBody,
-        "client" => Field::Client,
-        "origin" => Field::Origin,
-        "message-id" => Field::MessageId,
-        "attachments" => return Some((ValueType::Integer, Source::Attachments)),
-        "received" => return Some((ValueType::DateTime, Source::Received)),
-        _ => match name.strip_prefix("header:") {
-            Some(header) if !header.is_empty() => Field::Header(header.to_owned()),
-            _ => return ticket(name),
-        },
-    };
-    Some((ValueType::Text, Source::Field(field)))
-}
-
-fn ticket(name: &str) -> Option<(ValueType, Source)> {
-    let (active, rest) = match name.strip_prefix("inactive-") {
-        Some(rest) => (false, rest),
-        None => (true, name),
-    };
-    let part: fn(Ticket) -> String = match rest {
-        "ticket" => |ticket| ticket.number,
-        "ticket.class" => |ticket| ticket.class,
-        "ticket.status" => |ticket| ticket.status,
-        _ => return None,
-    };
-    Some((ValueType::Text, Source::Ticket { active, part }))
+    match name {
+        "attachments" => Some((ValueType::Integer, Source::Attachments)),
+        "received" => Some((ValueType::DateTime, Source::Received)),
+        _ => Field::named(name).map(|field| (ValueType::Text, Source::Field(field))),
+    }
 }

@@ -3,6 +3,7 @@
 use crate::argument::no_choice;
 use crate::name::Name;
 use crate::token::{Fault, Kind, Token, fault};
+use mailmill_sdk::text::joined;
 use mailmill_sdk::{Config, Host, Value, ValueType, Verb, literal_pattern};
 use std::cmp::Ordering;
 
@@ -15,8 +16,12 @@ pub(crate) enum Test<P> {
     OneOf { operands: Vec<Operand>, wanted: bool },
     /// `>`, `<`, `>=`, `<=`
     Order { operand: Operand, allowed: Allowed },
+    /// `is before`, `is after`, with the seconds that are at least in between.
+    Apart { operand: Operand, after: bool, seconds_min: i64 },
     /// `contains`, `starts with`, `ends with`, `matches`: the host searches.
     Search(P),
+    /// `is in domain`, `is not in domain`: the host searches the addresses.
+    Domain { addresses: Name, pattern: P, wanted: bool },
     /// Nothing but the name of a boolean field.
     Truth,
 }
@@ -47,7 +52,17 @@ impl<P> Test<P> {
                 operands.iter().any(equals) == *wanted
             }
             Self::Order { operand, allowed } => value.compare(&operand.value(host)).is_some_and(allowed),
+            Self::Apart { operand, after, seconds_min } => match (value, operand.value(host)) {
+                (Value::DateTime { seconds: own, .. }, Value::DateTime { seconds: other, .. }) => {
+                    let (late, early) = if *after { (*own, other) } else { (other, *own) };
+                    late.saturating_sub(early) >= *seconds_min
+                }
+                _ => false,
+            },
             Self::Search(pattern) => name.searchable().is_some_and(|field| host.matches(field, pattern)),
+            Self::Domain { addresses, pattern, wanted } => {
+                addresses.searchable().is_some_and(|field| host.matches(field, pattern)) == *wanted
+            }
             Self::Truth => *value == Value::Boolean(true),
         }
     }
@@ -101,7 +116,7 @@ impl<'a, H: Host> Parser<'a, H> {
     pub(crate) fn test(&mut self, name: &Name) -> Result<Test<H::Pattern>, Fault> {
         let at = self.at();
         if self.take_word("is") {
-            return self.is(name);
+            return self.is(name, at);
         }
         for (sign, allowed) in ORDERS {
             if self.take_sign(sign) {
@@ -132,25 +147,146 @@ impl<'a, H: Host> Parser<'a, H> {
         if self.take_word(word) { Ok(()) } else { fault(self.at(), format!("here `{word}` is expected")) }
     }
 
-    fn is(&mut self, name: &Name) -> Result<Test<H::Pattern>, Fault> {
+    fn is(&mut self, name: &Name, at: usize) -> Result<Test<H::Pattern>, Fault> {
         let wanted = !self.take_word("not");
         if self.take_word("blank") {
             return Ok(Test::Blank { wanted });
         }
+        for (word, after) in [("before", false), ("after", true)] {
+            if wanted && self.take_word(word) {
+                return self.apart(name, at, after);
+            }
+        }
         if !self.take_word("in") {
             return Ok(Test::OneOf { operands: vec![self.operand(name)?], wanted });
         }
-        self.expect_sign("[")?;
-        let mut operands = vec![self.operand(name)?];
+        if self.take_word("domain") {
+            return self.domain(name, at, wanted);
+        }
+        if !self.is_sign("[") {
+            return fault(self.at(), "here `[` is expected, or `domain`");
+        }
+        Ok(Test::OneOf { operands: self.list(|parser| parser.operand(name))?, wanted })
+    }
+
+    fn is_sign(&self, sign: &str) -> bool {
+        self.tokens.first().is_some_and(|token| matches!(token.kind, Kind::Sign(found) if found == sign))
+    }
+
+    /// One item, or several between brackets.
+    fn list<T>(&mut self, item: impl Fn(&mut Self) -> Result<T, Fault>) -> Result<Vec<T>, Fault> {
+        if !self.take_sign("[") {
+            return Ok(vec![item(self)?]);
+        }
+        let mut items = vec![item(self)?];
         while self.take_sign(",") {
-            operands.push(self.operand(name)?);
+            items.push(item(self)?);
         }
         self.expect_sign("]")?;
-        Ok(Test::OneOf { operands, wanted })
+        Ok(items)
+    }
+
+    /// `due is before received by at least 2 days`
+    fn apart(&mut self, name: &Name, at: usize, after: bool) -> Result<Test<H::Pattern>, Fault> {
+        if name.kind != ValueType::DateTime {
+            return fault(at, format!("`{}` is of type {}: only dates are before or after", name.name, name.kind));
+        }
+        let operand = self.operand(name)?;
+        let seconds_min = if self.take_word("by") {
+            self.expect_word("at")?;
+            self.expect_word("least")?;
+            self.duration()?
+        } else {
+            1
+        };
+        Ok(Test::Apart { operand, after, seconds_min })
+    }
+
+    /// A duration in seconds, such as `2 days`.
+    fn duration(&mut self) -> Result<i64, Fault> {
+        let at = self.at();
+        let count = match self.next().map(|token| &token.kind) {
+            Some(Kind::Literal(Value::Integer(count))) if *count > 0 => *count,
+            _ => return fault(at, "here a duration is expected, such as `2 days`"),
+        };
+        let unit_at = self.at();
+        let unit = match self.next().map(|token| &token.kind) {
+            Some(Kind::Word(word)) => word.as_str(),
+            _ => "",
+        };
+        let seconds = match unit {
+            "second" | "seconds" => 1,
+            "minute" | "minutes" => 60,
+            "hour" | "hours" => 3600,
+            "day" | "days" => 86_400,
+            "week" | "weeks" => 604_800,
+            _ => return fault(unit_at, "here `seconds`, `minutes`, `hours`, `days` or `weeks` is expected"),
+        };
+        match count.checked_mul(seconds) {
+            Some(seconds) if seconds <= DURATION_SECONDS_MAX => Ok(seconds),
+            _ => fault(at, "a duration is at most 36500 days long"),
+        }
+    }
+
+    /// `sender is in domain "example.org"`, or in one of a list; `*.example.org` is any domain below it.
+    fn domain(&mut self, name: &Name, at: usize, wanted: bool) -> Result<Test<H::Pattern>, Fault> {
+        let Some(addresses) = name.addresses() else {
+            return fault(
+                at,
+                format!("`{}` holds no addresses: ask for sender, recipients or a header field", name.name),
+            );
+        };
+        let start = self.at();
+        let domains = self.list(|parser| {
+            let at = parser.at();
+            let domain = parser.text()?.trim();
+            let below = domain.strip_prefix("*.");
+            let rest = below.unwrap_or(domain);
+            if rest.is_empty() || rest.contains(['@', '*', ' ']) {
+                return fault(at, "here a domain is expected, such as \"example.org\" or \"*.example.org\"");
+            }
+            let labels = if below.is_some() { r"(?:[^@\s.]+\.)+" } else { "" };
+            Ok(format!("{labels}{}", literal_pattern(rest)))
+        })?;
+        let source = format!("(?im)@(?:{})[ \t]*$", joined(domains, "|"));
+        let pattern = self.host.pattern(&source).map_err(|error| Fault { reason: error.reason, at: start })?;
+        Ok(Test::Domain { addresses, pattern, wanted })
+    }
+
+    /// `has attachment`, and then maybe `of type "image/*"`, or of one of a list.
+    pub(crate) fn attachment(&mut self) -> Result<Test<H::Pattern>, Fault> {
+        if !self.take_word("of") {
+            return Ok(Test::Blank { wanted: false });
+        }
+        self.expect_word("type")?;
+        let start = self.at();
+        let types = self.list(|parser| {
+            let at = parser.at();
+            let media_type = parser.text()?.trim();
+            match media_type.split_once('/') {
+                Some((kind, subtype)) if !kind.is_empty() && !subtype.is_empty() => {
+                    let parts = media_type.split('*').map(literal_pattern);
+                    Ok(joined(parts, r"[^/\n]*"))
+                }
+                _ => fault(at, "here a media type is expected, such as \"application/pdf\" or \"image/*\""),
+            }
+        })?;
+        let source = format!("(?im)^(?:{})$", joined(types, "|"));
+        let pattern = self.host.pattern(&source).map_err(|error| Fault { reason: error.reason, at: start })?;
+        Ok(Test::Search(pattern))
+    }
+
+    /// A text in quotes.
+    fn text(&mut self) -> Result<&'a str, Fault> {
+        let at = self.at();
+        match self.next().map(|token| &token.kind) {
+            Some(Kind::Literal(Value::Text(text))) if !text.is_empty() => Ok(text),
+            _ => fault(at, "here a text in quotes is expected"),
+        }
     }
 
     fn order(&mut self, name: &Name, at: usize, allowed: Allowed) -> Result<Test<H::Pattern>, Fault> {
-        if matches!(name.kind, ValueType::Text | ValueType::Boolean) {
+        if matches!(name.kind, ValueType::Text | ValueType::Boolean | ValueType::Html) {
             let reason = format!("`{}` is of type {}: only numbers and dates are more or less", name.name, name.kind);
             return fault(at, reason);
         }
@@ -161,13 +297,8 @@ impl<'a, H: Host> Parser<'a, H> {
     fn search(&mut self, name: &Name, at: usize, make: fn(&str) -> String) -> Result<Test<H::Pattern>, Fault> {
         check_searchable(name, at)?;
         let at = self.at();
-        match self.next().map(|token| &token.kind) {
-            Some(Kind::Literal(Value::Text(text))) if !text.is_empty() => {
-                let pattern = self.host.pattern(&make(&literal_pattern(text)));
-                pattern.map(Test::Search).map_err(|error| Fault { reason: error.reason, at })
-            }
-            _ => fault(at, "here a text in quotes is expected"),
-        }
+        let pattern = self.host.pattern(&make(&literal_pattern(self.text()?)));
+        pattern.map(Test::Search).map_err(|error| Fault { reason: error.reason, at })
     }
 
     fn matches(&mut self, name: &Name, at: usize) -> Result<Test<H::Pattern>, Fault> {
@@ -187,7 +318,7 @@ impl<'a, H: Host> Parser<'a, H> {
     fn operand(&mut self, name: &Name) -> Result<Operand, Fault> {
         let at = self.at();
         let operand = match self.next().map(|token| &token.kind) {
-            Some(Kind::Literal(value)) => Operand::Literal(value.clone()),
+            Some(Kind::Literal(value)) => Operand::Literal(self.with_currency(value.clone())),
             Some(Kind::Word(word)) => Operand::Name(Name::find(word, &self.config.fields, at)?),
             Some(Kind::Pattern(_) | Kind::Sign(_)) | None => return fault(at, "here a value is expected"),
         };
@@ -196,11 +327,30 @@ impl<'a, H: Host> Parser<'a, H> {
             Operand::Name(other) => other.kind,
         };
         if !comparable(name.kind, kind) {
-            return fault(at, format!("`{}` is of type {} and cannot be compared with {kind}", name.name, name.kind));
+            let hint = if name.kind == ValueType::Currency { ": write an amount such as 100 EUR" } else { "" };
+            let reason = format!("`{}` is of type {} and cannot be compared with {kind}{hint}", name.name, name.kind);
+            return fault(at, reason);
         }
         match self.no_choice(name, &operand) {
             Some(reason) => fault(at, reason),
             None => Ok(operand),
+        }
+    }
+
+    /// A number with three capital letters after it is an amount of money.
+    fn with_currency(&mut self, number: Value) -> Value {
+        let is_code = |word: &str| word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_uppercase());
+        let (units, scale) = match &number {
+            Value::Integer(units) => (*units, 0),
+            Value::Decimal { units, scale } => (*units, *scale),
+            _ => return number,
+        };
+        match self.tokens.first().map(|token| &token.kind) {
+            Some(Kind::Word(word)) if is_code(word) => {
+                self.next();
+                Value::Currency { units, scale, currency: word.clone() }
+            }
+            _ => number,
         }
     }
 
@@ -213,8 +363,11 @@ impl<'a, H: Host> Parser<'a, H> {
     }
 }
 
-const OPERATORS: &str = "is, is not, is blank, is not blank, is in [...], contains, starts with, ends with, matches, \
-     >, <, >=, <=";
+/// The longest duration: 36500 days.
+const DURATION_SECONDS_MAX: i64 = 36_500 * 86_400;
+
+const OPERATORS: &str = "is, is not, is blank, is not blank, is in [...], is in domain, is before, is after, contains, \
+     starts with, ends with, matches, >, <, >=, <=";
 
 /// Whether two values in this order pass.
 type Allowed = fn(Ordering) -> bool;
@@ -224,7 +377,7 @@ const ORDERS: [(&str, Allowed); 4] =
 
 fn comparable(a: ValueType, b: ValueType) -> bool {
     let is_number = |kind| matches!(kind, ValueType::Integer | ValueType::Decimal);
-    a == b || (is_number(a) && is_number(b))
+    (a == b && a != ValueType::Html) || (is_number(a) && is_number(b))
 }
 
 fn check_searchable(name: &Name, at: usize) -> Result<(), Fault> {

@@ -153,7 +153,7 @@ impl<H: Host> Reader<'_, H> {
             table.complain("do", unknown("verb", name, &known), None);
             return None;
         };
-        let arguments = argument::arguments(table, verb, &self.config.fields);
+        let arguments = argument::arguments(self.host, table, verb, &self.config.fields);
         Some(Step::Action { verb: name.to_owned(), arguments })
     }
 }

@@ -3,11 +3,25 @@
 use crate::name::Name;
 use crate::token::{Fault, Kind, Token, fault, tokens};
 use mailmill_sdk::text::{lower, spaced, split_around};
-use mailmill_sdk::{Declaration, Host, Value};
+use mailmill_sdk::{Declaration, Host, Value, ValueType};
 
 /// A text with macros, checked.
 #[derive(Debug)]
-pub(crate) struct Template(Vec<Piece>);
+pub(crate) struct Template {
+    pieces: Vec<Piece>,
+    target: Target,
+}
+
+/// Where the text goes. What a message puts into it is escaped accordingly: it stays what it is, a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// A text of any form.
+    Text,
+    /// A text of one line, such as a subject or a header field.
+    Line,
+    /// HTML.
+    Html,
+}
 
 #[derive(Debug)]
 enum Piece {
@@ -27,7 +41,12 @@ const FILTERS: &str = "first NUMBER, lower, one-line, default \"TEXT\"";
 
 impl Template {
     /// Reads a text and checks its macros. A literal `{{` is written `{{ "{{" }}`.
-    pub(crate) fn parse(source: &str, fields: &[Declaration]) -> Result<Self, Fault> {
+    pub(crate) fn parse<H: Host>(
+        host: &H,
+        source: &str,
+        fields: &[Declaration],
+        target: Target,
+    ) -> Result<Self, Fault> {
         let mut pieces = Vec::new();
         let mut at = 0;
         while let Some((text, rest)) = source.get(at..).and_then(|rest| split_around(rest, "{{")) {
@@ -36,16 +55,16 @@ impl Template {
             let Some(length) = macro_length(rest) else {
                 return fault(start - 2, "the macro has no closing }}");
             };
-            pieces.push(piece(rest.get(..length).unwrap_or_default(), start, fields)?);
+            pieces.push(piece(host, rest.get(..length).unwrap_or_default(), start, fields, target)?);
             at = start + length + 2;
         }
         push_text(&mut pieces, source.get(at..).unwrap_or_default());
-        Ok(Self(pieces))
+        Ok(Self { pieces, target })
     }
 
     /// The name, if the text is one macro without filters and nothing else: then its value keeps its type.
     pub(crate) fn sole_name(&self) -> Option<&Name> {
-        match self.0.as_slice() {
+        match self.pieces.as_slice() {
             [Piece::Macro { name, filters }] if filters.is_empty() => Some(name),
             _ => None,
         }
@@ -53,7 +72,7 @@ impl Template {
 
     /// The text, if there is nothing but one.
     pub(crate) fn constant(&self) -> Option<&str> {
-        match self.0.as_slice() {
+        match self.pieces.as_slice() {
             [] => Some(""),
             [Piece::Text(text)] => Some(text),
             _ => None,
@@ -65,11 +84,45 @@ impl Template {
         let render = |piece: &Piece| match piece {
             Piece::Text(text) => text.clone(),
             Piece::Macro { name, filters } => {
-                filters.iter().fold(name.value(host).to_string(), |text, filter| filter.apply(text))
+                let text = filters.iter().fold(name.value(host).to_string(), |text, filter| filter.apply(text));
+                self.target.escaped(text, name.kind)
             }
         };
-        self.0.iter().map(render).collect()
+        self.pieces.iter().map(render).collect()
     }
+}
+
+impl Target {
+    fn escaped(self, text: String, kind: ValueType) -> String {
+        match self {
+            Self::Text => text,
+            Self::Line => text.chars().map(|c| if ends_line(c) { ' ' } else { c }).collect(),
+            // The host has sanitised it.
+            Self::Html if kind == ValueType::Html => text,
+            Self::Html => escaped_html(&text),
+        }
+    }
+}
+
+/// Whether a character ends a line, or does something else that is not shown.
+pub(crate) fn ends_line(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
+}
+
+fn escaped_html(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            '\n' => html.push_str("<br>"),
+            _ => html.push(character),
+        }
+    }
+    html
 }
 
 impl Filter {
@@ -106,8 +159,8 @@ fn macro_length(text: &str) -> Option<usize> {
     None
 }
 
-fn piece(source: &str, base: usize, fields: &[Declaration]) -> Result<Piece, Fault> {
-    let tokens = tokens(source, base)?;
+fn piece<H: Host>(host: &H, source: &str, base: usize, fields: &[Declaration], target: Target) -> Result<Piece, Fault> {
+    let tokens = tokens(host, source, base)?;
     let end = base + source.len();
     let mut parts = tokens.split(|token| token.kind == Kind::Sign("|"));
     match parts.next() {
@@ -116,11 +169,25 @@ fn piece(source: &str, base: usize, fields: &[Declaration]) -> Result<Piece, Fau
         }
         Some([Token { kind: Kind::Word(word), at }]) => {
             let name = Name::find(word, fields, *at)?;
-            let filters = parts.map(|part| filter(part, end)).collect::<Result<_, _>>()?;
+            let filters = parts.map(|part| filter(part, end)).collect::<Result<Vec<_>, _>>()?;
+            if name.kind == ValueType::Html {
+                check_html(word, *at, &filters, target)?;
+            }
             Ok(Piece::Macro { name, filters })
         }
         _ => fault(base, "in a macro stands the name of a field, then filters: {{ subject | first 100 }}"),
     }
+}
+
+/// HTML goes into HTML only, and as a whole.
+fn check_html(word: &str, at: usize, filters: &[Filter], target: Target) -> Result<(), Fault> {
+    if target != Target::Html {
+        return fault(at, format!("`{word}` is of type html: only an argument of that type takes it"));
+    }
+    if filters.iter().any(|filter| !matches!(filter, Filter::Default(_))) {
+        return fault(at, format!("`{word}` is of type html: of the filters, only `default` goes with it"));
+    }
+    Ok(())
 }
 
 fn filter(tokens: &[Token], end: usize) -> Result<Filter, Fault> {

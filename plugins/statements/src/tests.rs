@@ -1,12 +1,18 @@
+mod any_rules;
+mod conditions;
+
 use crate::Statements;
 use crate::host::TestHost;
 use mailmill_sdk::{
     Argument, Config, Conversation, Declaration, Field, Outcome, Plugin, Processor, Ticket, Value, ValueType, Verb,
 };
 
+const CLASSES: [&str; 7] =
+    ["incident", "change-request", "problem", "work-order", "service-request", "purchase-order", "approval-request"];
+
 fn verb(name: &str, arguments: &[(&str, ValueType, bool)]) -> Verb {
     let choices = |name: &str| match name {
-        "class" => vec!["incident".to_owned(), "problem".to_owned(), "approval-request".to_owned()],
+        "class" => CLASSES.map(str::to_owned).to_vec(),
         "status" => ["new", "open", "resolved", "closed"].map(str::to_owned).to_vec(),
         "visibility" => vec!["public".to_owned(), "internal".to_owned()],
         _ => Vec::new(),
@@ -16,6 +22,7 @@ fn verb(name: &str, arguments: &[(&str, ValueType, bool)]) -> Verb {
         kind: *kind,
         required: *required,
         choices: choices(name),
+        one_line: *name != "text",
     };
     Verb { name: name.to_owned(), arguments: arguments.iter().map(row).collect() }
 }
@@ -33,7 +40,18 @@ fn configured_with(host: &TestHost, rules: String) -> Result<Statements<TestHost
             verb("comment", &[("text", ValueType::Text, false), ("visibility", ValueType::Text, false)]),
             verb("create-ticket", &[("class", ValueType::Text, true)]),
             verb("set-status", &[("status", ValueType::Text, true)]),
-            verb("set-field", &[("integer", ValueType::Integer, false), ("decimal", ValueType::Decimal, false)]),
+            verb(
+                "set-field",
+                &[
+                    ("text", ValueType::Text, false),
+                    ("integer", ValueType::Integer, false),
+                    ("decimal", ValueType::Decimal, false),
+                    ("boolean", ValueType::Boolean, false),
+                    ("date-time", ValueType::DateTime, false),
+                    ("currency", ValueType::Currency, false),
+                    ("html", ValueType::Html, false),
+                ],
+            ),
         ],
         fields: vec![
             field("priority", ValueType::Integer),
@@ -41,6 +59,11 @@ fn configured_with(host: &TestHost, rules: String) -> Result<Statements<TestHost
             field("urgent", ValueType::Boolean),
             field("due", ValueType::DateTime),
             field("phone", ValueType::Text),
+            field("contact", ValueType::Text),
+            field("total", ValueType::Currency),
+            field("limit", ValueType::Currency),
+            field("details", ValueType::Html),
+            field("has", ValueType::Boolean),
         ],
     };
     let line = |found: mailmill_sdk::Diagnostic| {
@@ -57,11 +80,22 @@ fn message() -> TestHost {
         (Field::Origin, "human"),
         (Field::Body, "It is on fire.\nHelp!"),
         (Field::Header("X-Priority".to_owned()), "1"),
+        (Field::SenderAddress, "ann@example.org"),
+        (Field::SenderName, "Ann"),
+        (Field::RecipientAddresses, "desk@mail.example.com\nbo@example.net"),
+        (Field::Header("Reply-To".to_owned()), "\"x@example.org\" <eve@evil.example>"),
+        (Field::HeaderAddresses("Reply-To".to_owned()), "eve@evil.example"),
+        (Field::AttachmentNames, "invoice.pdf\nlogo.png"),
+        (Field::AttachmentTypes, "application/pdf\nimage/png"),
     ]);
     host.extracted = vec![
         ("priority".to_owned(), Value::Integer(2)),
         ("amount".to_owned(), Value::Decimal { units: 1250, scale: 2 }),
         ("urgent".to_owned(), Value::Boolean(true)),
+        ("contact".to_owned(), Value::Text("bo@example.net".to_owned())),
+        ("total".to_owned(), Value::Currency { units: 1250, scale: 2, currency: "EUR".to_owned() }),
+        ("limit".to_owned(), Value::Currency { units: 20, scale: 0, currency: "EUR".to_owned() }),
+        ("details".to_owned(), Value::Html("<b>12</b> &amp; <i>13</i>".to_owned())),
     ];
     let text = str::to_owned;
     host.thread =
@@ -77,50 +111,6 @@ fn decided(statements: &str) -> Outcome {
     let host = message();
     let plugin = configured(&host, statements).expect("the statements are right");
     plugin.process(&host).expect("decides")
-}
-
-#[test]
-fn conditions_hold_or_not() {
-    let check = |condition: &str, expect: bool| {
-        let outcome = decided(&format!(r#"{{ "name": "s", "if": {}, "then": [] }}"#, quote(condition)));
-        assert_eq!(outcome.decisions.first().map(|decision| decision.holds), Some(expect), "{condition}");
-    };
-    check(r#"subject is "re: printer {X}""#, true);
-    check(r#"subject is not "printer""#, true);
-    check("phone is blank and subject is not blank", true);
-    check(r#"phone is not "x""#, true);
-    check(r#"phone is "x" or phone contains "x" or due > 2026-01-01"#, false);
-    check(r#"subject contains "PRINTER {""#, true);
-    check(r#"sender ends with "@example.org>" and subject starts with 're:'"#, true);
-    check(r#"subject starts with "printer""#, false);
-    check("body matches /(?i)FIRE\\./", true);
-    check(r"body matches '^Help'", false);
-    check(r"body matches /(?m)^Help!$/", true);
-    check(r#"origin is in ["bounce", "human"]"#, true);
-    check(r#"origin is not in ["bounce", "human"]"#, false);
-    check("priority > 1 and priority <= 2 and priority < 2.5", true);
-    check("amount is 12.5 and amount > priority", true);
-    check("amount is -12.5", false);
-    check("urgent and urgent is true and not urgent is false", true);
-    check("received is 1970-01-01 and received < 2026-01-31T10:00Z", true);
-    check("attachments is 0", true);
-    check(r#"ticket is "t00001" and ticket.class is " Incident" and inactive-ticket is blank"#, true);
-    check(r#"ticket.status is not in ["new", "CLOSED"] and ticket.class is not subject"#, true);
-    check(r#"header:X-Priority is "1""#, true);
-    check("header:X-None is blank", true);
-}
-
-#[test]
-fn not_binds_tighter_than_and_and_and_tighter_than_or() {
-    let check = |condition: &str, expect: bool| {
-        let outcome = decided(&format!(r#"{{ "name": "s", "if": {}, "then": [] }}"#, quote(condition)));
-        assert_eq!(outcome.decisions.first().map(|decision| decision.holds), Some(expect), "{condition}");
-    };
-    check("urgent or urgent and phone is not blank", true);
-    check("(urgent or urgent) and phone is not blank", false);
-    check("not phone is not blank and urgent", true);
-    check("not (phone is blank and urgent)", false);
-    check("not not urgent", true);
 }
 
 #[test]
@@ -190,6 +180,50 @@ fn macros_are_filled_in() {
 }
 
 #[test]
+fn what_a_message_has_stays_a_text_wherever_it_goes() {
+    let nasty = "a\r\nBcc: eve@evil.example\u{2028}<b onclick='x()'>&\"{{ ticket }} '''\0";
+    let host = TestHost::new(&[(Field::Subject, nasty)]);
+    let check = |action: &str, expect: &str| {
+        let plugin = configured(&host, &format!(r#"{{ "name": "s", "then": [{{ {action} }}] }}"#)).expect("is right");
+        let outcome = plugin.process(&host).expect("decides");
+        assert_eq!(outcome.actions[0].arguments[0].value.to_string(), expect, "{action}");
+    };
+    check(r#""do": "comment", "text": "[{{ subject }}]""#, &format!("[{nasty}]"));
+    check(
+        r#""do": "ignore", "reason": "[{{ subject }}]""#,
+        "[a  Bcc: eve@evil.example <b onclick='x()'>&\"{{ ticket }} ''' ]",
+    );
+    check(
+        r#""do": "set-field", "html": "<p title=\"{{ subject }}\">{{ subject | first 2 }}</p>""#,
+        "<p title=\"a\r<br>Bcc: eve@evil.example\u{2028}&lt;b onclick=&#39;x()&#39;&gt;&amp;&quot;{{ ticket }} &#39;&#39;&#39;\0\">a\r</p>",
+    );
+}
+
+#[test]
+fn html_goes_into_html_as_it_is() {
+    let check = |argument: &str, expect: &str| {
+        let outcome = decided(&format!(r#"{{ "name": "s", "then": [{{ "do": "set-field", "html": {argument} }}] }}"#));
+        assert_eq!(outcome.actions[0].arguments[0].value, Value::Html(expect.to_owned()), "{argument}");
+    };
+    check(r#""<p>{{ details }}</p>""#, "<p><b>12</b> &amp; <i>13</i></p>");
+    check(r#""{{ details }}""#, "<b>12</b> &amp; <i>13</i>");
+    check(r#""{{ details | default \"none\" }}""#, "<b>12</b> &amp; <i>13</i>");
+    check(r#""{{ body }}""#, "It is on fire.<br>Help!");
+    check(r#""{{ total }}""#, "12.50 EUR");
+    let check = |action: &str, expect: &str| {
+        refused(&format!(r#"{{ "name": "s", "then": [{{ {action} }}] }}"#), &[&format!("statement.0.then.0.{expect}")]);
+    };
+    check(
+        r#""do": "comment", "text": "x {{ details }}""#,
+        "text@5: `details` is of type html: only an argument of that type takes it",
+    );
+    check(
+        r#""do": "set-field", "html": "{{ details | first 3 }}""#,
+        "html@3: `details` is of type html: of the filters, only `default` goes with it",
+    );
+}
+
+#[test]
 fn a_macro_that_stands_alone_keeps_its_type() {
     let check = |argument: &str, expect: Value| {
         let outcome = decided(&format!(r#"{{ "name": "s", "then": [{{ "do": "set-field", {argument} }}] }}"#));
@@ -199,40 +233,19 @@ fn a_macro_that_stands_alone_keeps_its_type() {
     check(r#""integer": 7"#, Value::Integer(7));
     check(r#""decimal": "12.50""#, Value::Decimal { units: 1250, scale: 2 });
     check(r#""decimal": "{{ amount }}""#, Value::Decimal { units: 1250, scale: 2 });
+    check(r#""decimal": 12.50"#, Value::Decimal { units: 1250, scale: 2 });
+    check(r#""boolean": true"#, Value::Boolean(true));
+    check(r#""boolean": "{{ urgent }}""#, Value::Boolean(true));
+    check(r#""date-time": "2026-01-31""#, Value::DateTime { seconds: 1_769_817_600, offset_minutes: 0 });
+    check(r#""date-time": "{{ received }}""#, Value::DateTime { seconds: 0, offset_minutes: 0 });
+    check(r#""currency": "{{ total }}""#, Value::Currency { units: 1250, scale: 2, currency: "EUR".to_owned() });
+    check(r#""currency": "3 USD""#, Value::Currency { units: 3, scale: 0, currency: "USD".to_owned() });
+    check(r#""text": "{{ total }}""#, Value::Text("12.50 EUR".to_owned()));
+    check(r#""integer": "{{ attachments }}""#, Value::Integer(0));
 }
 
 fn refused(statement: &str, expect: &[&str]) {
     assert_eq!(configured(&message(), statement).expect_err("is refused"), expect, "{statement}");
-}
-
-#[test]
-fn a_faulty_condition_is_explained() {
-    let check = |condition: &str, at: usize, expect: &str| {
-        let statement = format!(r#"{{ "name": "s", "if": {}, "then": [] }}"#, quote(condition));
-        refused(&statement, &[&format!("statement.0.if@{at}: {expect}")]);
-    };
-    check("subjekt is blank", 0, "there is no field `subjekt`: did you mean `subject`?");
-    check("origin is human", 10, "there is no field `human`: a text is written in quotes: \"human\"");
-    check("subject > 3", 8, "`subject` is of type text: only numbers and dates are more or less");
-    check("priority is \"high\"", 12, "`priority` is of type integer and cannot be compared with text");
-    check("ticket contains \"T\"", 7, "`ticket` cannot be searched: ask with `is`, `is in [...]` or `is blank`");
-    check(r#"ticket.class is "incidnt""#, 16, "unknown class \"incidnt\": did you mean \"incident\"?");
-    check(
-        r#"inactive-ticket.status is not in ["closed", "done"]"#,
-        44,
-        "unknown status \"done\": expected one of new, open, resolved, closed",
-    );
-    check("subject = \"x\"", 8, "'=' is no operator: write `is` or `is not`");
-    check("subject is \"x", 11, "the text has no closing \"");
-    check("body matches /x", 13, "the pattern has no closing /");
-    check("(urgent", 7, "here `)` is expected");
-    check("urgent urgent", 7, "here `and`, `or` or the end of the condition is expected");
-    check("urgent and", 10, "here the name of a field is expected, such as `subject`");
-    check("subject is \"a\" and subject starts \"x\"", 34, "here `with` is expected");
-    check("received > 2026-02-30", 11, "\"2026-02-30\" is neither a number nor a date such as 2026-01-31T10:00Z");
-    check("", 0, "here the name of a field is expected, such as `subject`");
-    check(&format!("{}urgent", "not ".repeat(33)), 132, "parentheses and `not` nest deeper than 32");
-    check(&" ".repeat(4097), 0, "the condition is longer than 4096 bytes");
 }
 
 #[test]
@@ -279,7 +292,7 @@ fn a_constant_that_is_no_choice_is_explained() {
     check(r#""create-ticket", "class": "Incident""#, "class: unknown class \"Incident\": did you mean \"incident\"?");
     check(
         r#""create-ticket", "class": " ""#,
-        "class: unknown class \"\": expected one of incident, problem, approval-request",
+        "class: unknown class \"\": expected one of incident, change-request, problem, work-order, service-request, purchase-order, approval-request",
     );
     check(
         r#""comment", "visibility": "{{ 'everyone' }}""#,

@@ -1,7 +1,6 @@
 //! Words of the condition language, with their places.
 
-use mailmill_sdk::Value;
-use mailmill_sdk::ValueType::{DateTime, Decimal, Integer};
+use mailmill_sdk::{Form, Host, Reading, Value, number};
 
 /// What is wrong with a condition or a macro, and at which byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,19 +35,19 @@ pub(crate) struct Token {
 const SIGNS: [&str; 10] = [">=", "<=", ">", "<", "(", ")", "[", "]", ",", "|"];
 
 /// Splits `source` into tokens; their places count from `base`.
-pub(crate) fn tokens(source: &str, base: usize) -> Result<Vec<Token>, Fault> {
+pub(crate) fn tokens<H: Host>(host: &H, source: &str, base: usize) -> Result<Vec<Token>, Fault> {
     let mut tokens = Vec::new();
     let mut rest = source.trim_start();
     while let Some(first) = rest.chars().next() {
         let at = base + source.len() - rest.len();
-        let (kind, length) = token(first, rest, at)?;
+        let (kind, length) = token(host, first, rest, at)?;
         tokens.push(Token { kind, at });
         rest = rest.get(length..).unwrap_or_default().trim_start();
     }
     Ok(tokens)
 }
 
-fn token(first: char, rest: &str, at: usize) -> Result<(Kind, usize), Fault> {
+fn token<H: Host>(host: &H, first: char, rest: &str, at: usize) -> Result<(Kind, usize), Fault> {
     if let Some(sign) = SIGNS.into_iter().find(|sign| rest.starts_with(sign)) {
         return Ok((Kind::Sign(sign), sign.len()));
     }
@@ -58,8 +57,8 @@ fn token(first: char, rest: &str, at: usize) -> Result<(Kind, usize), Fault> {
         '/' => pattern(rest, at),
         _ if first.is_ascii_digit() || first == '-' => {
             let word = leading(rest, |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | ':' | '.'));
-            let kinds = [Integer, Decimal, DateTime];
-            match kinds.into_iter().find_map(|kind| kind.read(word)) {
+            let date = || host.read(word, Form::DateTime, &Reading::default()).ok();
+            match number(word).or_else(date) {
                 Some(value) => Ok((Kind::Literal(value), word.len())),
                 None => fault(at, format!("\"{word}\" is neither a number nor a date such as 2026-01-31T10:00Z")),
             }

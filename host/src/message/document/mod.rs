@@ -249,6 +249,28 @@ impl Document {
     pub fn html_view(&self, cuts: &[Cut], kinds: CutKinds) -> String {
         render::html(self.html.as_deref(), &self.text, &self.view(cuts, kinds))
     }
+
+    /// The HTML rendering of a piece of a view of this document, sanitised. Of a plain body, see [`text_as_html`].
+    #[must_use]
+    pub fn html_piece(&self, view: &View, at: Span) -> String {
+        match (&self.html, view.piece(at)) {
+            (_, None) => String::new(),
+            (None, Some(piece)) => text_as_html(piece.text()),
+            (html, Some(piece)) => render::html(html.as_deref(), &self.text, &piece),
+        }
+    }
+}
+
+/// A text as HTML: escaped, with `<br>` at the line ends.
+#[must_use]
+pub fn text_as_html(text: &str) -> String {
+    render::escape(text).replace('\n', "<br>")
+}
+
+/// What is harmless of an HTML fragment, whoever wrote it: see [`Document::html_view`].
+#[must_use]
+pub fn harmless_html(source: &str) -> String {
+    Document::from_html(source).html_view(&[], CutKinds::NONE)
 }
 
 /// The longest prefix of at most [`TEXT_BYTES_MAX`] bytes.

@@ -205,7 +205,7 @@ impl<'a> Writer<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Cut, CutKind, CutKinds, Document, Selector};
+    use super::super::{Cut, CutKind, CutKinds, Document, Selector, harmless_html};
     use super::*;
 
     fn cuts(document: &Document, selector: &str, replacement: Option<&str>) -> Vec<Cut> {
@@ -257,6 +257,35 @@ mod tests {
         check(&deep, "x", None, "<pre>a&lt;</pre>");
         let long = format!("<p>{}", "x".repeat(SANITISED_BYTES_MAX));
         check(&long, "x", None, &format!("<pre>{}</pre>", "x".repeat(SANITISED_BYTES_MAX)));
+    }
+
+    #[test]
+    fn a_piece_has_its_formatting_and_nothing_else() {
+        let check = |source: &str, wanted: &str, expect: &str| {
+            let document = Document::from_html(source);
+            let start = document.text().find(wanted).unwrap();
+            let view = document.view(&cuts(&document, "blockquote", None), CutKinds::ALL);
+            let at = view.from_whole(Span::new(start, start + wanted.len())).unwrap();
+            assert_eq!(document.html_piece(&view, at), expect, "{source}");
+        };
+        check("<p>a <b>b</b></p><p>c <i>d</i> e</p>", "d", "<p><i>d</i></p>");
+        check("<p>a <b>bcd</b></p><p>e</p>", "c", "<p><b>c</b></p>");
+        check("<p>a</p><blockquote>q</blockquote><p>b</p>", "b", "<p>b</p>");
+        check("<div>a<p>b &lt;c&gt;<script>x</script></p></div>", "b <c>", "<div><p>b &lt;c&gt;</p></div>");
+        let document = Document::from_plain("a <b>\nc & d");
+        let view = document.view(&[], CutKinds::ALL);
+        assert_eq!(document.html_piece(&view, Span::new(2, 9)), "&lt;b&gt;<br>c &amp;");
+        assert_eq!(document.html_piece(&view, Span::new(3, 3)), "");
+    }
+
+    #[test]
+    fn html_of_a_plugin_is_harmless() {
+        let check = |source: &str, expect: &str| assert_eq!(harmless_html(source), expect);
+        check("<p title=\"a\">b<br>c</p>", "<p title=\"a\">b<br>c</p>");
+        check("<p onclick='x()'>a<script>b</script><img src='https://spy.example/'></p>", "<p>a<img></p>");
+        check("<b>a", "<b>a</b>");
+        check("a &amp; b", "a &amp; b");
+        check("", "");
     }
 
     #[test]

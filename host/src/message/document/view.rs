@@ -93,6 +93,35 @@ impl View {
         (start < end).then(|| Span::new(start, end))
     }
 
+    /// A piece of the view as a view of its own: of the whole text nothing else is left. None for an empty piece or
+    /// one that does not fit.
+    pub(super) fn piece(&self, at: Span) -> Option<Self> {
+        let whole = self.to_whole(at)?;
+        let text = self.text.get(at.range())?;
+        let range = at.range();
+        let mut segments = Vec::new();
+        for segment in &self.segments {
+            let (start, end) = (segment.at.max(range.start), (segment.at + segment.len).min(range.end));
+            if start < end {
+                let origin = Span {
+                    start: offset_in(segment, start, false).max(whole.start),
+                    end: offset_in(segment, end, true).min(whole.end),
+                };
+                segments.push(Segment { at: start - range.start, len: end - start, origin });
+            }
+        }
+        let last = self.segments.last().map_or(0, |segment| segment.origin.end);
+        let end = self.removed.last().map_or(last, |removed| removed.end.max(last));
+        let mut removed = Vec::new();
+        let inside = self.removed.iter().copied().filter(|gone| gone.start < whole.end && whole.start < gone.end);
+        let before = Span { start: 0, end: whole.start };
+        let after = Span { start: whole.end, end };
+        for span in std::iter::once(before).chain(inside).chain([after]).filter(|span| span.start < span.end) {
+            remove(&mut removed, span);
+        }
+        Some(Self { text: text.into(), segments, removed, kept_all: false })
+    }
+
     fn segment_at(&self, offset: usize) -> Option<&Segment> {
         let beyond = self.segments.partition_point(|segment| segment.at <= offset);
         self.segments.get(beyond.checked_sub(1)?)
@@ -223,6 +252,23 @@ mod tests {
         assert_eq!(view.to_whole(Span::new(1, 3)), Some(Span::new(1, 5)), "what was cut in between goes along");
         assert_eq!(view.from_whole(Span::new(0, 5)), Some(Span::new(0, 3)));
         assert_eq!(view.from_whole(Span::new(2, 4)), None, "nothing of it is left");
+    }
+
+    #[test]
+    fn a_piece_is_a_view_of_its_own() {
+        let document = Document::from_plain("aaXXbbYYcc");
+        let view = document.view(&[cut(2, 4, None), cut(6, 8, Some("--"))], CutKinds::ALL);
+        let check = |start, end, text: &str, removed: &[(usize, usize)]| {
+            let piece = view.piece(Span::new(start, end)).expect("fits");
+            let removed: Vec<_> = removed.iter().map(|(start, end)| Span::new(*start, *end)).collect();
+            assert_eq!((piece.text(), piece.removed()), (text, removed.as_slice()), "{start}..{end}");
+        };
+        check(0, 8, "aabb--cc", &[(2, 4), (6, 8)]);
+        check(1, 3, "ab", &[(0, 1), (2, 4), (5, 10)]);
+        check(2, 4, "bb", &[(0, 4), (6, 10)]);
+        check(3, 7, "b--c", &[(0, 5), (6, 8), (9, 10)]);
+        assert!(view.piece(Span::new(2, 2)).is_none(), "of nothing");
+        assert!(view.piece(Span::new(0, 9)).is_none(), "beyond the end");
     }
 
     proptest! {

@@ -31,6 +31,26 @@ fn a_message_is_decoded() {
 }
 
 #[test]
+fn addresses_are_read_before_anything_is_decoded() {
+    let check = |field: &str, name: &str, expect: &[&str]| {
+        let message = parse(format!("{field}\r\nSubject: a@example.org\r\n\r\n").as_bytes(), None);
+        let found: Vec<&str> = message.header_addresses(name).map(|one| one.email.as_str()).collect();
+        assert_eq!(found, expect, "{field}");
+    };
+    check("Reply-To: Ann <a@example.org>, b@example.org", "reply-to", &["a@example.org", "b@example.org"]);
+    check("Reply-To: a@example.org\r\nReply-To: b@example.org", "Reply-To", &["a@example.org", "b@example.org"]);
+    check("Reply-To: \"x@trusted.example\" <eve@evil.example>", "Reply-To", &["eve@evil.example"]);
+    check("Reply-To: =?utf-8?q?x=40trusted.example=2C?= <eve@evil.example>", "Reply-To", &["eve@evil.example"]);
+    check("Reply-To: =?utf-8?q?=3Cx=40trusted.example=3E?= <eve@evil.example>", "Reply-To", &["eve@evil.example"]);
+    check("X-Original-To: Desk <desk@example.org>", "X-Original-To", &["desk@example.org"]);
+    check("Delivered-To: desk@example.org", "delivered-to", &["desk@example.org"]);
+    check("Reply-To:", "Reply-To", &[]);
+    check("Reply-To: nobody", "Reply-To", &[]);
+    check("X-Any: a@example.org", "X-Any", &[]);
+    check("Reply-To: a@example.org", "Subject", &[]);
+}
+
+#[test]
 fn attachments_are_what_is_not_the_body() {
     let message = parse(MAIL.as_bytes(), None);
     let found: Vec<_> = message

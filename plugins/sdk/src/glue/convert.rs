@@ -1,9 +1,9 @@
 //! Between the SDK's types, which exist everywhere, and those of the bindings, which exist in components only.
 
-use super::bindings::mailmill::rules::{edit, log, mail, patterns, types};
+use super::bindings::mailmill::rules::{edit, log, lookup, mail, patterns, types};
 use crate::{
     About, Action, Argument, Attachment, BodyKind, Config, Conversation, CutKind, Decision, Declaration, Diagnostic,
-    Entry, Failure, Field, Level, Outcome, PatternError, Span, Ticket, Value, ValueType, Verb, Verdict,
+    Entry, Failure, Field, Form, Level, Outcome, PatternError, Reading, Span, Ticket, Value, ValueType, Verb, Verdict,
 };
 
 fn all<A, B: From<A>>(list: Vec<A>) -> Vec<B> {
@@ -35,6 +35,12 @@ impl From<&Field> for types::Field {
             Field::WholeBody => Self::WholeBody,
             Field::Header(name) => Self::Header(name.clone()),
             Field::Extracted(name) => Self::Extracted(name.clone()),
+            Field::SenderAddress => Self::SenderAddress,
+            Field::SenderName => Self::SenderName,
+            Field::RecipientAddresses => Self::RecipientAddresses,
+            Field::HeaderAddresses(name) => Self::HeaderAddresses(name.clone()),
+            Field::AttachmentNames => Self::AttachmentNames,
+            Field::AttachmentTypes => Self::AttachmentTypes,
         }
     }
 }
@@ -47,10 +53,18 @@ impl From<types::Value> for Value {
             types::Value::Integer(number) => Self::Integer(number),
             types::Value::Decimal(types::Decimal { units, scale }) => Self::Decimal { units, scale },
             types::Value::Boolean(truth) => Self::Boolean(truth),
-            types::Value::DateTime(types::DateTime { seconds, offset_minutes }) => {
-                Self::DateTime { seconds, offset_minutes }
+            types::Value::DateTime(at) => at.into(),
+            types::Value::Currency(types::Money { amount: types::Decimal { units, scale }, currency }) => {
+                Self::Currency { units, scale, currency }
             }
+            types::Value::Html(html) => Self::Html(html),
         }
+    }
+}
+
+impl From<types::DateTime> for Value {
+    fn from(types::DateTime { seconds, offset_minutes }: types::DateTime) -> Self {
+        Self::DateTime { seconds, offset_minutes }
     }
 }
 
@@ -63,6 +77,10 @@ impl From<Value> for types::Value {
             Value::Decimal { units, scale } => Self::Decimal(types::Decimal { units, scale }),
             Value::Boolean(truth) => Self::Boolean(truth),
             Value::DateTime { seconds, offset_minutes } => Self::DateTime(types::DateTime { seconds, offset_minutes }),
+            Value::Currency { units, scale, currency } => {
+                Self::Currency(types::Money { amount: types::Decimal { units, scale }, currency })
+            }
+            Value::Html(html) => Self::Html(html),
         }
     }
 }
@@ -75,6 +93,8 @@ impl From<types::ValueType> for ValueType {
             types::ValueType::Decimal => Self::Decimal,
             types::ValueType::Boolean => Self::Boolean,
             types::ValueType::DateTime => Self::DateTime,
+            types::ValueType::Currency => Self::Currency,
+            types::ValueType::Html => Self::Html,
         }
     }
 }
@@ -87,7 +107,29 @@ impl From<ValueType> for types::ValueType {
             ValueType::Decimal => Self::Decimal,
             ValueType::Boolean => Self::Boolean,
             ValueType::DateTime => Self::DateTime,
+            ValueType::Currency => Self::Currency,
+            ValueType::Html => Self::Html,
         }
+    }
+}
+
+impl From<Form> for lookup::Form {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Integer => Self::Integer,
+            Form::Decimal => Self::Decimal,
+            Form::Float => Self::Float,
+            Form::Currency => Self::Currency,
+            Form::Boolean => Self::Boolean,
+            Form::DateTime => Self::DateTime,
+            Form::Ticket => Self::Ticket,
+        }
+    }
+}
+
+impl From<&Reading> for lookup::Reading {
+    fn from(Reading { locale, time_zone, currency }: &Reading) -> Self {
+        Self { locale: locale.clone(), time_zone: time_zone.clone(), currency: currency.clone() }
     }
 }
 
@@ -172,8 +214,8 @@ impl From<About> for types::About {
 }
 
 impl From<types::Argument> for Argument {
-    fn from(types::Argument { name, kind, required, choices }: types::Argument) -> Self {
-        Self { name, kind: kind.into(), required, choices }
+    fn from(types::Argument { name, kind, required, choices, one_line }: types::Argument) -> Self {
+        Self { name, kind: kind.into(), required, choices, one_line }
     }
 }
 

@@ -85,6 +85,7 @@ macro_rules! __export_world {
                     "mailmill:rules/log@0.1.0": ::mailmill_sdk::glue::bindings::mailmill::rules::log,
                     "mailmill:rules/patterns@0.1.0": ::mailmill_sdk::glue::bindings::mailmill::rules::patterns,
                     "mailmill:rules/mail@0.1.0": ::mailmill_sdk::glue::bindings::mailmill::rules::mail,
+                    "mailmill:rules/lookup@0.1.0": ::mailmill_sdk::glue::bindings::mailmill::rules::lookup,
                     $($with)*
                 },
             });

@@ -5,7 +5,9 @@
 mod convert;
 mod export;
 
-use crate::{Attachment, BodyKind, Conversation, CutKind, Field, Host, Level, PatternError, Span, Value};
+use crate::{
+    Attachment, BodyKind, Conversation, CutKind, Field, Form, Host, Level, PatternError, Reading, Span, Value,
+};
 use bindings::mailmill::rules;
 use rules::mail;
 use std::sync::Once;
@@ -22,6 +24,7 @@ pub mod bindings {
                 import mailmill:rules/log@0.1.0;
                 import mailmill:rules/patterns@0.1.0;
                 import mailmill:rules/mail@0.1.0;
+                import mailmill:rules/lookup@0.1.0;
                 import mailmill:rules/edit@0.1.0;
                 import mailmill:rules/wake@0.1.0;
             }
@@ -47,6 +50,10 @@ impl Host for Guest {
 
     fn pattern(&self, source: &str) -> Result<Self::Pattern, PatternError> {
         Self::Pattern::compile(source).map_err(Into::into)
+    }
+
+    fn groups(&self, pattern: &Self::Pattern) -> Vec<Option<String>> {
+        pattern.groups()
     }
 
     fn pattern_set(&self, sources: &[String]) -> Result<Self::PatternSet, PatternError> {
@@ -77,13 +84,16 @@ impl Host for Guest {
         mail::length(&field.into())
     }
 
+    fn html(&self, field: &Field, at: Span) -> String {
+        mail::html(&field.into(), at.into())
+    }
+
     fn extracted(&self, name: &str) -> Value {
         mail::extracted(name).into()
     }
 
     fn received(&self) -> Value {
-        let rules::types::DateTime { seconds, offset_minutes } = mail::received();
-        Value::DateTime { seconds, offset_minutes }
+        mail::received().into()
     }
 
     fn thread(&self) -> Conversation {
@@ -120,6 +130,22 @@ impl Host for Guest {
 
     fn elements(&self, selector: &Self::Selector, limit: u32) -> Vec<Span> {
         mail::elements(selector, limit).into_iter().map(Into::into).collect()
+    }
+
+    fn read(&self, text: &str, what: Form, how: &Reading) -> Result<Value, String> {
+        rules::lookup::read(text, what.into(), &how.into()).map(Into::into)
+    }
+
+    fn fault_of_locale(&self, tag: &str) -> Option<String> {
+        rules::lookup::fault_of_locale(tag)
+    }
+
+    fn fault_of_time_zone(&self, name: &str) -> Option<String> {
+        rules::lookup::fault_of_time_zone(name)
+    }
+
+    fn fault_of_currency(&self, code: &str) -> Option<String> {
+        rules::lookup::fault_of_currency(code)
     }
 
     fn cut(&self, at: Span, kind: CutKind, rule: &str) {

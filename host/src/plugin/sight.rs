@@ -1,4 +1,4 @@
-//! Reading a message with one plugin after the other: the body as it stands, and what was found out about it on the
+//! Sight a message with one plugin after the other: the body as it stands, and what was found out about it on the
 //! way, so that no question is answered twice.
 
 use super::patterns::{Pattern, Selector};
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What plugins see of one message, until one of them cuts.
 #[derive(Debug)]
-pub struct Reading {
+pub struct Sight {
     message: Arc<Message>,
     conversation: Arc<Conversation>,
     extracted: Arc<Vec<Entry>>,
@@ -67,7 +67,7 @@ impl Finders {
     }
 }
 
-impl Reading {
+impl Sight {
     /// Begins to read a message: its body without the `cuts` of these `kinds`.
     #[must_use]
     pub fn new(
