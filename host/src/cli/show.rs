@@ -253,6 +253,7 @@ mod tests {
             applied: [CutKind::Quote].into_iter().collect::<CutKinds>(),
             whole: Some("hello\n-- \nAnn\n> a\n> b\n".replace("-- \nAnn\n", "-- Ann\n").clone()),
             left: Some("hello\n-- Ann\n".into()),
+            left_in_plan: false,
             skipped: None,
         };
         let expect = "| hello\n~ -- Ann   [signature: gmail, rule]\n- > a   [quote: gmail, rule]\n- > b\n";
@@ -267,6 +268,7 @@ mod tests {
             applied: CutKinds::NONE,
             whole: Some(format!("x\n{}", whole.replace("ää", "ä\n"))),
             left: None,
+            left_in_plan: false,
             skipped: None,
         };
         let shown = in_place(&body, Paint::new(false));
