@@ -84,7 +84,7 @@ impl Spool {
     /// A writer that takes up to `bytes_max` bytes.
     #[must_use]
     pub fn writer(&self, bytes_max: u64) -> Writer {
-        Writer { spool: Some(self.clone()), bytes_max, written: 0, buffer: Vec::new(), file: None }
+        Writer { spool: self.clone(), bytes_max, written: 0, buffer: Vec::new(), file: None }
     }
 
     /// Everything that a reader gives, up to `bytes_max` bytes.
@@ -112,8 +112,7 @@ impl Spool {
 /// Takes bytes as they arrive and makes a [`Content`] of them.
 #[derive(Debug)]
 pub struct Writer {
-    /// None if everything stays in memory.
-    spool: Option<Spool>,
+    spool: Spool,
     bytes_max: u64,
     written: u64,
     buffer: Vec<u8>,
@@ -130,10 +129,11 @@ impl Writer {
         if self.written > self.bytes_max {
             return Err(Error::TooLong(self.bytes_max));
         }
-        let Some(spool) = self.spool.as_ref().filter(|spool| self.written > spool.memory_bytes_max) else {
+        if self.written <= self.spool.memory_bytes_max {
             self.buffer.extend_from_slice(bytes);
             return Ok(());
-        };
+        }
+        let spool = &self.spool;
         let file = match &mut self.file {
             Some(file) => file,
             none => none.insert(tempfile::tempfile_in(&spool.folder).map_err(|error| spool.failed("make", &error))?),
@@ -153,9 +153,10 @@ impl Writer {
     /// # Errors
     /// None at present; a caller must be ready for those of [`Self::append`].
     pub fn finish(self) -> Result<Content, Error> {
-        Ok(match self.file.zip(self.spool) {
-            None => self.buffer.into(),
-            Some((file, spool)) => Content::new(Source::File(Arc::new(Spooled { file, spool })), 0, self.written),
+        let Self { spool, written, buffer, file, .. } = self;
+        Ok(match file {
+            None => buffer.into(),
+            Some(file) => Content::new(Source::File(Arc::new(Spooled { file, spool })), 0, written),
         })
     }
 }
@@ -208,16 +209,6 @@ impl Content {
             }
             Source::File(_) => None,
         }
-    }
-
-    /// A writer for what is made of it: that is kept where this is.
-    #[must_use]
-    pub fn writer_beside(&self) -> Writer {
-        let spool = match &self.source {
-            Source::Memory(_) => None,
-            Source::File(spooled) => Some(spooled.spool.clone()),
-        };
-        Writer { spool, bytes_max: u64::MAX, written: 0, buffer: Vec::new(), file: None }
     }
 
     /// The bytes in a range, without a copy. What is beyond the end is left out.

@@ -130,9 +130,13 @@ pub struct Once {
 /// # Errors
 /// If it cannot start; with [`Mode::Once`], also if a job failed.
 pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
-    // Watching begins before anything is read: what changes from here on is noticed.
+    // Watching begins before anything is read: what changes from here on is noticed. What runs once does not change.
     let debounce = Duration::from_millis(config.reload.debounce_ms);
-    let (_watch, changes) = Watch::start(Places::new(Some(file.to_owned()), &config), debounce)?;
+    let watched = match &mode {
+        Mode::Once(_) => None,
+        Mode::UntilStopped => Some(Watch::start(Places::new(Some(file.to_owned()), &config), debounce)?),
+    };
+    let (_watch, changes) = watched.unzip();
     let engine = engine(&config)?;
     if let Some(fault) = engine.cache_fault() {
         tracing::warn!("{fault}");
@@ -158,6 +162,7 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
             let settings = Settings { file: file.to_owned(), config };
             let (board, refused) = (Arc::new(Board::default()), BTreeMap::new());
             let running = Running { ctx: Arc::new(ctx), jobs: BTreeMap::new(), board, reloader, refused, settings };
+            let changes = changes.unwrap_or_else(|| mpsc::channel(1).1);
             running.until_stopped(jobs, changes, stop).await
         }
     };

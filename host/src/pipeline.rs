@@ -60,18 +60,15 @@ pub struct Parsed {
     pub keys: ThreadKeys,
 }
 
-/// Hop 2: decodes a raw message, and works out the digests under which it and its attachments are stored.
+/// Hop 2: decodes a raw message, and works out the digest under which it is stored.
 ///
 /// # Errors
-/// Whatever the message is, it is decoded; but its bytes may not be readable, or its attachments may not be kept.
+/// Whatever the message is, it is decoded; but its bytes may not be readable.
 pub fn parse(raw: RawMessage, tags: &Tags) -> Result<Parsed, content::Error> {
     let message = Arc::new(message::read(&raw.content, raw.received)?);
     let keys = thread::keys(&message, tags);
     // Here, on a worker, because there is only one committer.
     raw.content.sha256()?;
-    for attachment in &message.attachments {
-        attachment.content.sha256()?;
-    }
     Ok(Parsed { raw, message, keys })
 }
 
@@ -136,7 +133,9 @@ fn hops(
     let view = message.document.view(&report.body.cuts, applied);
     let facts =
         action::Facts { sender: message.sender.as_ref(), subject: &message.subject, body: view.text(), conversation };
-    action::plan(&report.actions, &facts).map_err(|error| Cause {
+    let plan = action::plan(&report.actions, &facts);
+    report.body.left = Some(view.text().to_owned());
+    plan.map_err(|error| Cause {
         hop: "plan".to_owned(),
         step: None,
         reason: error.to_string(),

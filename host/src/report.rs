@@ -1,7 +1,7 @@
 //! The report: the account of what one message went through. `mailmill try`, the log, the store and the goldens all
 //! show this one structure.
 
-use crate::action::{Action, Plan};
+use crate::action::{Action, Change, Plan};
 use crate::class::Class;
 use crate::field::{DateTime, Entry};
 use crate::message::document::{BodyKind, Cut, CutKinds};
@@ -98,6 +98,9 @@ pub struct Body {
     /// The text that is left. As `whole`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<String>,
+    /// Whether the texts in the plan that are empty here are the text that is left. Only in reports that are stored.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left_in_plan: bool,
 }
 
 /// Why a message is quarantined.
@@ -129,6 +132,7 @@ impl Report {
                 idle: 0,
                 whole: None,
                 left: None,
+                left_in_plan: false,
             },
             fields: Vec::new(),
             decisions: Vec::new(),
@@ -144,8 +148,33 @@ impl Report {
     #[must_use]
     pub fn with_texts(mut self, message: &Message) -> Self {
         let document = &message.document;
+        let left = document.view(&self.body.cuts, self.body.applied).text().to_owned();
+        if std::mem::take(&mut self.body.left_in_plan) {
+            let texts = self.plan.iter_mut().flat_map(|plan| &mut plan.changes).filter_map(Change::text_mut);
+            texts.filter(|text| text.is_empty()).for_each(|text| left.trim().clone_into(text));
+        }
         self.body.whole = Some(document.text().to_owned());
-        self.body.left = Some(document.view(&self.body.cuts, self.body.applied).text().to_owned());
+        self.body.left = Some(left);
+        self
+    }
+
+    /// The same report without the texts, to be stored: they are in the raw message, and most plans repeat what is left
+    /// of it, which is also in the ticket.
+    #[must_use]
+    pub fn without_texts(mut self, message: &Message) -> Self {
+        self.body.whole = None;
+        let left = self.body.left.take();
+        let mut texts: Vec<&mut String> =
+            self.plan.iter_mut().flat_map(|plan| &mut plan.changes).filter_map(Change::text_mut).collect();
+        // An empty text of its own could not be told from one that was taken out.
+        if texts.iter().all(|text| !text.is_empty()) && !texts.is_empty() {
+            let left =
+                left.unwrap_or_else(|| message.document.view(&self.body.cuts, self.body.applied).text().to_owned());
+            for text in texts.iter_mut().filter(|text| text.as_str() == left.trim()) {
+                text.clear();
+                self.body.left_in_plan = true;
+            }
+        }
         self
     }
 }
@@ -160,7 +189,7 @@ impl Facts {
         let attachments = message.attachments.iter().map(|attachment| AttachmentFacts {
             name: attachment.name.clone(),
             media_type: attachment.media_type.clone(),
-            bytes: attachment.content.len(),
+            bytes: attachment.enclosure.size,
             inline: attachment.inline,
         });
         Self {
@@ -175,5 +204,46 @@ impl Facts {
             defects: message.defects.clone(),
             attachments: attachments.collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::Outcome;
+    use crate::message::parse;
+    use crate::ticket::{TicketNumber, Visibility};
+
+    /// A report of a message of this text whose plan says these texts is stored with those.
+    fn check(body: &str, texts: &[&str], stored: &[&str]) {
+        let message = parse(format!("From: a@example.org\r\n\r\n{body}").as_bytes(), None);
+        let comment = |text: &&str| Change::AddComment {
+            ticket: TicketNumber::new(1),
+            author: Address::default(),
+            text: (*text).to_owned(),
+            visibility: Visibility::Public,
+        };
+        let changes = texts.iter().map(comment).collect();
+        let mut report = Report::begin("r", &message, 0, &Conversation::New);
+        report.plan = Some(Plan { outcome: Outcome::Accepted, changes });
+        let shown = serde_json::to_value(report.clone().with_texts(&message)).unwrap();
+        let lean = report.with_texts(&message).without_texts(&message);
+        let said = |report: &Report| -> Vec<String> {
+            let mut plan = report.plan.clone().unwrap();
+            plan.changes.iter_mut().map(|change| change.text_mut().unwrap().clone()).collect()
+        };
+        assert_eq!(said(&lean), stored, "{body:?}");
+        assert!(lean.body.whole.is_none() && lean.body.left.is_none());
+        let read: Report = serde_json::from_str(&serde_json::to_string(&lean).unwrap()).unwrap();
+        assert_eq!(serde_json::to_value(read.with_texts(&message)).unwrap(), shown, "{body:?}");
+    }
+
+    #[test]
+    fn a_stored_report_does_not_repeat_the_message() {
+        check("hello\r\n", &["hello"], &[""]);
+        check("hello\r\n", &["hello", "another text", "hello"], &["", "another text", ""]);
+        check("hello\r\n", &["hello", ""], &["hello", ""]);
+        check("", &["(no text)"], &["(no text)"]);
+        check("hello", &[], &[]);
     }
 }

@@ -78,6 +78,16 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The text that it brings, which for most is the message's own.
+    pub(crate) fn text_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::CreateTicket { description: text, .. } | Self::AddComment { text, .. } => Some(text),
+            Self::SetStatus { .. } | Self::SetField { .. } => None,
+        }
+    }
+}
+
 /// What a message comes to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "outcome")]

@@ -261,6 +261,7 @@ mod tests {
             applied: [CutKind::Quote].into_iter().collect::<CutKinds>(),
             whole: Some("hello\n-- \nAnn\n> a\n> b\n".replace("-- \nAnn\n", "-- Ann\n").clone()),
             left: Some("hello\n-- Ann\n".into()),
+            left_in_plan: false,
             skipped: None,
             idle: 0,
         };
@@ -276,6 +277,7 @@ mod tests {
             applied: CutKinds::NONE,
             whole: Some(format!("x\n{}", whole.replace("ää", "ä\n"))),
             left: None,
+            left_in_plan: false,
             skipped: None,
             idle: 0,
         };

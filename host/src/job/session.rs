@@ -465,7 +465,7 @@ pub fn entry(job: &str, handling: &Handling, session: Option<SessionId>, parsed:
         message_id: message.message_id.clone(),
         attachments: message.attachments.clone(),
         revision: report.revision.clone(),
-        report: serde_json::to_string(&report).unwrap_or_else(|_| "null".to_owned()),
+        report: serde_json::to_string(&report.without_texts(message)).unwrap_or_else(|_| "null".to_owned()),
         verdict: match plan {
             Ok(plan) => store::Verdict::Plan(plan),
             Err(cause) => store::Verdict::Quarantine { cause: cause.reason, class: cause.class },

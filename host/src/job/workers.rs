@@ -44,7 +44,7 @@ pub enum Error {
     /// The threads are gone, which happens only at the end of the process.
     #[error("the workers have stopped")]
     Stopped,
-    /// The bytes of a message cannot be read, or those of its attachments cannot be kept.
+    /// The bytes of a message cannot be read.
     #[error(transparent)]
     Content(#[from] content::Error),
     /// The plugins of a rule set that was accepted could not be instantiated again.
@@ -76,7 +76,7 @@ impl Workers {
     /// Hop 2 on a worker, when it is this job's turn.
     ///
     /// # Errors
-    /// If the workers have stopped, or the message's bytes cannot be read or kept.
+    /// If the workers have stopped, or the message's bytes cannot be read.
     pub async fn parse(&self, job: &str, raw: RawMessage, tags: Arc<Tags>) -> Result<Parsed, Error> {
         Ok(self.run(job, move |_| pipeline::parse(raw, &tags)).await??)
     }

@@ -1,11 +1,9 @@
 //! The parts that are not the body (RFC 2183, RFC 2392).
 
 use super::parse::Source;
-use super::transfer::decoded;
-use super::{Attachment, Defect};
-use crate::content::Content;
-use mail_parser::{Encoding, MessagePart, MimeHeaders, PartType};
-use std::borrow::Cow;
+use super::{Attachment, Defect, Enclosure};
+use crate::content;
+use mail_parser::{MessagePart, MimeHeaders, PartType};
 
 /// The most attachments that are kept.
 pub(super) const ATTACHMENTS_MAX: usize = 1_000;
@@ -13,12 +11,12 @@ pub(super) const ATTACHMENTS_MAX: usize = 1_000;
 const NAME_BYTES_MAX: usize = 255;
 
 /// The parts that are not the body, in order.
-pub(super) fn of<S: Source>(
+pub(super) fn of(
     message: &mail_parser::Message<'_>,
     body: &[u32],
-    source: &S,
+    source: &Source<'_>,
     defects: &mut Vec<Defect>,
-) -> Result<Vec<Attachment>, S::Error> {
+) -> Result<Vec<Attachment>, content::Error> {
     let mut found = Vec::new();
     for (id, part) in message.parts.iter().enumerate() {
         let is_body = u32::try_from(id).is_ok_and(|id| body.contains(&id));
@@ -29,41 +27,23 @@ pub(super) fn of<S: Source>(
             defects.push(Defect(format!("more than {ATTACHMENTS_MAX} attachments: the rest is not looked at")));
             break;
         }
-        let unseen = source.unseen(part)?;
-        let (content, is_encoding_problem) =
-            unseen.unwrap_or_else(|| (content(message, part).as_ref().into(), part.is_encoding_problem));
-        if is_encoding_problem {
+        let (enclosure, is_as_it_says) = source.enclosure(part)?;
+        if !is_as_it_says {
             defects.push(Defect(format!("attachment {} is not encoded as it says", found.len() + 1)));
         }
-        found.push(attachment(part, content));
+        found.push(attachment(part, enclosure));
     }
     Ok(found)
 }
 
-fn attachment(part: &MessagePart<'_>, content: Content) -> Attachment {
+fn attachment(part: &MessagePart<'_>, enclosure: Enclosure) -> Attachment {
     let content_id = part.content_id().unwrap_or_default().trim_matches(['<', '>']).to_owned();
     let disposition = part.content_disposition();
     let inline = match disposition {
         Some(disposition) => disposition.is_inline(),
         None => !content_id.is_empty(),
     };
-    Attachment { name: name(part), media_type: media_type(part), content_id, inline, content }
-}
-
-/// The content as it was before it was encoded for the way. A text is not brought into another character set.
-fn content<'m>(message: &'m mail_parser::Message<'_>, part: &'m MessagePart<'_>) -> Cow<'m, [u8]> {
-    match &part.body {
-        PartType::Message(nested) if part.encoding != Encoding::None => Cow::Borrowed(&*nested.raw_message),
-        PartType::Binary(_) | PartType::InlineBinary(_) => Cow::Borrowed(part.contents()),
-        PartType::Message(_) | PartType::Text(_) | PartType::Html(_) | PartType::Multipart(_) => {
-            let range = part.offset_body as usize..part.offset_end as usize;
-            let encoded = message.raw_message.get(range).unwrap_or_default();
-            match part.encoding {
-                Encoding::None => Cow::Borrowed(encoded),
-                encoding => decoded(encoded, encoding).map_or(Cow::Borrowed(encoded), Cow::Owned),
-            }
-        }
-    }
+    Attachment { name: name(part), media_type: media_type(part), content_id, inline, enclosure }
 }
 
 fn media_type(part: &MessagePart<'_>) -> String {

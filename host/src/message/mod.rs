@@ -5,6 +5,7 @@ mod attachment;
 mod body;
 pub(crate) mod client;
 pub mod document;
+pub mod enclosure;
 mod header;
 mod origin;
 mod parse;
@@ -13,9 +14,9 @@ mod transfer;
 
 pub use address::{Address, MessageId};
 pub use document::Document;
+pub use enclosure::Enclosure;
 pub use parse::{parse, read};
 
-use crate::content::Content;
 use crate::field::DateTime;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -97,8 +98,8 @@ pub struct Attachment {
     pub content_id: String,
     /// Whether it belongs into the body.
     pub inline: bool,
-    /// The decoded content.
-    pub content: Content,
+    /// Its content.
+    pub enclosure: Enclosure,
 }
 
 /// A message, decoded. Made by [`parse`], which cannot fail, or of a message of any length by [`read`].

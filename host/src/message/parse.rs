@@ -2,12 +2,10 @@
 
 use super::document::{Document, TEXT_BYTES_MAX};
 use super::skeleton::Skeleton;
-use super::transfer::Decoder;
-use super::{Defect, Message, attachment, body, client, header, origin};
+use super::{Defect, Enclosure, Message, attachment, body, client, header, origin};
 use crate::content::{self, Content, MEMORY_BYTES_MAX};
 use crate::field::DateTime;
 use mail_parser::{Encoding, MessageParser, MessagePart, PartType};
-use std::convert::Infallible;
 use std::ops::Range;
 
 /// Decodes a raw message. Whatever the bytes are, the result is a message, with its defects listed.
@@ -17,87 +15,57 @@ use std::ops::Range;
 /// Nested messages are attachments and are not looked into.
 #[must_use]
 pub fn parse(raw: &[u8], received: Option<DateTime>) -> Message {
-    let Ok(message) = message(raw, received, &Whole);
-    message
+    let source = Source { raw: &raw.into(), skeleton: None };
+    // What is in memory can be read.
+    message(raw, received, &source).unwrap_or_else(|_| without_structure(raw, received))
 }
 
-/// Decodes a raw message of any length, as [`parse`] would. A long one is never in memory as a whole: long attachments
-/// are kept beside it.
+/// Decodes a raw message of any length, as [`parse`] would. A long one is never in memory as a whole.
 ///
 /// # Errors
-/// If the bytes cannot be read, or a long attachment cannot be kept.
+/// If the bytes cannot be read.
 pub fn read(raw: &Content, received: Option<DateTime>) -> Result<Message, content::Error> {
     if raw.len() <= MEMORY_BYTES_MAX {
-        return Ok(parse(&raw.read(0, usize::MAX)?, received));
+        return message(&raw.read(0, usize::MAX)?, received, &Source { raw, skeleton: None });
     }
     let mut skeleton = Skeleton::of(raw, &[])?;
     let texts = cut_texts(&skeleton);
     if !texts.is_empty() {
         skeleton = Skeleton::of(raw, &texts)?;
     }
-    message(&skeleton.bytes, received, &Long { raw, skeleton: &skeleton })
+    message(&skeleton.bytes, received, &Source { raw, skeleton: Some(&skeleton) })
 }
 
 /// What a message is parsed from.
-pub(super) trait Source {
-    /// Why the bytes of a part cannot be had.
-    type Error;
+pub(super) struct Source<'s> {
+    /// All of its bytes.
+    raw: &'s Content,
+    /// What the parser sees of them; none if it sees all.
+    skeleton: Option<&'s Skeleton>,
+}
 
-    /// The content of a part of which the parser has not seen all, and whether it is not encoded as it says; none if
-    /// the parser has seen all.
-    fn unseen(&self, part: &MessagePart<'_>) -> Result<Option<(Content, bool)>, Self::Error>;
+impl Source<'_> {
+    /// Where the content of a part lies, and whether it is encoded as it says.
+    pub(super) fn enclosure(&self, part: &MessagePart<'_>) -> Result<(Enclosure, bool), content::Error> {
+        let seen = body_range(part);
+        let range = match self.skeleton {
+            Some(skeleton) => skeleton.original(&seen),
+            None => length(seen.start)..length(seen.end),
+        };
+        let (enclosure, is_as_it_says) = Enclosure::measure(self.raw, range, part.encoding.into())?;
+        // What the parser says of an encoding, it says of what it has seen.
+        let is_fault_of_cut = self.is_cut(part) && part.encoding != Encoding::None;
+        Ok((enclosure, is_as_it_says && (is_fault_of_cut || !part.is_encoding_problem)))
+    }
 
     /// Whether the parser has not seen all of a part.
-    fn is_cut(&self, part: &MessagePart<'_>) -> bool;
-}
-
-/// All of its bytes.
-struct Whole;
-
-impl Source for Whole {
-    type Error = Infallible;
-
-    fn unseen(&self, _: &MessagePart<'_>) -> Result<Option<(Content, bool)>, Infallible> {
-        Ok(None)
-    }
-
-    fn is_cut(&self, _: &MessagePart<'_>) -> bool {
-        false
-    }
-}
-
-/// Its skeleton.
-struct Long<'l> {
-    raw: &'l Content,
-    skeleton: &'l Skeleton,
-}
-
-impl Source for Long<'_> {
-    type Error = content::Error;
-
-    fn unseen(&self, part: &MessagePart<'_>) -> Result<Option<(Content, bool)>, content::Error> {
-        if !self.is_cut(part) {
-            return Ok(None);
-        }
-        let encoded = self.raw.slice(self.skeleton.original(&body_range(part)));
-        if part.encoding == Encoding::None {
-            return Ok(Some((encoded, part.is_encoding_problem)));
-        }
-        let (mut decoder, mut decoded) = (Decoder::new(part.encoding), Vec::new());
-        let mut writer = encoded.writer_beside();
-        for piece in encoded.pieces() {
-            if decoder.decode(&piece?, &mut decoded).is_err() {
-                return Ok(Some((encoded.clone(), true)));
-            }
-            writer.append(&decoded)?;
-            decoded.clear();
-        }
-        Ok(Some((writer.finish()?, false)))
-    }
-
     fn is_cut(&self, part: &MessagePart<'_>) -> bool {
-        self.skeleton.has_gap(&body_range(part))
+        self.skeleton.is_some_and(|skeleton| skeleton.has_gap(&body_range(part)))
     }
+}
+
+fn length(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 fn body_range(part: &MessagePart<'_>) -> Range<usize> {
@@ -118,18 +86,18 @@ fn parsed(raw: &[u8]) -> Option<mail_parser::Message<'_>> {
     MessageParser::default().parse(raw).filter(|parsed| !parsed.parts.is_empty())
 }
 
-fn message<S: Source>(raw: &[u8], received: Option<DateTime>, source: &S) -> Result<Message, S::Error> {
+fn message(raw: &[u8], received: Option<DateTime>, source: &Source<'_>) -> Result<Message, content::Error> {
     let Some(parsed) = parsed(raw) else { return Ok(without_structure(raw, received)) };
     let message = with_structure(&parsed, received, source);
     take_apart(parsed);
     message
 }
 
-fn with_structure<S: Source>(
+fn with_structure(
     parsed: &mail_parser::Message<'_>,
     received: Option<DateTime>,
-    source: &S,
-) -> Result<Message, S::Error> {
+    source: &Source<'_>,
+) -> Result<Message, content::Error> {
     let mut defects = Vec::new();
     let headers = header::fields(parsed, &mut defects);
     let body = body::of(parsed, &mut defects);

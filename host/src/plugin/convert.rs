@@ -232,7 +232,7 @@ impl From<&Attachment> for mail::Attachment {
         Self {
             name: attachment.name.clone(),
             media_type: attachment.media_type.clone(),
-            size: attachment.content.len(),
+            size: attachment.enclosure.size,
             inline: attachment.inline,
         }
     }

@@ -6,7 +6,8 @@
 //! two halves cause one notice at most.
 
 use crate::config::{Config, Job, job_files};
-use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::event::{AccessKind, AccessMode};
+use notify::{Event, EventKind, EventKindMask, RecommendedWatcher, RecursiveMode, Watcher};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,12 @@ use std::thread;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
+/// What the system is asked to tell. On Linux, that a file was closed after it was written, and not each write: the
+/// database may lie beside the settings, is written all the time, and is never closed.
+const EVENTS: EventKindMask = {
+    let written = if cfg!(target_os = "linux") { EventKindMask::ACCESS_CLOSE } else { EventKindMask::MODIFY_DATA };
+    EventKindMask::CREATE.union(EventKindMask::REMOVE).union(EventKindMask::MODIFY_NAME).union(written)
+};
 /// How many notices may wait to be taken.
 const CHANGES_MAX: usize = 64;
 /// How deep folders of rules are looked into.
@@ -160,19 +167,24 @@ fn absolute(places: Places) -> notify::Result<Places> {
 }
 
 fn watcher(places: Places, hints: Sender<Hint>) -> notify::Result<RecommendedWatcher> {
-    notify::recommended_watcher(move |event: notify::Result<Event>| {
-        let is_hint = match &event {
-            // Reading a file is an event, too: our own reading must not wake us.
-            Ok(event) if matches!(event.kind, EventKind::Access(_)) => false,
-            Ok(event) => event.need_rescan() || event.paths.iter().any(|path| places.concerns(path)),
-            // Events were lost.
-            Err(_) => true,
-        };
-        if is_hint {
+    let tell = move |event: notify::Result<Event>| {
+        if event.as_ref().map_or(true, |event| is_hint(&places, event)) {
             // It fails only when the watching thread has ended.
             let _ = hints.send(Hint::Look);
         }
-    })
+    };
+    RecommendedWatcher::new(tell, notify::Config::default().with_event_kinds(EVENTS))
+}
+
+/// Whether an event may matter. An error does: events were lost.
+fn is_hint(places: &Places, event: &Event) -> bool {
+    match event.kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => {}
+        // Reading a file is an event, too: our own reading must not wake us.
+        EventKind::Access(_) => return event.need_rescan(),
+        EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_) | EventKind::Other => {}
+    }
+    event.need_rescan() || event.paths.iter().any(|path| places.concerns(path))
 }
 
 /// Watches the folders, and the folders that they are in. One that does not exist is watched for through its parent.
@@ -301,6 +313,37 @@ mod tests {
         check("rules", true);
         check("rules/statements/10.toml", true);
         check("..data", true);
+    }
+
+    /// What is told of a file beside the settings while `change` goes on.
+    #[cfg(target_os = "linux")]
+    fn told(change: impl FnOnce(&Path)) -> Vec<PathBuf> {
+        let dir = tempfile::tempdir().unwrap();
+        let (tell, told) = channel();
+        let tell = move |event: notify::Result<Event>| tell.send(event.unwrap().paths).unwrap();
+        let config = notify::Config::default().with_event_kinds(EVENTS);
+        let mut watcher = RecommendedWatcher::new(tell, config).unwrap();
+        watcher.watch(dir.path(), RecursiveMode::NonRecursive).unwrap();
+        change(dir.path());
+        std::fs::write(dir.path().join("last"), "").unwrap();
+        let names = |paths: Vec<PathBuf>| paths.into_iter().map(|path| path.file_name().unwrap().into());
+        told.iter().flat_map(names).take_while(|name: &PathBuf| name != Path::new("last")).collect()
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_database_beside_the_settings_is_silent() {
+        use std::io::Write as _;
+        let told = told(|dir| {
+            let mut database = std::fs::File::create(dir.join("mailmill.db")).unwrap();
+            for _ in 0..1000 {
+                database.write_all(b"page").unwrap();
+            }
+            std::fs::write(dir.join("mailmill.toml"), "a").unwrap();
+            std::mem::forget(database);
+        });
+        assert_eq!(told.iter().filter(|name| *name == Path::new("mailmill.db")).count(), 1, "it is made: {told:?}");
+        assert!(told.contains(&"mailmill.toml".into()), "{told:?}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::*;
 use crate::action::{Change, Outcome as Planned, Plan};
 use crate::class::Class;
 use crate::field::{self, DateTime, Value};
-use crate::message::{Address, Attachment, MessageId};
+use crate::message::{Address, MessageId};
 use crate::thread::BaseSubject;
 use crate::ticket::{Status, TicketClass, Visibility};
 
@@ -16,14 +16,21 @@ fn address(name: &str) -> Address {
     Address { name: name.to_owned(), email: format!("{}@example.org", name.to_lowercase()) }
 }
 
-fn attachment(content: &[u8]) -> Attachment {
-    Attachment {
-        name: "scan.pdf".to_owned(),
-        media_type: "application/pdf".to_owned(),
-        content_id: String::new(),
-        inline: false,
-        content: content.into(),
+/// A message whose attachments have these contents, each encoded in its own way.
+pub(super) fn with_attachments(uid: &str, verdict: Verdict, parts: &[(&str, &[u8])]) -> Entry {
+    let head = format!("From: a@example.org\r\nMessage-ID: <{uid}@mail>\r\nContent-Type: multipart/mixed; boundary=OO");
+    let mut raw = format!("{head}\r\n\r\n--OO\r\nContent-Type: text/plain\r\n\r\nsee there\r\n").into_bytes();
+    for (encoding, encoded) in parts {
+        let head = "Content-Type: application/pdf\r\nContent-Disposition: attachment; filename=scan.pdf";
+        raw.extend(format!("--OO\r\n{head}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n").bytes());
+        raw.extend_from_slice(encoded);
+        raw.extend(b"\r\n");
     }
+    raw.extend(b"--OO--\r\n");
+    let raw = Content::from(raw);
+    let attachments = crate::message::read(&raw, None).unwrap().attachments;
+    assert_eq!(attachments.len(), parts.len());
+    Entry { raw, attachments, ..entry(uid, verdict) }
 }
 
 pub(super) fn entry(uid: &str, verdict: Verdict) -> Entry {
@@ -93,7 +100,9 @@ pub(super) async fn run(store: &Store) {
     conversations_are_found(store).await;
     marks_are_kept(store).await;
     attachments_are_stored_once(store).await;
+    attachments_lie_in_their_messages(store).await;
     long_contents_come_back(store).await;
+    batches_are_like_single_messages(store).await;
     sessions_are_listed(store).await;
     absurd_values_are_kept(store).await;
     jobs_are_ordered_and_report(store).await;
@@ -280,10 +289,10 @@ async fn marks_are_kept(store: &Store) {
 }
 
 async fn attachments_are_stored_once(store: &Store) {
-    let mut with_ticket = entry("20", accepted(vec![create("scan"), comment(1, "see scan")]));
-    with_ticket.attachments = vec![attachment(b"pdf"), attachment(b"")];
-    let mut with_comment = entry("21", accepted(vec![comment(2, "the same scan")]));
-    with_comment.attachments = vec![attachment(b"pdf")];
+    let changes = vec![create("scan"), comment(1, "see scan")];
+    let with_ticket = with_attachments("20", accepted(changes), &[("base64", b"cGRm"), ("base64", b"")]);
+    let with_comment =
+        with_attachments("21", accepted(vec![comment(2, "the same")]), &[("quoted-printable", b"p=64f")]);
     let receipts = store.commit(&[with_ticket, with_comment]).await.unwrap();
     let created = store.ticket(&receipts[0].created[0]).await.unwrap().unwrap();
     assert_eq!(created.attachments.iter().map(|a| (a.comment, a.size)).collect::<Vec<_>>(), [(None, 3), (None, 0)]);
@@ -295,21 +304,101 @@ async fn attachments_are_stored_once(store: &Store) {
     assert_eq!(store.blob(&Sha256::of(b"?")).await.unwrap_err().class(), Class::Permanent);
 }
 
+/// However it is encoded, an attachment is read out of its message.
+async fn attachments_lie_in_their_messages(store: &Store) {
+    let nested = b"Subject: inner\r\n\r\nwith -- hyphens";
+    let cases: [(&str, &[u8], &[u8]); 5] = [
+        ("base64", b"aGVsbG8s\r\nIHdvcmxk", b"hello, world"),
+        ("quoted-printable", b"gr=FCn=\r\n und blau", b"gr\xfcn und blau"),
+        ("7bit", nested, nested),
+        ("binary", b"\0\xff\r\n\x01", b"\0\xff\r\n\x01"),
+        ("base64", b"no!base64", b"no!base64"),
+    ];
+    let parts = cases.map(|(encoding, encoded, _)| (encoding, encoded));
+    let receipt = commit_one(store, with_attachments("22", accepted(vec![create("many")]), &parts)).await;
+    let ticket = store.ticket(&receipt.created[0]).await.unwrap().unwrap();
+    let expect: Vec<Sha256> = cases.iter().map(|(_, _, content)| Sha256::of(content)).collect();
+    assert_eq!(ticket.attachments.iter().map(|it| it.sha256).collect::<Vec<_>>(), expect);
+    for (encoding, encoded, content) in cases {
+        assert_eq!(bytes_of(&store.blob(&Sha256::of(content)).await.unwrap()), content, "{encoding} {encoded:?}");
+    }
+    // One that was in quarantine goes with its ticket once it is released.
+    let quarantine = Verdict::Quarantine { cause: "plugin fault".to_owned(), class: Class::Bug };
+    let mut waiting = with_attachments("23", quarantine, &[("base64", b"cmVsZWFzZWQ=")]);
+    commit_one(store, waiting.clone()).await;
+    assert!(store.blob(&Sha256::of(b"released")).await.is_err());
+    let id = store.quarantine_list().await.unwrap().iter().find(|row| row.key == key("23")).unwrap().id;
+    waiting.verdict = accepted(vec![create("released")]);
+    let released = store.quarantine_release(id, &waiting).await.unwrap();
+    let ticket = store.ticket(&released.created[0]).await.unwrap().unwrap();
+    assert_eq!(bytes_of(&store.blob(&ticket.attachments[0].sha256).await.unwrap()), b"released");
+}
+
 /// In one piece, in two, and in more than the memory is for.
 async fn long_contents_come_back(store: &Store) {
     const PIECE: usize = 512 << 10;
+    use base64::Engine as _;
     for (number, length) in [PIECE, PIECE + 1, 5 * PIECE].into_iter().enumerate() {
-        let long: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
-        let mut message = entry(&format!("7{number}"), accepted(vec![comment(1, "long")]));
-        message.raw = long.clone().into();
-        message.attachments = vec![attachment(&long[1..]), attachment(&long[1..])];
+        let long: Vec<u8> = (0..length).map(|at| (at * at / 7 + number) as u8).collect();
+        let lines = base64::engine::general_purpose::STANDARD.encode(&long);
+        let lines = lines.as_bytes().chunks(76).collect::<Vec<_>>().join(&b"\r\n"[..]);
+        // The second lies behind the first, and is read all the same.
+        let parts: [(&str, &[u8]); 3] = [("base64", &lines), ("base64", &lines[78..]), ("base64", b"c2hvcnQ=")];
+        let message = with_attachments(&format!("7{number}"), accepted(vec![comment(1, "long")]), &parts);
+        let raw = message.raw.clone();
         let receipt = commit_one(store, message).await;
         let row = store.receipt(receipt.id).await.unwrap().unwrap();
-        assert!(bytes_of(&store.raw(&row.sha256).await.unwrap()) == long, "{length} bytes");
-        let blob = store.blob(&Sha256::of(&long[1..])).await.unwrap();
-        assert!(bytes_of(&blob) == long[1..], "{length} bytes");
-        assert_eq!(blob.in_memory().is_none(), length > 2 * PIECE + 1, "{length} bytes");
+        assert!(bytes_of(&store.raw(&row.sha256).await.unwrap()) == bytes_of(&raw), "{length} bytes");
+        for content in [&long[..], &long[57..], b"short"] {
+            let blob = store.blob(&Sha256::of(content)).await.unwrap();
+            assert!(bytes_of(&blob) == content, "{length} bytes");
+            assert_eq!(blob.in_memory().is_none(), content.len() > 2 * PIECE, "{length} bytes");
+        }
     }
+}
+
+/// Many messages at once, each of them differently: what one comes to, the next one finds.
+async fn batches_are_like_single_messages(store: &Store) {
+    let next = numbers(&commit_one(store, entry("800", accepted(vec![create("next")]))).await.created)[0] + 1;
+    let mut batch = Vec::new();
+    for number in 0..120 {
+        let uid = format!("8{}", 100 + number);
+        let verdict = match number % 4 {
+            0 => accepted(vec![create(&uid), comment(next + number / 4, "mine"), set_status(1, Status::Open)]),
+            1 => accepted(vec![comment(next + number / 4, &uid), set_status(next + number / 4, Status::Resolved)]),
+            // It would be the ticket of the next message, or its own if it came first.
+            2 => accepted(vec![comment(next + number / 4 + 1, &uid), create(&uid)]),
+            _ => Verdict::Quarantine { cause: uid.clone(), class: Class::Bug },
+        };
+        batch.push(entry(&uid, verdict));
+        if number % 5 == 0 {
+            batch.push(entry(&uid, accepted(vec![create("repeated")])));
+        }
+    }
+    let receipts = store.commit(&batch).await.unwrap();
+    assert_eq!(receipts.len(), batch.len());
+    let mut created = Vec::new();
+    for (entry, receipt) in batch.iter().zip(&receipts) {
+        assert_eq!(receipt.key, entry.key);
+        let row = store.receipt(receipt.id).await.unwrap().unwrap();
+        assert_eq!(Receipt { repeated: receipt.repeated, ..row.receipt.clone() }, *receipt);
+        assert_eq!(bytes_of(&store.raw(&row.sha256).await.unwrap()), bytes_of(&entry.raw));
+        if !receipt.repeated {
+            created.extend(numbers(&receipt.created));
+        }
+    }
+    assert_eq!(created, (next..next + 30).collect::<Vec<_>>(), "without gaps");
+    let repeated = receipts.windows(2).filter(|pair| pair[1].repeated);
+    assert_eq!(repeated.map(|pair| assert_eq!(pair[0].id, pair[1].id)).count(), 24);
+    let refused = receipts.iter().filter(|it| it.outcome.reason().contains("does not exist"));
+    assert_eq!(refused.filter(|it| !it.repeated).count(), 30);
+    for number in next..next + 30 {
+        let ticket = store.ticket(&TicketNumber::new(number)).await.unwrap().unwrap();
+        let texts: Vec<&str> = ticket.comments.iter().map(|comment| comment.text.as_str()).collect();
+        assert_eq!((texts.len(), texts[0], ticket.ticket.status), (2, "mine", Status::Resolved), "{number}");
+    }
+    let again = store.commit(&batch).await.unwrap();
+    assert!(again.iter().zip(&receipts).all(|(again, first)| again.repeated && again.id == first.id));
 }
 
 async fn sessions_are_listed(store: &Store) {

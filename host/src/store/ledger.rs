@@ -1,18 +1,13 @@
-//! The ledger: which messages are known, what is recorded of each, and what is still to be marked.
+//! The ledger: which messages are known, what was recorded of each, and what is still to be marked.
 
-use super::bytes::{self, Kind};
-use super::change::{Changing, Effects, Failure};
-use super::rows::{self, now, to_json};
-use super::{Entry, Outcome, Receipt, ReceiptRow, SessionId, Sha256, Verdict};
-use crate::action;
-use crate::class::Class;
+use super::bulk::{self, VALUES_PER_QUERY};
+use super::rows::{self, now};
+use super::{Receipt, ReceiptRow, SessionId};
 use crate::mailbox::{Disposition, MessageKey};
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use std::collections::{HashMap, HashSet};
 
-/// How many keys one query asks for.
-const KEYS_PER_QUERY: usize = 500;
 /// The most marks that [`unmarked`] hands out at once.
 const UNMARKED_MAX: i64 = 10_000;
 /// What a [`ReceiptRow`] is made of: all but the report, which is large.
@@ -35,19 +30,24 @@ pub(super) async fn not_in(
     job: &str,
     keys: Vec<MessageKey>,
 ) -> sqlx::Result<Vec<MessageKey>> {
-    let mut by_mailbox: HashMap<(&str, u32), Vec<&str>> = HashMap::new();
-    for key in &keys {
-        by_mailbox.entry((&key.mailbox, key.uid_validity)).or_default().push(&key.uid);
-    }
     let mut known = HashSet::new();
-    for ((mailbox, uid_validity), uids) in by_mailbox {
-        for chunk in uids.chunks(KEYS_PER_QUERY) {
+    for ((mailbox, uid_validity), uids) in by_mailbox(&keys) {
+        for chunk in uids.chunks(VALUES_PER_QUERY) {
             for uid in uids_in(&mut *connection, table, job, mailbox, uid_validity, chunk).await? {
                 known.insert(MessageKey { mailbox: mailbox.to_owned(), uid_validity, uid });
             }
         }
     }
     Ok(keys.into_iter().filter(|key| !known.contains(key)).collect())
+}
+
+/// The numbers in keys, for each numbering of each mailbox.
+fn by_mailbox(keys: &[MessageKey]) -> HashMap<(&str, u32), Vec<&str>> {
+    let mut by_mailbox: HashMap<(&str, u32), Vec<&str>> = HashMap::new();
+    for key in keys {
+        by_mailbox.entry((&key.mailbox, key.uid_validity)).or_default().push(&key.uid);
+    }
+    by_mailbox
 }
 
 async fn uids_in(
@@ -58,71 +58,14 @@ async fn uids_in(
     uid_validity: u32,
     uids: &[&str],
 ) -> sqlx::Result<Vec<String>> {
-    let places: Vec<String> = (4..).take(uids.len()).map(|place| format!("${place}")).collect();
-    let select = format!(
-        "SELECT uid FROM {table} WHERE job = $1 AND mailbox = $2 AND uid_validity = $3 AND uid IN ({})",
-        places.join(", ")
-    );
-    let mut query = sqlx::query(AssertSqlSafe(select)).bind(job).bind(mailbox).bind(i64::from(uid_validity));
-    for uid in uids {
-        query = query.bind(*uid);
-    }
+    let select = format!("SELECT uid FROM {table} WHERE job = $1 AND mailbox = $2 AND uid_validity = $3 AND uid");
+    let query = bulk::about(&select, 4, uids.len(), "").bind(job).bind(mailbox).bind(i64::from(uid_validity));
+    let query = uids.iter().fold(query, |query, uid| query.bind(*uid));
     query.fetch_all(connection).await?.iter().map(|row| row.try_get("uid")).collect()
 }
 
-/// Where an entry is recorded.
-#[derive(Clone, Copy)]
-pub(super) enum Slot {
-    /// In a receipt of its own.
-    New,
-    /// In this receipt, which so far says that the message is in quarantine.
-    Receipt(i64),
-}
-
-/// Records one entry inside the caller's transaction, at most once. An entry whose changes cannot be made is
-/// quarantined instead.
-pub(super) async fn record(connection: &mut AnyConnection, slot: Slot, entry: &Entry) -> sqlx::Result<Receipt> {
-    let cause = match attempt(connection, slot, entry, &entry.verdict, &entry.disposition).await {
-        Ok(receipt) => return Ok(receipt),
-        Err(Failure::Database(error)) => return Err(error),
-        Err(Failure::Refused(cause)) => cause,
-    };
-    let verdict = Verdict::Quarantine { cause, class: Class::Permanent };
-    // The message stays as it is in its mailbox, where someone can see it too.
-    match attempt(connection, slot, entry, &verdict, &Disposition::default()).await {
-        Ok(receipt) => Ok(receipt),
-        Err(Failure::Database(error)) => Err(error),
-        Err(Failure::Refused(cause)) => Err(sqlx::Error::Protocol(format!("quarantine was refused: {cause}"))),
-    }
-}
-
-async fn attempt(
-    connection: &mut AnyConnection,
-    slot: Slot,
-    entry: &Entry,
-    verdict: &Verdict,
-    disposition: &Disposition,
-) -> Result<Receipt, Failure> {
-    let mut savepoint = connection.begin().await?;
-    let settled = Settled::new(entry, verdict, disposition)?;
-    let Some(id) = settled.write(&mut savepoint, slot).await? else {
-        savepoint.rollback().await?;
-        return Ok(existing(connection, &entry.job, &entry.key).await?);
-    };
-    match settled.carry_out(&mut savepoint, id).await {
-        Ok(receipt) => {
-            savepoint.commit().await?;
-            Ok(receipt)
-        }
-        Err(failure) => {
-            savepoint.rollback().await?;
-            Err(failure)
-        }
-    }
-}
-
 /// The receipt of a message that is already in the ledger.
-async fn existing(connection: &mut AnyConnection, job: &str, key: &MessageKey) -> sqlx::Result<Receipt> {
+pub(super) async fn existing(connection: &mut AnyConnection, job: &str, key: &MessageKey) -> sqlx::Result<Receipt> {
     let place = "job = $1 AND mailbox = $2 AND uid_validity = $3 AND uid = $4";
     let row = sqlx::query(AssertSqlSafe(format!("SELECT {COLUMNS} FROM receipts WHERE {place}")))
         .bind(job)
@@ -135,156 +78,17 @@ async fn existing(connection: &mut AnyConnection, job: &str, key: &MessageKey) -
     Ok(Receipt { repeated: true, ..row.receipt })
 }
 
-/// An entry with the verdict that holds: the one it came with, or quarantine.
-struct Settled<'e> {
-    entry: &'e Entry,
-    verdict: &'e Verdict,
-    outcome: Outcome,
-    disposition: &'e Disposition,
-    wanted_json: Option<String>,
-    at: i64,
-}
-
-impl<'e> Settled<'e> {
-    fn new(entry: &'e Entry, verdict: &'e Verdict, disposition: &'e Disposition) -> sqlx::Result<Self> {
-        let outcome = match verdict {
-            Verdict::Quarantine { cause, class } => Outcome::Quarantined { reason: cause.clone(), class: *class },
-            Verdict::Plan(plan) => match &plan.outcome {
-                action::Outcome::Accepted => Outcome::Accepted,
-                action::Outcome::Rejected { reason } => Outcome::Rejected { reason: reason.clone() },
-                action::Outcome::Ignored { reason } => Outcome::Ignored { reason: reason.clone() },
-            },
-        };
-        let wanted_json = if disposition.is_nothing() { None } else { Some(to_json(disposition)?) };
-        Ok(Self { entry, verdict, outcome, disposition, wanted_json, at: now() })
-    }
-
-    fn class(&self) -> Option<&'static str> {
-        match &self.outcome {
-            Outcome::Quarantined { class, .. } => Some(class.name()),
-            Outcome::Accepted | Outcome::Rejected { .. } | Outcome::Ignored { .. } => None,
-        }
-    }
-
-    /// Writes the receipt; none if another has the key.
-    async fn write(&self, connection: &mut AnyConnection, slot: Slot) -> sqlx::Result<Option<i64>> {
-        match slot {
-            Slot::New => self.insert(connection).await,
-            Slot::Receipt(id) => self.update(connection, id).await.map(|()| Some(id)),
-        }
-    }
-
-    /// Claims the key; none if it is taken.
-    async fn insert(&self, connection: &mut AnyConnection) -> sqlx::Result<Option<i64>> {
-        let insert = "INSERT INTO receipts (job, mailbox, uid_validity, uid, sha256, message_id, session, revision, \
-                      outcome, reason, class, report_json, received_at, received_offset, committed_at, wanted_json) \
-                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
-                      ON CONFLICT (job, mailbox, uid_validity, uid) DO NOTHING RETURNING id";
-        let sha256 = Sha256(self.entry.raw.sha256().map_err(bytes::failed)?);
-        let row = sqlx::query(insert)
-            .bind(self.entry.job.as_str())
-            .bind(self.entry.key.mailbox.as_str())
-            .bind(i64::from(self.entry.key.uid_validity))
-            .bind(self.entry.key.uid.as_str())
-            .bind(sha256.0.as_slice())
-            .bind(self.entry.message_id.as_ref().map(|id| id.0.as_str()))
-            .bind(self.entry.session.map(|id| id.0))
-            .bind(self.entry.revision.as_str())
-            .bind(self.outcome.name())
-            .bind(self.outcome.reason())
-            .bind(self.class())
-            .bind(self.entry.report.as_str())
-            .bind(rows::milliseconds(&self.entry.received_at))
-            .bind(i64::from(self.entry.received_at.offset_minutes))
-            .bind(self.at)
-            .bind(self.wanted_json.as_deref())
-            .fetch_optional(&mut *connection)
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        bytes::put(connection, Kind::Message, &self.entry.raw).await?;
-        row.try_get("id").map(Some)
-    }
-
-    /// Writes a new outcome into a receipt; the disposition is to be carried out again.
-    async fn update(&self, connection: &mut AnyConnection, id: i64) -> sqlx::Result<()> {
-        let update = "UPDATE receipts SET revision = $1, outcome = $2, reason = $3, class = $4, report_json = $5, \
-                      committed_at = $6, wanted_json = $7, marked_at = NULL WHERE id = $8";
-        sqlx::query(update)
-            .bind(self.entry.revision.as_str())
-            .bind(self.outcome.name())
-            .bind(self.outcome.reason())
-            .bind(self.class())
-            .bind(self.entry.report.as_str())
-            .bind(self.at)
-            .bind(self.wanted_json.as_deref())
-            .bind(id)
-            .execute(connection)
-            .await?;
-        Ok(())
-    }
-
-    /// Makes the changes of an accepted plan, or fills in the quarantine.
-    async fn carry_out(&self, connection: &mut AnyConnection, id: i64) -> Result<Receipt, Failure> {
-        let effects = match (self.verdict, &self.outcome) {
-            (Verdict::Quarantine { cause, class }, _) => {
-                self.quarantine(connection, id, cause, *class).await?;
-                Effects::default()
-            }
-            (Verdict::Plan(plan), Outcome::Accepted) => {
-                Changing { connection, entry: self.entry, receipt: id, at: self.at }.apply(&plan.changes).await?
-            }
-            (Verdict::Plan(_), _) => Effects::default(),
-        };
-        Ok(Receipt {
-            id,
-            key: self.entry.key.clone(),
-            outcome: self.outcome.clone(),
-            created: effects.created,
-            updated: effects.updated,
-            repeated: false,
-            revision: self.entry.revision.clone(),
-            disposition: self.disposition.clone(),
-        })
-    }
-
-    async fn quarantine(
-        &self,
-        connection: &mut AnyConnection,
-        receipt: i64,
-        cause: &str,
-        class: Class,
-    ) -> sqlx::Result<()> {
-        let upsert = "INSERT INTO quarantine (receipt, cause, class, report_json, at, header_only) \
-                      VALUES ($1, $2, $3, $4, $5, $6) \
-                      ON CONFLICT (receipt) DO UPDATE SET cause = excluded.cause, class = excluded.class, \
-                      report_json = excluded.report_json, at = excluded.at";
-        sqlx::query(upsert)
-            .bind(receipt)
-            .bind(cause)
-            .bind(class.name())
-            .bind(self.entry.report.as_str())
-            .bind(self.at)
-            .bind(i64::from(self.entry.header_only))
-            .execute(connection)
-            .await?;
-        Ok(())
-    }
-}
-
 /// Notes that the dispositions of these messages were carried out.
 pub(super) async fn marked(connection: &mut AnyConnection, job: &str, keys: &[MessageKey]) -> sqlx::Result<()> {
     let update = "UPDATE receipts SET marked_at = $1 WHERE job = $2 AND mailbox = $3 AND uid_validity = $4 \
-                  AND uid = $5 AND wanted_json IS NOT NULL";
+                  AND wanted_json IS NOT NULL AND uid";
     let at = now();
-    for key in keys {
-        sqlx::query(update)
-            .bind(at)
-            .bind(job)
-            .bind(key.mailbox.as_str())
-            .bind(i64::from(key.uid_validity))
-            .bind(key.uid.as_str())
-            .execute(&mut *connection)
-            .await?;
+    for ((mailbox, uid_validity), uids) in by_mailbox(keys) {
+        for uids in uids.chunks(VALUES_PER_QUERY) {
+            let query = bulk::about(update, 5, uids.len(), "").bind(at).bind(job).bind(mailbox);
+            let query = uids.iter().fold(query.bind(i64::from(uid_validity)), |query, uid| query.bind(*uid));
+            query.execute(&mut *connection).await?;
+        }
     }
     Ok(())
 }

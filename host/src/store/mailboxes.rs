@@ -1,6 +1,7 @@
 //! What a job knows of its mailboxes: since when it watches each, what it passes over there, and which of its messages are
 //! known by another number.
 
+use super::bulk::{self, Insert};
 use super::rows::{self, column, now};
 use super::{KnownMailbox, Receipt, ReceiptRow, Sha256, ledger};
 use crate::mailbox::{Disposition, MessageKey};
@@ -92,20 +93,18 @@ async fn rename(connection: &mut AnyConnection, job: &str, written: &str, mailbo
     Ok(true)
 }
 
+const PASSED_OVER: Insert = Insert {
+    table: "passed_over",
+    columns: &["job", "mailbox", "uid_validity", "uid"],
+    end: "ON CONFLICT (job, mailbox, uid_validity, uid) DO NOTHING",
+};
+
 /// Notes messages that are passed over.
 pub(super) async fn pass_over(connection: &mut AnyConnection, job: &str, keys: &[MessageKey]) -> sqlx::Result<()> {
-    let insert = "INSERT INTO passed_over (job, mailbox, uid_validity, uid) VALUES ($1, $2, $3, $4) \
-                  ON CONFLICT (job, mailbox, uid_validity, uid) DO NOTHING";
-    for key in keys {
-        sqlx::query(insert)
-            .bind(job)
-            .bind(key.mailbox.as_str())
-            .bind(i64::from(key.uid_validity))
-            .bind(key.uid.as_str())
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(())
+    let statements = PASSED_OVER.all(keys, |query, key| {
+        query.bind(job).bind(key.mailbox.as_str()).bind(i64::from(key.uid_validity)).bind(key.uid.as_str())
+    });
+    bulk::run(connection, statements).await
 }
 
 /// Gives the oldest receipt for these bytes, under another numbering of the same mailbox, the key that the message has

@@ -3,10 +3,12 @@
 //! The ledger holds one receipt for each message of each mailbox; its unique key is what makes a message count exactly
 //! once, whatever is repeated after a crash. A call that fails has recorded nothing.
 
+mod batch;
+mod bulk;
 mod bytes;
-mod change;
 #[cfg(test)]
 mod conformance;
+mod draft;
 mod error;
 mod jobs;
 mod ledger;
@@ -27,9 +29,8 @@ use crate::content::{Content, Spool};
 use crate::mailbox::{Disposition, MessageKey, Opened};
 use crate::thread::{Conversation, ThreadKeys};
 use crate::ticket::TicketNumber;
-use bytes::Kind;
+use draft::Slot;
 use jiff::Timestamp;
-use ledger::Slot;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, Transaction};
 use std::collections::BTreeMap;
@@ -170,10 +171,7 @@ impl Store {
     /// Where the database fails: then nothing of the batch is recorded, and it can be committed again.
     pub async fn commit(&self, batch: &[Entry]) -> Result<Vec<Receipt>, Error> {
         let mut transaction = self.transaction().await?;
-        let mut receipts = Vec::with_capacity(batch.len());
-        for entry in batch {
-            receipts.push(self.explained(ledger::record(&mut transaction, Slot::New, entry).await)?);
-        }
+        let receipts = self.explained(batch::record(&mut transaction, Slot::New, batch).await)?;
         self.explained(transaction.commit().await)?;
         Ok(receipts)
     }
@@ -184,9 +182,10 @@ impl Store {
     /// Where the database fails.
     pub async fn rehearse(&self, entry: &Entry) -> Result<Receipt, Error> {
         let mut transaction = self.transaction().await?;
-        let receipt = self.explained(ledger::record(&mut transaction, Slot::New, entry).await)?;
+        let receipts = batch::record(&mut transaction, Slot::New, std::slice::from_ref(entry)).await;
+        let receipts = self.explained(receipts)?;
         self.explained(transaction.rollback().await)?;
-        Ok(receipt)
+        receipts.into_iter().next().ok_or_else(|| Error::Bug("an entry without a receipt".to_owned()))
     }
 
     /// Notes that the dispositions of these messages were carried out. Keys that are not in the ledger are passed over.
@@ -280,15 +279,17 @@ impl Store {
     /// # Errors
     /// Where there is no such message, or the database fails.
     pub async fn raw(&self, sha256: &Sha256) -> Result<Content, Error> {
-        self.bytes(Kind::Message, "message", sha256).await
+        let found = bytes::message(&mut *self.reader().await?, sha256, &self.spool).await;
+        self.explained(found)?.ok_or_else(|| not_found("message", sha256))
     }
 
-    /// The content of the attachment with this digest.
+    /// The content of the attachment with this digest, taken out of the message that it came in.
     ///
     /// # Errors
-    /// Where there is no such attachment, or the database fails.
+    /// Where there is no such attachment, its message is damaged, or the database fails.
     pub async fn blob(&self, sha256: &Sha256) -> Result<Content, Error> {
-        self.bytes(Kind::Blob, "attachment", sha256).await
+        let found = bytes::attachment(&mut *self.reader().await?, sha256, &self.spool).await;
+        self.explained(found)?.ok_or_else(|| not_found("attachment", sha256))
     }
 
     /// The tickets that match, latest first.
@@ -435,11 +436,6 @@ impl Store {
     /// Where the database fails.
     pub async fn jobs(&self) -> Result<Vec<JobRow>, Error> {
         self.explained(jobs::list(&mut *self.reader().await?).await)
-    }
-
-    async fn bytes(&self, kind: Kind, what: &str, sha256: &Sha256) -> Result<Content, Error> {
-        let found = bytes::get(&mut *self.reader().await?, kind, sha256, &self.spool).await;
-        self.explained(found)?.ok_or_else(|| not_found(what, sha256))
     }
 
     async fn reader(&self) -> Result<PoolConnection<Any>, Error> {

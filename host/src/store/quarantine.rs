@@ -1,9 +1,8 @@
 //! Quarantine: messages that could not be processed, with their bytes and their cause.
 
-use super::bytes::{self, Kind};
-use super::ledger::{self, Slot};
+use super::draft::Slot;
 use super::rows::{self, now};
-use super::{Entry, Outcome, QuarantineDetail, QuarantineRow, ROWS_MAX, Receipt};
+use super::{Entry, Outcome, QuarantineDetail, QuarantineRow, ROWS_MAX, Receipt, batch, bytes};
 use crate::class::Class;
 use crate::content::Spool;
 use crate::message::Address;
@@ -48,7 +47,7 @@ pub(super) async fn detail(
     let row = sqlx::query(AssertSqlSafe(select)).bind(id).fetch_optional(&mut *connection).await?;
     let Some(row) = row else { return Ok(None) };
     let sha256 = rows::sha256(&row)?;
-    let raw = bytes::get(connection, Kind::Message, &sha256, spool).await?;
+    let raw = bytes::message(connection, &sha256, spool).await?;
     Ok(Some(QuarantineDetail {
         row: quarantine_row(&row)?,
         report: rows::json(&row, "report_json")?,
@@ -104,7 +103,8 @@ pub(super) async fn release(connection: &mut AnyConnection, id: i64, entry: &Ent
     if row.try_get::<Option<i64>, _>("released_at")?.is_some() {
         return Ok(Release::Before(receipt));
     }
-    let recorded = ledger::record(connection, Slot::Receipt(receipt), entry).await?;
+    let recorded = batch::record(connection, Slot::Receipt(receipt), std::slice::from_ref(entry)).await?;
+    let Some(recorded) = recorded.into_iter().next() else { return Ok(Release::Absent) };
     if !matches!(recorded.outcome, Outcome::Quarantined { .. }) {
         let update = "UPDATE quarantine SET released_at = $1 WHERE id = $2";
         sqlx::query(update).bind(now()).bind(id).execute(connection).await?;

@@ -64,7 +64,7 @@ pub struct Entry {
     pub raw: Content,
     /// Its Message-ID.
     pub message_id: Option<MessageId>,
-    /// Its attachments; stored with the first ticket created, or else with the first comment.
+    /// Its attachments, which lie in `raw`; they go with the first ticket created, or else with the first comment.
     pub attachments: Vec<Attachment>,
     /// The revision of the rule set that decided.
     pub revision: String,
@@ -96,10 +96,10 @@ pub struct KnownMailbox {
 }
 
 impl Entry {
-    /// How many bytes the message and its attachments have.
+    /// How many bytes are stored of the message; its attachments lie in it.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.raw.len() + self.attachments.iter().map(|attachment| attachment.content.len()).sum::<u64>()
+        self.raw.len()
     }
 }
 

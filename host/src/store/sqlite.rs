@@ -22,12 +22,13 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest file that is checked for damage whenever it is opened; the check reads all of it.
 const CHECKED_BYTES_MAX: u64 = 256 << 20;
 
-/// Full sync: a receipt that was returned survives a power cut. `busy_timeout` is in milliseconds. The cache (in KiB)
-/// keeps most pages of a batch from being written twice; the log of changes goes into the database every 32 MiB (in
-/// pages of 4 KiB), and a longer log is cut to that.
-const WRITER_SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                               PRAGMA foreign_keys = ON; PRAGMA cache_size = -4096; \
-                               PRAGMA wal_autocheckpoint = 8192; PRAGMA journal_size_limit = 33554432";
+/// Pages of 16 KiB, where the file is new: most messages are some pages long, and each page costs. Full sync: a receipt
+/// that was returned survives a power cut. `busy_timeout` is in milliseconds. The cache (in KiB) keeps most pages of a
+/// batch from being written twice; the log of changes goes into the database every 2048 pages (32 MiB), and a longer log
+/// is cut to that.
+const WRITER_SETTINGS: &str = "PRAGMA page_size = 16384; PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; \
+                               PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -4096; \
+                               PRAGMA wal_autocheckpoint = 2048; PRAGMA journal_size_limit = 33554432";
 const READER_SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON";
 
 /// The two pools over one database: one connection that writes, some that read.
@@ -201,8 +202,15 @@ fn migrations() -> Vec<Migration> {
     let second = include_str!("../../migrations/sqlite/0002_job_control.sql");
     let third = include_str!("../../migrations/sqlite/0003_mailboxes.sql");
     let fourth = include_str!("../../migrations/sqlite/0004_chunks.sql");
-    [(1, "ledger and tickets", first), (2, "job control", second), (3, "mailboxes", third), (4, "chunks", fourth)]
-        .into_iter()
+    let fifth = include_str!("../../migrations/sqlite/0005_enclosures.sql");
+    let all = [
+        (1, "ledger and tickets", first),
+        (2, "job control", second),
+        (3, "mailboxes", third),
+        (4, "chunks", fourth),
+        (5, "enclosures", fifth),
+    ];
+    all.into_iter()
         .map(|(version, description, sql)| {
             Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
         })

@@ -36,6 +36,8 @@ async fn conforms_in_a_file_for_the_owner_alone() {
     })
     .await
     .unwrap();
+    let row = sqlx::query("PRAGMA page_size").fetch_one(&store.writer).await.unwrap();
+    assert_eq!(sqlx::Row::get::<i64, _>(&row, "page_size"), 16384);
     let open_file = path.with_file_name("mail mill?.db-wal");
     for file in [&path, &open_file] {
         let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(file).unwrap().permissions());
@@ -293,12 +295,19 @@ async fn a_file_is_opened_to_read() {
     }
 }
 
+/// Takes the schema back to before attachments were enclosures.
+const WITHOUT_ENCLOSURES: &str = "ALTER TABLE blobs DROP COLUMN message; ALTER TABLE blobs DROP COLUMN start; \
+                                  ALTER TABLE blobs DROP COLUMN length; ALTER TABLE blobs DROP COLUMN encoding; \
+                                  DELETE FROM counters WHERE name <> 'ticket'; \
+                                  DELETE FROM _sqlx_migrations WHERE version = 5";
+
 #[tokio::test]
 async fn what_was_stored_in_one_piece_is_carried_over() {
     let (_directory, path) = place();
     let store = Store::open(&path).await.unwrap();
     // As the schema was before.
     let back = "DROP TABLE message_chunks; DROP TABLE blob_chunks; DELETE FROM _sqlx_migrations WHERE version = 4";
+    sqlx::raw_sql(WITHOUT_ENCLOSURES).execute(&store.writer).await.unwrap();
     sqlx::raw_sql(back).execute(&store.writer).await.unwrap();
     let lengths = [0, 1, 524_288, 524_289, 1_048_576, 3_000_000];
     let contents = lengths.map(|length| (0..length).map(|at| (at % 241) as u8).collect::<Vec<u8>>());
@@ -340,4 +349,50 @@ async fn mailboxes_of_older_versions_are_not_new() {
     store.close().await;
     let known = Store::open(&path).await.unwrap().mailboxes("support").await.unwrap();
     assert_eq!(known.iter().map(|it| (it.mailbox.as_str(), it.uid_validity)).collect::<Vec<_>>(), [("INBOX", 9)]);
+}
+
+#[tokio::test]
+async fn what_older_versions_stored_goes_on() {
+    let (_directory, path) = place();
+    let store = Store::open(&path).await.unwrap();
+    let quarantine = Verdict::Quarantine { cause: "too large".to_owned(), class: Class::Permanent };
+    let mut header = entry("2", quarantine);
+    header.header_only = true;
+    let receipts = store.commit(&[entry("1", accepted(vec![create("x"), comment(1, "y")])), header]).await.unwrap();
+    // A number that was given out is not given out again, whatever became of what it stood for.
+    let waiting = store.quarantine_list().await.unwrap();
+    assert!(store.quarantine_forget(waiting[0].id).await.unwrap());
+    sqlx::raw_sql(WITHOUT_ENCLOSURES).execute(&store.writer).await.unwrap();
+    let blob = "INSERT INTO blobs (sha256, size, bytes) VALUES ($1, 3, $2)";
+    let blob = sqlx::query(blob).bind(Sha256::of(b"pdf").0.to_vec()).bind(b"pdf".as_slice());
+    blob.execute(&store.writer).await.unwrap();
+    store.close().await;
+
+    let store = Store::open(&path).await.unwrap();
+    let later = store.commit(&[entry("3", accepted(vec![create("z"), comment(2, "y")]))]).await.unwrap();
+    assert_eq!((later[0].id, later[0].created[0].sequence()), (receipts[1].id + 1, 2));
+    let ticket = store.ticket(&later[0].created[0]).await.unwrap().unwrap();
+    assert_eq!(ticket.comments[0].id, 2);
+    assert_eq!(store.blob(&Sha256::of(b"pdf")).await.unwrap().to_vec().unwrap(), b"pdf");
+}
+
+#[tokio::test]
+async fn an_attachment_whose_message_is_damaged_is_named() {
+    let (_directory, path) = place();
+    let store = Store::open(&path).await.unwrap();
+    let with = conformance::with_attachments("1", accepted(vec![create("x")]), &[("base64", b"aGVsbG8=")]);
+    store.commit(&[with]).await.unwrap();
+    let change = async |change: &'static str| sqlx::raw_sql(change).execute(&store.writer).await.unwrap();
+    let error = async || store.blob(&Sha256::of(b"hello")).await.unwrap_err().to_string();
+    assert_eq!(store.blob(&Sha256::of(b"hello")).await.unwrap().to_vec().unwrap(), b"hello");
+    let row = sqlx::query("SELECT start, length FROM blobs").fetch_one(&store.writer).await.unwrap();
+    let (start, length): (i64, i64) = (sqlx::Row::get(&row, "start"), sqlx::Row::get(&row, "length"));
+    let place = |start: i64| format!("the attachment at bytes {start} to {} of its message", start + length);
+    change("UPDATE blobs SET start = start - 1").await;
+    assert!(error().await.contains(&format!("{} is not what it was", place(start - 1))), "{}", error().await);
+    change("UPDATE blobs SET start = start + 1000000").await;
+    let expect = format!("{} reaches beyond the end of the message", place(start + 999_999));
+    assert!(error().await.contains(&expect), "{}", error().await);
+    change("UPDATE blobs SET encoding = 'rot13'").await;
+    assert!(error().await.contains("unexpected value \"rot13\" in column encoding"), "{}", error().await);
 }

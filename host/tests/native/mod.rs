@@ -119,7 +119,7 @@ impl Host for Native {
             let attachment = |found: &mailmill::message::Attachment| Attachment {
                 name: found.name.clone(),
                 media_type: found.media_type.clone(),
-                size: found.content.len(),
+                size: found.enclosure.size,
                 inline: found.inline,
             };
             attachments.map(attachment).collect()

@@ -1,4 +1,3 @@
-use super::super::Attachment;
 use super::super::document::BodyKind;
 use super::*;
 use proptest::prelude::*;
@@ -56,7 +55,7 @@ fn attachments_are_what_is_not_the_body() {
     let found: Vec<_> = message
         .attachments
         .iter()
-        .map(|one| (&*one.name, &*one.media_type, &*one.content_id, one.inline, one.content.len()))
+        .map(|one| (&*one.name, &*one.media_type, &*one.content_id, one.inline, one.enclosure.size))
         .collect();
     assert_eq!(
         found,
@@ -159,12 +158,7 @@ fn base64_lines(bytes: usize, line: usize, line_end: &str) -> String {
 
 /// What differs if a message is read in the other way.
 fn account(message: &Message) -> String {
-    let attachments = message.attachments.iter().map(|attachment| {
-        let content = Sha256Hex(attachment.content.sha256().unwrap());
-        let Attachment { name, media_type, content_id, inline, content: bytes } = attachment;
-        format!("{name} {media_type} {content_id} {inline} {} {content:?}", bytes.len())
-    });
-    let attachments: Vec<String> = attachments.collect();
+    let attachments: Vec<String> = message.attachments.iter().map(|attachment| format!("{attachment:?}")).collect();
     let text = crate::store::Sha256::of(message.document.text().as_bytes());
     format!(
         "{:?}\n{:?} {} {text}\n{:#?}\n{:#?}",
@@ -176,8 +170,68 @@ fn account(message: &Message) -> String {
     )
 }
 
-#[derive(Debug)]
-struct Sha256Hex(#[expect(dead_code, reason = "it is shown")] [u8; 32]);
+/// The content of an attachment, taken out of pieces of its message: always the same, however they are cut.
+fn opened(raw: &[u8], enclosure: &Enclosure) -> Vec<u8> {
+    let open = |step: usize| {
+        let mut writer = crate::content::Spool::new(&std::env::temp_dir()).writer(u64::MAX);
+        let mut opening = enclosure.opening(0);
+        raw.chunks(step).for_each(|piece| opening.take(piece, &mut writer).unwrap());
+        opening.finish(writer).unwrap().to_vec().unwrap()
+    };
+    let expect = open(raw.len());
+    assert!(open(512 << 10) == expect);
+    expect
+}
+
+#[test]
+fn attachments_are_taken_out_of_their_message() {
+    let part = |encoding: &str, text: &str| {
+        let head = "Content-Type: application/x-any; name=a\r\nContent-Disposition: attachment\r\n";
+        format!("{head}Content-Transfer-Encoding: {encoding}\r\n\r\n{text}")
+    };
+    let check = |what: &str, part: &str, expect: &[u8]| {
+        let raw = format!("From: a@example.org\r\n{}", mixed(&[part, &format!("{PDF}QUJD")]));
+        let message = parse(raw.as_bytes(), None);
+        assert_eq!(message.attachments.len(), 2, "{what}");
+        let enclosures: Vec<&Enclosure> = message.attachments.iter().map(|it| &it.enclosure).collect();
+        assert_eq!(opened(raw.as_bytes(), enclosures[0]), expect, "{what}");
+        assert_eq!(enclosures[0].size, expect.len() as u64, "{what}");
+        assert_eq!(opened(raw.as_bytes(), enclosures[1]), b"ABC", "{what}");
+    };
+    check("base64", &part("base64", "aGVsbG8s\r\nIHdvcmxk"), b"hello, world");
+    check("empty base64", &part("base64", ""), b"");
+    check("quoted-printable", &part("quoted-printable", "gr=FCn=\r\n und  \r\nblau"), b"gr\xfcn und\r\nblau");
+    check("7bit", &part("7bit", "a\r\n b"), b"a\r\n b");
+    check("8bit", &part("8bit", "gr\u{fc}n"), "gr\u{fc}n".as_bytes());
+    check("binary", &part("binary", "\0\x01\r\x02"), b"\0\x01\r\x02");
+    check("base64 that is none", &part("base64", "no!base64"), b"no!base64");
+    let inner = "Subject: inner\r\n\r\nbody";
+    check("nested", &format!("Content-Type: message/rfc822\r\n\r\n{inner}"), inner.as_bytes());
+    let encoded = "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n\
+                   U3ViamVjdDogaW5uZXINCg0KYm9keQ==";
+    check("nested base64", encoded, inner.as_bytes());
+    let text = "Content-Type: text/plain; charset=iso-8859-1; name=t\r\nContent-Disposition: attachment\r\n\
+                Content-Transfer-Encoding: quoted-printable\r\n\r\ngr=FCn";
+    check("a text in its own character set", text, b"gr\xfcn");
+}
+
+#[test]
+fn a_content_that_is_not_what_it_was_is_refused() {
+    let raw = format!("From: a@example.org\r\n{}", mixed(&[&format!("{PDF}aGVsbG8=")]));
+    let enclosure = parse(raw.as_bytes(), None).attachments.remove(0).enclosure;
+    let refusal = |raw: &[u8]| {
+        let mut writer = crate::content::Spool::new(&std::env::temp_dir()).writer(u64::MAX);
+        let mut opening = enclosure.opening(0);
+        opening.take(raw, &mut writer).and_then(|()| opening.finish(writer)).unwrap_err().to_string()
+    };
+    let place = format!("the attachment at bytes {} to {} of its message", enclosure.range.start, enclosure.range.end);
+    let altered = |from: &str, to: &str| raw.replace(from, to).into_bytes();
+    assert_eq!(refusal(&altered("aGVsbG8=", "aGVsbGE=")), format!("{place} is not what it was"));
+    assert_eq!(refusal(&altered("aGVsbG8=", "aGVsb===")), format!("{place} is not what it was"));
+    assert_eq!(refusal(&altered("aGVsbG8=", "aGVs!!!!")), format!("{place} is not encoded as it was"));
+    let cut = enclosure.range.end as usize - 1;
+    assert_eq!(refusal(&raw.as_bytes()[..cut]), format!("{place} reaches beyond the end of the message"));
+}
 
 /// Reads a message as a long one, from a file and from memory, and compares with all of it parsed at once.
 fn check_long(what: &str, body: &str) -> Message {
@@ -193,6 +247,7 @@ fn check_long(what: &str, body: &str) -> Message {
     let message = read(&writer.finish().unwrap(), None).unwrap();
     assert_eq!(account(&message), expect, "{what}");
     assert_eq!(account(&read(&raw.as_bytes().into(), None).unwrap()), expect, "{what}, in memory");
+    message.attachments.iter().for_each(|attachment| drop(opened(raw.as_bytes(), &attachment.enclosure)));
     message
 }
 
@@ -212,13 +267,12 @@ const MIB: usize = 1 << 20;
 #[test]
 fn long_attachments_are_what_they_are_in_a_short_message() {
     let lines = base64_lines(2 * MIB, 76, "\r\n");
-    let in_file = |message: &Message| message.attachments.iter().filter(|a| a.content.in_memory().is_none()).count();
     let attached = format!("{PDF}{lines}");
-    assert_eq!(in_file(&check_long("a PDF", &mixed(&[&attached]))), 1);
-    assert_eq!(in_file(&check_long("three", &mixed(&[&attached, &format!("{PDF}QUJD"), &attached]))), 2);
+    check_long("a PDF", &mixed(&[&attached]));
+    check_long("three", &mixed(&[&attached, &format!("{PDF}QUJD"), &attached]));
     for line in [998, 20_000, usize::MAX] {
         let text = format!("{PDF}{}", base64_lines(2 * MIB + 1, line, "\r\n"));
-        assert_eq!(in_file(&check_long(&format!("lines of {line}"), &mixed(&[&text]))), 1);
+        check_long(&format!("lines of {line}"), &mixed(&[&text]));
     }
     check_long("with LF", &mixed(&[&format!("{PDF}{}", base64_lines(2 * MIB + 2, 76, "\n"))]).replace("\r\n", "\n"));
     check_long("an empty line at the end", &mixed(&[&format!("{attached}\r\n\r\n")]));

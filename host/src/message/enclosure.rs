@@ -1,0 +1,182 @@
+//! Enclosures: where in its message the content of an attachment lies, and how to read it there.
+//!
+//! An attachment is a stretch of its message, encoded for the way. Nothing of it is kept beside the message: whoever
+//! wants its content decodes the stretch again.
+
+use super::transfer::{Decoder, NotEncoded};
+use crate::content::{self, Content, Writer};
+use mail_parser::Encoding;
+use sha2::{Digest as _, Sha256};
+use std::ops::Range;
+
+/// How the content of a part is encoded (RFC 2045 section 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TransferEncoding {
+    /// Not at all: `7bit`, `8bit` and `binary`.
+    Identity,
+    /// RFC 2045 section 6.8.
+    Base64,
+    /// RFC 2045 section 6.7.
+    QuotedPrintable,
+}
+
+impl TransferEncoding {
+    const ALL: [Self; 3] = [Self::Identity, Self::Base64, Self::QuotedPrintable];
+
+    /// The name used in the database.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Base64 => "base64",
+            Self::QuotedPrintable => "quoted-printable",
+        }
+    }
+
+    /// The encoding of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|encoding| encoding.name() == name)
+    }
+}
+
+impl From<Encoding> for TransferEncoding {
+    fn from(encoding: Encoding) -> Self {
+        match encoding {
+            Encoding::None => Self::Identity,
+            Encoding::Base64 => Self::Base64,
+            Encoding::QuotedPrintable => Self::QuotedPrintable,
+        }
+    }
+}
+
+/// A content that lies in a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enclosure {
+    /// Where its encoded bytes lie in the message.
+    pub range: Range<u64>,
+    /// How they are encoded.
+    pub encoding: TransferEncoding,
+    /// How many bytes they are when decoded.
+    pub size: u64,
+    /// The SHA-256 of the decoded bytes.
+    pub sha256: [u8; 32],
+}
+
+impl Enclosure {
+    /// What lies in this range of a message, and whether it is encoded as said; if not, the bytes are taken as they are.
+    ///
+    /// # Errors
+    /// If the message cannot be read.
+    pub(super) fn measure(
+        message: &Content,
+        range: Range<u64>,
+        encoding: TransferEncoding,
+    ) -> Result<(Self, bool), content::Error> {
+        let encoded = message.slice(range.clone());
+        if let Ok((size, sha256)) = measured(&encoded, encoding)? {
+            return Ok((Self { range, encoding, size, sha256 }, true));
+        }
+        let as_it_is = TransferEncoding::Identity;
+        let (size, sha256) = (encoded.len(), encoded.sha256()?);
+        Ok((Self { range, encoding: as_it_is, size, sha256 }, false))
+    }
+
+    /// Takes the content out of the message as its pieces come, from an offset on that is not behind its beginning.
+    #[must_use]
+    pub fn opening(&self, from: u64) -> Opening<'_> {
+        Opening { enclosure: self, decoder: Decoder::new(self.encoding), at: from, decoded: Vec::new() }
+    }
+}
+
+/// The size and the SHA-256 of what was encoded.
+fn measured(
+    encoded: &Content,
+    encoding: TransferEncoding,
+) -> Result<Result<(u64, [u8; 32]), NotEncoded>, content::Error> {
+    if encoding == TransferEncoding::Identity {
+        return Ok(Ok((encoded.len(), encoded.sha256()?)));
+    }
+    let (mut decoder, mut decoded) = (Decoder::new(encoding), Vec::new());
+    let (mut size, mut digest) = (0_u64, Sha256::new());
+    for piece in encoded.pieces_of(PIECE_BYTES) {
+        if decoder.decode(&piece?, &mut decoded).is_err() {
+            return Ok(Err(NotEncoded));
+        }
+        size += u64::try_from(decoded.len()).unwrap_or(u64::MAX);
+        digest.update(&decoded);
+        decoded.clear();
+    }
+    Ok(Ok((size, digest.finalize().into())))
+}
+
+/// How much is decoded at a time: what stays in the processor's cache.
+const PIECE_BYTES: usize = 32 << 10;
+
+/// Why a content cannot be taken out of its message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// It cannot be kept.
+    #[error(transparent)]
+    Content(#[from] content::Error),
+    /// The message, or what is known of the content, is not what it was.
+    #[error("{0}")]
+    Damaged(String),
+}
+
+/// An enclosure that is being taken out of its message.
+#[derive(Debug)]
+pub struct Opening<'e> {
+    enclosure: &'e Enclosure,
+    decoder: Decoder,
+    /// How much of the message was looked at.
+    at: u64,
+    decoded: Vec<u8>,
+}
+
+impl Opening<'_> {
+    /// Whether the rest of the message is not needed.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.at >= self.enclosure.range.end
+    }
+
+    /// Takes the next piece of the message and writes what of the content lies in it.
+    ///
+    /// # Errors
+    /// If it is not encoded as it was, or cannot be kept.
+    pub fn take(&mut self, piece: &[u8], writer: &mut Writer) -> Result<(), OpenError> {
+        let length = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+        let within = |place: u64| usize::try_from(place.saturating_sub(self.at).min(length)).unwrap_or(usize::MAX);
+        let Range { start, end } = self.enclosure.range;
+        let encoded = piece.get(within(start)..within(end)).unwrap_or_default();
+        self.at = self.at.saturating_add(length);
+        for encoded in encoded.chunks(PIECE_BYTES) {
+            let decoded = self.decoder.decode(encoded, &mut self.decoded);
+            decoded.map_err(|NotEncoded| self.damaged("is not encoded as it was"))?;
+            writer.append(&self.decoded)?;
+            self.decoded.clear();
+        }
+        Ok(())
+    }
+
+    /// What was taken out, if it is what it was.
+    ///
+    /// # Errors
+    /// If it is not, or cannot be read back.
+    pub fn finish(self, writer: Writer) -> Result<Content, OpenError> {
+        let content = writer.finish()?;
+        if !self.is_complete() {
+            return Err(self.damaged("reaches beyond the end of the message"));
+        }
+        if content.len() != self.enclosure.size || content.sha256()? != self.enclosure.sha256 {
+            return Err(self.damaged("is not what it was"));
+        }
+        Ok(content)
+    }
+
+    fn damaged(&self, what: &str) -> OpenError {
+        let Range { start, end } = &self.enclosure.range;
+        OpenError::Damaged(format!("the attachment at bytes {start} to {end} of its message {what}"))
+    }
+}

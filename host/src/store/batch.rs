@@ -1,0 +1,356 @@
+//! Recording a batch: what is known is read at once, what it comes to is worked out in memory, and each table is written
+//! with few statements.
+
+use super::bulk::{self, Insert, VALUES_PER_QUERY};
+use super::bytes;
+use super::draft::{Draft, Line, NewTicket, Numbers, Slot, mentioned};
+use super::rows::{column, milliseconds, now};
+use super::{Entry, Outcome, Receipt, Sha256, ledger};
+use crate::content::Content;
+use crate::mailbox::MessageKey;
+use crate::ticket::Status;
+use sqlx::{AnyConnection, Row as _};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// Records entries inside the caller's transaction, each at most once. One whose changes cannot be made is quarantined
+/// instead. Receipts come in the order of the entries.
+pub(super) async fn record(
+    connection: &mut AnyConnection,
+    slot: Slot,
+    entries: &[Entry],
+) -> sqlx::Result<Vec<Receipt>> {
+    let mut fresh = match slot {
+        Slot::New => unknown(&mut *connection, entries).await?,
+        Slot::Receipt(_) => entries.iter().map(name).collect(),
+    };
+    let before = numbers(&mut *connection).await?;
+    let known = tickets(&mut *connection, &mentioned(entries)).await?;
+    let mut draft = Draft::new(before, known);
+    let mut is_repeated = Vec::with_capacity(entries.len());
+    for entry in entries {
+        // Of two entries for one message, the first counts.
+        let is_fresh = fresh.remove(&name(entry));
+        if is_fresh {
+            draft.add(slot, entry)?;
+        }
+        is_repeated.push(!is_fresh);
+    }
+    write(&mut *connection, &draft, before).await?;
+    let mut new = draft.lines.into_iter().map(|line| line.receipt);
+    let mut receipts = Vec::with_capacity(entries.len());
+    for (entry, is_repeated) in entries.iter().zip(is_repeated) {
+        match if is_repeated { None } else { new.next() } {
+            Some(receipt) => receipts.push(receipt),
+            None => receipts.push(ledger::existing(&mut *connection, &entry.job, &entry.key).await?),
+        }
+    }
+    Ok(receipts)
+}
+
+/// What makes an entry unique.
+type Name<'e> = (&'e str, &'e MessageKey);
+
+fn name(entry: &Entry) -> Name<'_> {
+    (&entry.job, &entry.key)
+}
+
+/// The entries that are not in the ledger.
+async fn unknown<'e>(connection: &mut AnyConnection, entries: &'e [Entry]) -> sqlx::Result<HashSet<Name<'e>>> {
+    let mut by_job: BTreeMap<&str, Vec<MessageKey>> = BTreeMap::new();
+    for entry in entries {
+        by_job.entry(&entry.job).or_default().push(entry.key.clone());
+    }
+    let mut unknown: BTreeMap<&str, HashSet<MessageKey>> = BTreeMap::new();
+    for (job, keys) in by_job {
+        unknown.insert(job, ledger::unknown(&mut *connection, job, keys).await?.into_iter().collect());
+    }
+    let is_unknown = |entry: &&Entry| unknown.get(entry.job.as_str()).is_some_and(|keys| keys.contains(&entry.key));
+    Ok(entries.iter().filter(is_unknown).map(name).collect())
+}
+
+/// The last numbers given out. Whoever reads them holds the lock on writing until they are written back.
+async fn numbers(connection: &mut AnyConnection) -> sqlx::Result<Numbers> {
+    let mut numbers = Numbers::default();
+    for row in sqlx::query("SELECT name, value FROM counters").fetch_all(connection).await? {
+        let name: String = row.try_get("name")?;
+        match name.as_str() {
+            "receipt" => numbers.receipt = row.try_get("value")?,
+            "ticket" => numbers.ticket = row.try_get("value")?,
+            "comment" => numbers.comment = row.try_get("value")?,
+            _ => return Err(super::rows::unknown("counters.name", name)),
+        }
+    }
+    Ok(numbers)
+}
+
+/// Those of these tickets that exist.
+async fn tickets(connection: &mut AnyConnection, mentioned: &BTreeSet<i64>) -> sqlx::Result<HashSet<i64>> {
+    let mut known = HashSet::new();
+    let mentioned: Vec<i64> = mentioned.iter().copied().collect();
+    for numbers in mentioned.chunks(VALUES_PER_QUERY) {
+        let query = bulk::about("SELECT number FROM tickets WHERE number", 1, numbers.len(), "");
+        let query = numbers.iter().fold(query, |query, number| query.bind(*number));
+        for row in query.fetch_all(&mut *connection).await? {
+            known.insert(row.try_get("number")?);
+        }
+    }
+    Ok(known)
+}
+
+async fn write(connection: &mut AnyConnection, draft: &Draft<'_>, before: Numbers) -> sqlx::Result<()> {
+    if draft.lines.is_empty() {
+        return Ok(());
+    }
+    let at = now();
+    let messages: Vec<&Content> = draft.lines.iter().map(|line| &line.entry.raw).collect();
+    bytes::put(&mut *connection, &messages).await?;
+    write_receipts(&mut *connection, &draft.lines, at).await?;
+    write_tickets(&mut *connection, draft, at).await?;
+    write_comments(&mut *connection, draft, at).await?;
+    write_attachments(&mut *connection, draft).await?;
+    write_quarantine(&mut *connection, &draft.lines, at).await?;
+    if draft.numbers != before {
+        let update = "UPDATE counters SET value = \
+                      CASE name WHEN 'receipt' THEN $1 WHEN 'ticket' THEN $2 WHEN 'comment' THEN $3 ELSE value END";
+        let Numbers { receipt, ticket, comment } = draft.numbers;
+        sqlx::query(update).bind(receipt).bind(ticket).bind(comment).execute(connection).await?;
+    }
+    Ok(())
+}
+
+const RECEIPTS: Insert = Insert {
+    table: "receipts",
+    columns: &[
+        "id",
+        "job",
+        "mailbox",
+        "uid_validity",
+        "uid",
+        "sha256",
+        "message_id",
+        "session",
+        "revision",
+        "outcome",
+        "reason",
+        "class",
+        "report_json",
+        "received_at",
+        "received_offset",
+        "committed_at",
+        "wanted_json",
+    ],
+    end: "",
+};
+
+async fn write_receipts(connection: &mut AnyConnection, lines: &[Line<'_>], at: i64) -> sqlx::Result<()> {
+    let mut new = Vec::with_capacity(lines.len());
+    for line in lines {
+        match line.slot {
+            Slot::New => new.push((line, Sha256(line.entry.raw.sha256().map_err(bytes::failed)?))),
+            Slot::Receipt(_) => rewrite(&mut *connection, line, at).await?,
+        }
+    }
+    let statements = RECEIPTS.all(&new, |query, (line, sha256)| {
+        let Line { entry, receipt, .. } = line;
+        query
+            .bind(receipt.id)
+            .bind(entry.job.as_str())
+            .bind(entry.key.mailbox.as_str())
+            .bind(i64::from(entry.key.uid_validity))
+            .bind(entry.key.uid.as_str())
+            .bind(sha256.0.as_slice())
+            .bind(entry.message_id.as_ref().map(|id| id.0.as_str()))
+            .bind(entry.session.map(|id| id.0))
+            .bind(entry.revision.as_str())
+            .bind(receipt.outcome.name())
+            .bind(receipt.outcome.reason())
+            .bind(line.class())
+            .bind(entry.report.as_str())
+            .bind(milliseconds(&entry.received_at))
+            .bind(i64::from(entry.received_at.offset_minutes))
+            .bind(at)
+            .bind(line.wanted_json.as_deref())
+    });
+    bulk::run(connection, statements).await
+}
+
+/// Writes a new outcome into a receipt; the disposition is to be carried out again.
+async fn rewrite(connection: &mut AnyConnection, line: &Line<'_>, at: i64) -> sqlx::Result<()> {
+    let update = "UPDATE receipts SET revision = $1, outcome = $2, reason = $3, class = $4, report_json = $5, \
+                  committed_at = $6, wanted_json = $7, marked_at = NULL WHERE id = $8";
+    sqlx::query(update)
+        .bind(line.entry.revision.as_str())
+        .bind(line.receipt.outcome.name())
+        .bind(line.receipt.outcome.reason())
+        .bind(line.class())
+        .bind(line.entry.report.as_str())
+        .bind(at)
+        .bind(line.wanted_json.as_deref())
+        .bind(line.receipt.id)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+const TICKETS: Insert = Insert {
+    table: "tickets",
+    columns: &[
+        "number",
+        "class",
+        "status",
+        "subject",
+        "description",
+        "requester_name",
+        "requester_email",
+        "job",
+        "created_at",
+        "updated_at",
+    ],
+    end: "",
+};
+const FIELDS: Insert = Insert {
+    table: "ticket_fields",
+    columns: &["ticket", "name", "value_json"],
+    end: "ON CONFLICT (ticket, name) DO UPDATE SET value_json = excluded.value_json",
+};
+const EFFECTS: Insert =
+    Insert { table: "receipt_tickets", columns: &["receipt", "ticket", "effect", "position"], end: "" };
+// The first message with an identifier keeps it.
+const INDEX: Insert =
+    Insert { table: "thread_index", columns: &["message_id", "ticket"], end: "ON CONFLICT (message_id) DO NOTHING" };
+
+async fn write_tickets(connection: &mut AnyConnection, draft: &Draft<'_>, at: i64) -> sqlx::Result<()> {
+    let new: Vec<&NewTicket<'_>> = draft.tickets.values().collect();
+    let statements = TICKETS.all(&new, |query, ticket| {
+        query
+            .bind(ticket.number)
+            .bind(ticket.class.name())
+            .bind(ticket.status.name())
+            .bind(ticket.subject)
+            .bind(ticket.description)
+            .bind(ticket.requester.name.as_str())
+            .bind(ticket.requester.email.as_str())
+            .bind(ticket.job)
+            .bind(at)
+            .bind(at)
+    });
+    bulk::run(&mut *connection, statements).await?;
+    let touched: Vec<i64> = draft.touched.iter().copied().collect();
+    for numbers in touched.chunks(VALUES_PER_QUERY) {
+        let query = bulk::about("UPDATE tickets SET updated_at = $1 WHERE number", 2, numbers.len(), "").bind(at);
+        numbers.iter().fold(query, |query, number| query.bind(*number)).execute(&mut *connection).await?;
+    }
+    write_statuses(&mut *connection, draft).await?;
+    let fields: Vec<_> = draft.fields.iter().collect();
+    let statements =
+        FIELDS.all(&fields, |query, ((ticket, name), value)| query.bind(*ticket).bind(*name).bind(value.as_str()));
+    bulk::run(&mut *connection, statements).await?;
+    let statements = EFFECTS.all(&draft.effects, |query, effect| {
+        query.bind(effect.receipt).bind(effect.ticket).bind(effect.effect).bind(effect.position)
+    });
+    bulk::run(&mut *connection, statements).await?;
+    let statements = INDEX.all(&draft.index, |query, (id, ticket)| query.bind(*id).bind(*ticket));
+    bulk::run(connection, statements).await
+}
+
+async fn write_statuses(connection: &mut AnyConnection, draft: &Draft<'_>) -> sqlx::Result<()> {
+    let mut by_status: BTreeMap<&str, (Status, Vec<i64>)> = BTreeMap::new();
+    for (ticket, status) in &draft.statuses {
+        by_status.entry(status.name()).or_insert((*status, Vec::new())).1.push(*ticket);
+    }
+    for (status, tickets) in by_status.into_values() {
+        for numbers in tickets.chunks(VALUES_PER_QUERY) {
+            let query = bulk::about("UPDATE tickets SET status = $1 WHERE number", 2, numbers.len(), "");
+            let query = query.bind(status.name());
+            numbers.iter().fold(query, |query, number| query.bind(*number)).execute(&mut *connection).await?;
+        }
+    }
+    Ok(())
+}
+
+const COMMENTS: Insert = Insert {
+    table: "comments",
+    columns: &["id", "ticket", "receipt", "author_name", "author_email", "text", "visibility", "created_at"],
+    end: "",
+};
+
+async fn write_comments(connection: &mut AnyConnection, draft: &Draft<'_>, at: i64) -> sqlx::Result<()> {
+    let statements = COMMENTS.all(&draft.comments, |query, comment| {
+        query
+            .bind(comment.id)
+            .bind(comment.ticket)
+            .bind(comment.receipt)
+            .bind(comment.author.name.as_str())
+            .bind(comment.author.email.as_str())
+            .bind(comment.text)
+            .bind(comment.visibility.name())
+            .bind(at)
+    });
+    bulk::run(connection, statements).await
+}
+
+/// Where the contents of attachments lie; identical ones are known once.
+const BLOBS: Insert = Insert {
+    table: "blobs",
+    columns: &["sha256", "size", "bytes", "message", "start", "length", "encoding"],
+    end: "ON CONFLICT (sha256) DO NOTHING",
+};
+const ATTACHMENTS: Insert = Insert {
+    table: "attachments",
+    columns: &["ticket", "comment", "name", "media_type", "content_id", "inline", "size", "sha256"],
+    end: "",
+};
+
+async fn write_attachments(connection: &mut AnyConnection, draft: &Draft<'_>) -> sqlx::Result<()> {
+    let mut new = Vec::with_capacity(draft.attachments.len());
+    for attachment in &draft.attachments {
+        new.push((attachment, attachment.entry.raw.sha256().map_err(bytes::failed)?));
+    }
+    let statements = BLOBS.all(&new, |query, (new, message)| {
+        let enclosure = &new.attachment.enclosure;
+        query
+            .bind(enclosure.sha256.as_slice())
+            .bind(column(enclosure.size))
+            .bind([].as_slice())
+            .bind(message.as_slice())
+            .bind(column(enclosure.range.start))
+            .bind(column(enclosure.range.end - enclosure.range.start))
+            .bind(enclosure.encoding.name())
+    });
+    bulk::run(&mut *connection, statements).await?;
+    let statements = ATTACHMENTS.all(&draft.attachments, |query, new| {
+        let attachment = new.attachment;
+        query
+            .bind(new.ticket)
+            .bind(new.comment)
+            .bind(attachment.name.as_str())
+            .bind(attachment.media_type.as_str())
+            .bind(attachment.content_id.as_str())
+            .bind(i64::from(attachment.inline))
+            .bind(column(attachment.enclosure.size))
+            .bind(attachment.enclosure.sha256.as_slice())
+    });
+    bulk::run(connection, statements).await
+}
+
+const QUARANTINE: Insert = Insert {
+    table: "quarantine",
+    columns: &["receipt", "cause", "class", "report_json", "at", "header_only"],
+    end: "ON CONFLICT (receipt) DO UPDATE SET cause = excluded.cause, class = excluded.class, \
+          report_json = excluded.report_json, at = excluded.at",
+};
+
+async fn write_quarantine(connection: &mut AnyConnection, lines: &[Line<'_>], at: i64) -> sqlx::Result<()> {
+    let quarantined: Vec<&Line<'_>> =
+        lines.iter().filter(|line| matches!(line.receipt.outcome, Outcome::Quarantined { .. })).collect();
+    let statements = QUARANTINE.all(&quarantined, |query, line| {
+        query
+            .bind(line.receipt.id)
+            .bind(line.receipt.outcome.reason())
+            .bind(line.class())
+            .bind(line.entry.report.as_str())
+            .bind(at)
+            .bind(i64::from(line.entry.header_only))
+    });
+    bulk::run(connection, statements).await
+}

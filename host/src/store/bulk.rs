@@ -1,0 +1,64 @@
+//! Many rows in one statement: each statement wakes the database's thread, and that costs more than a row.
+
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, AssertSqlSafe};
+
+/// The most rows of one INSERT. More would save little, and every full statement stays prepared.
+const ROWS_PER_INSERT: usize = 50;
+/// How many values one query asks for.
+pub(super) const VALUES_PER_QUERY: usize = 500;
+
+/// A statement to which values are bound.
+pub(super) type Binding<'q> = Query<'q, Any, AnyArguments>;
+
+/// An INSERT for any number of rows.
+pub(super) struct Insert {
+    /// The table.
+    pub(super) table: &'static str,
+    /// The columns, in the order in which they are bound.
+    pub(super) columns: &'static [&'static str],
+    /// What follows the values, such as what to do on a conflict.
+    pub(super) end: &'static str,
+}
+
+impl Insert {
+    /// The statements that insert the rows, in order, for [`run`]. `bind` binds the columns of one.
+    pub(super) fn all<'q, R>(
+        &self,
+        rows: &'q [R],
+        bind: impl Fn(Binding<'q>, &'q R) -> Binding<'q>,
+    ) -> Vec<Binding<'q>> {
+        let statement = |rows: &'q [R]| rows.iter().fold(self.of(rows.len()), &bind);
+        rows.chunks(ROWS_PER_INSERT).map(statement).collect()
+    }
+
+    /// The statement for so many rows. One for fewer than the most is not kept: there are many of those.
+    pub(super) fn of<'q>(&self, rows: usize) -> Binding<'q> {
+        let width = self.columns.len();
+        let row = |number: usize| format!("({})", places(number * width + 1, width));
+        let values: Vec<String> = (0..rows).map(row).collect();
+        let (table, columns) = (self.table, self.columns.join(", "));
+        let insert = format!("INSERT INTO {table} ({columns}) VALUES {} {}", values.join(", "), self.end);
+        sqlx::query(AssertSqlSafe(insert)).persistent(rows == 1 || rows == ROWS_PER_INSERT)
+    }
+}
+
+/// Runs statements one after the other.
+pub(super) async fn run(connection: &mut AnyConnection, statements: Vec<Binding<'_>>) -> sqlx::Result<()> {
+    for statement in statements {
+        statement.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// A query about values, as many as fit. `head` ends before the list, in which the places from `first` on stand.
+pub(super) fn about<'q>(head: &str, first: usize, values: usize, end: &str) -> Binding<'q> {
+    sqlx::query(AssertSqlSafe(format!("{head} IN ({}) {end}", places(first, values)))).persistent(values == 1)
+}
+
+/// The places of that many values, from a number on.
+fn places(first: usize, count: usize) -> String {
+    let places: Vec<String> = (first..).take(count).map(|place| format!("${place}")).collect();
+    places.join(", ")
+}
