@@ -9,7 +9,7 @@ use mailmill::message::Message;
 use mailmill::message::document::{Cut, CutKind, CutKinds};
 use mailmill::plugin::capabilities::{Call, Effects};
 use mailmill::plugin::patterns::PatternCache;
-use mailmill::plugin::sight::{Finders, Sight, Scanners};
+use mailmill::plugin::sight::{Finders, Scanners, Sight};
 use mailmill::plugin::{Decision, Instance, PluginConfig, ProcessOutcome, Verdict};
 use mailmill::rules::{RuleSet, Step};
 use mailmill_sdk as sdk;

@@ -17,8 +17,8 @@ mod instance;
 mod limits;
 mod needles;
 pub mod patterns;
-pub mod sight;
 mod scan;
+pub mod sight;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -65,6 +65,11 @@ impl Pattern {
         self.regex.find_iter(text)
     }
 
+    /// The names of its groups, the whole match first; none for a group without a name.
+    pub fn capture_names(&self) -> impl Iterator<Item = Option<&str>> {
+        self.regex.capture_names()
+    }
+
     /// The groups of the first match that starts at or after byte `start`, which is a character boundary of the text.
     #[must_use]
     pub fn captures_at<'t>(&self, text: &'t str, start: usize) -> Option<Captures<'t>> {
