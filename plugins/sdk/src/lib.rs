@@ -17,7 +17,3 @@ mod value;
 
 pub use host::*;
 pub use value::{literal_pattern, number};
-
-#[cfg(test)]
-#[path = "../testing/host.rs"]
-mod testing;
