@@ -129,7 +129,12 @@ impl Writer {
         if self.written > self.bytes_max {
             return Err(Error::TooLong(self.bytes_max));
         }
-        if self.written <= self.spool.memory_bytes_max {
+        let memory_bytes_max = self.spool.memory_bytes_max;
+        if self.written <= memory_bytes_max {
+            // What is announced and stays in memory is put there once.
+            if self.buffer.capacity() == 0 && self.bytes_max <= memory_bytes_max {
+                self.buffer.reserve_exact(usize::try_from(self.bytes_max).unwrap_or_default());
+            }
             self.buffer.extend_from_slice(bytes);
             return Ok(());
         }
@@ -155,7 +160,11 @@ impl Writer {
     pub fn finish(self) -> Result<Content, Error> {
         let Self { spool, written, buffer, file, .. } = self;
         Ok(match file {
-            None => buffer.into(),
+            None => {
+                let mut buffer = buffer;
+                buffer.shrink_to_fit();
+                buffer.into()
+            }
             Some(file) => Content::new(Source::File(Arc::new(Spooled { file, spool })), 0, written),
         })
     }
@@ -172,7 +181,7 @@ pub struct Content {
 
 #[derive(Clone)]
 enum Source {
-    Memory(Arc<[u8]>),
+    Memory(Arc<Vec<u8>>),
     File(Arc<Spooled>),
 }
 
@@ -283,20 +292,20 @@ impl Content {
 
 impl From<Vec<u8>> for Content {
     fn from(bytes: Vec<u8>) -> Self {
-        Self::from(Arc::from(bytes))
+        let length = length(&bytes);
+        Self::new(Source::Memory(Arc::new(bytes)), 0, length)
     }
 }
 
 impl From<&[u8]> for Content {
     fn from(bytes: &[u8]) -> Self {
-        Self::from(Arc::from(bytes))
+        Self::from(bytes.to_vec())
     }
 }
 
 impl From<Arc<[u8]>> for Content {
     fn from(bytes: Arc<[u8]>) -> Self {
-        let length = length(&bytes);
-        Self::new(Source::Memory(bytes), 0, length)
+        Self::from(bytes.to_vec())
     }
 }
 

@@ -37,6 +37,9 @@ impl Default for Limits {
 
 /// How much is read from the connection at a time, outside of literals that are handed on as they are.
 const READ_BYTES: usize = 16 << 10;
+/// The longest literal that the parser sees. A longer one cannot arrive in one read, so that the parser is done with the
+/// response before when its content is complete; and it need not go through the parser's buffers, which are many.
+const PARSED_BYTES_MAX: u64 = READ_BYTES as u64;
 
 /// A stream that fails as soon as a response goes beyond its limits.
 #[derive(Debug)]
@@ -262,7 +265,7 @@ impl Filter {
     fn begin(&mut self, size: u64) {
         let announcement = self.held.take();
         self.literal = match announcement {
-            Some(start) if size > self.spool.memory_bytes_max() => {
+            Some(start) if size > PARSED_BYTES_MAX => {
                 self.output.truncate(start);
                 Literal::Kept(size, self.spool.writer(size))
             }
@@ -396,26 +399,29 @@ mod tests {
     #[tokio::test]
     async fn long_literals_are_kept_from_the_parser() {
         let limits = Limits { literal_bytes_max: 4 << 20, ..Limits::default() };
-        let long: Vec<u8> = (0..content::MEMORY_BYTES_MAX as usize + 1).map(|at| (at % 253) as u8).collect();
-        let short = &long[1..];
-        let mut wire = b"* 1 FETCH (X \"{2000000}\" Y {3}\r\nabc BODY[] {1048577}\r\n".to_vec();
-        wire.extend_from_slice(&long);
-        wire.extend_from_slice(b" UID 7)\r\n* 2 FETCH (BODY[] {1048576}\r\n");
-        wire.extend_from_slice(short);
-        wire.extend_from_slice(b")\r\nA1 OK done\r\n");
-        for step in [1 << 20, 20_000, 1021] {
-            let (seen, kept, fault) = pass(&wire, step, limits).await;
-            assert_eq!((kept.len(), fault), (1, None), "in steps of {step}");
-            assert_eq!(kept[0].to_vec().unwrap(), long);
-            let text = String::from_utf8_lossy(&seen);
-            assert!(
-                text.starts_with("* 1 FETCH (X \"{2000000}\" Y {3}\r\nabc BODY[] {41}\r\nmailmill:"),
-                "{}",
-                &text[..90]
-            );
-            assert!(text.contains(" UID 7)\r\n* 2 FETCH (BODY[] {1048576}\r\n"));
-            assert!(seen.windows(short.len()).any(|window| window == short) && text.ends_with(")\r\nA1 OK done\r\n"));
-            assert_eq!(seen.len(), wire.len() - long.len() - "{1048577}".len() + "{41}".len() + 41);
+        for length in [PARSED_BYTES_MAX as usize + 1, crate::content::MEMORY_BYTES_MAX as usize + 1] {
+            let long: Vec<u8> = (0..length).map(|at| (at % 253) as u8).collect();
+            let short = &long[..PARSED_BYTES_MAX as usize];
+            let mut wire = format!("* 1 FETCH (X \"{{2000000}}\" Y {{3}}\r\nabc BODY[] {{{length}}}\r\n").into_bytes();
+            wire.extend_from_slice(&long);
+            wire.extend_from_slice(b" UID 7)\r\n* 2 FETCH (BODY[] {16384}\r\n");
+            wire.extend_from_slice(short);
+            wire.extend_from_slice(b")\r\nA1 OK done\r\n");
+            for step in [1 << 20, 20_000, 1021] {
+                let (seen, kept, fault) = pass(&wire, step, limits).await;
+                assert_eq!((kept.len(), fault), (1, None), "in steps of {step}");
+                assert_eq!(kept[0].to_vec().unwrap(), long);
+                let text = String::from_utf8_lossy(&seen);
+                assert!(
+                    text.starts_with("* 1 FETCH (X \"{2000000}\" Y {3}\r\nabc BODY[] {41}\r\nmailmill:"),
+                    "{}",
+                    &text[..90]
+                );
+                assert!(text.contains(" UID 7)\r\n* 2 FETCH (BODY[] {16384}\r\n"));
+                assert!(seen.windows(short.len()).any(|window| window == short));
+                assert!(text.ends_with(")\r\nA1 OK done\r\n"));
+                assert_eq!(seen.len(), wire.len() - length - format!("{{{length}}}").len() + "{41}".len() + 41);
+            }
         }
     }
 

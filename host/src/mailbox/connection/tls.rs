@@ -1,6 +1,7 @@
 //! TLS: whom an account trusts, and the handshake.
 
 use super::certificate::{Certificate, Fault, Fingerprint, Roots, parse};
+use super::stream::{Buffered, buffered};
 use super::verifier::{Policy, Refusal, Verifier, refusal};
 use super::{Security, Server};
 use crate::mailbox::error::{Error, one_line};
@@ -80,11 +81,11 @@ type Key = (Policy, Vec<CertificateDer<'static>>);
 static KEPT: Mutex<Kept> = Mutex::const_new(Kept { system: None, setups: Vec::new() });
 
 /// Makes a connection secure.
-pub(super) async fn handshake(server: &Server<'_>, tcp: TcpStream) -> Result<(TlsStream<TcpStream>, Secured), Error> {
+pub(super) async fn handshake(server: &Server<'_>, tcp: TcpStream) -> Result<(TlsStream<Buffered>, Secured), Error> {
     let setup = setup(server.trust).await?;
     let name = ServerName::try_from(server.host.to_owned())
         .map_err(|_| failed(server, "the host is not a name that a certificate can bear"))?;
-    let stream = timeout(server.timeout, TlsConnector::from(setup.config.clone()).connect(name.clone(), tcp))
+    let stream = timeout(server.timeout, TlsConnector::from(setup.config.clone()).connect(name.clone(), buffered(tcp)))
         .await
         .map_err(|_| failed(server, "the server does not answer; check port and security mode"))?
         .map_err(|error| explain(server, &error))?;
@@ -194,7 +195,7 @@ impl Setup {
 }
 
 /// What protects a connection. A resumed one is not verified anew, so what is accepted is looked at here.
-fn describe(host: &str, stream: &TlsStream<TcpStream>, verifier: &Verifier, name: &ServerName<'_>) -> Secured {
+fn describe(host: &str, stream: &TlsStream<Buffered>, verifier: &Verifier, name: &ServerName<'_>) -> Secured {
     let (_, session) = stream.get_ref();
     let chain = session.peer_certificates().unwrap_or_default();
     let faults = match verifier.policy {

@@ -15,7 +15,9 @@ impl Session {
         self.wire.send("UID FETCH", &command).await?;
         let mut header = None;
         while let Event::Data(part) = self.wire.next(|response| header_of(response, uid)).await? {
-            header = part.or(header);
+            if let Some(text) = part {
+                header = Some(Arc::from(&*self.wire.exchange(text).read(0, usize::MAX)?));
+            }
         }
         self.same_numbering()?;
         Ok(header)
