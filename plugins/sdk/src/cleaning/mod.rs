@@ -5,6 +5,7 @@
 //! around the matches are weighed here.
 
 mod attribution;
+mod condition;
 mod evidence;
 mod header_block;
 mod lines;

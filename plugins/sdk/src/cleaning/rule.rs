@@ -1,6 +1,7 @@
 //! Rules with a pattern or a selector of their own: what users add to a rule file.
 
 use super::Cuts;
+use super::condition::{self, Condition};
 use super::lines::{Lines, offset, span};
 use super::tail;
 use crate::settings::Table;
@@ -8,6 +9,9 @@ use crate::{CutKind, Field, Host, Span};
 
 /// How many matches of one rule are cut.
 const MATCHES_MAX: u32 = 200;
+
+/// The keys of a rule, but for its conditions.
+const KEYS: [&str; 7] = ["name", "kind", "pattern", "selector", "cut", "lines", "width"];
 
 /// What a rule cuts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +44,7 @@ struct Rule<H: Host> {
     kind: CutKind,
     extent: Extent,
     finder: Finder<H>,
+    condition: Condition<H>,
 }
 
 /// The rules of a rule file, in order.
@@ -75,7 +80,9 @@ impl<H: Host> Rules<H> {
     /// Cuts what the rules with a selector find.
     pub(super) fn cut_elements(&self, host: &H, cuts: &mut Cuts<'_, H>) {
         for rule in &self.rules {
-            if let Finder::Selector(selector) = &rule.finder {
+            if let Finder::Selector(selector) = &rule.finder
+                && rule.condition.holds(host)
+            {
                 for found in host.elements(selector, MATCHES_MAX) {
                     rule.cut(cuts, found);
                 }
@@ -91,7 +98,9 @@ impl<H: Host> Rules<H> {
         let hit: Vec<u32> = host.which(&Field::Body, &self.set);
         let hit = hit.iter().filter_map(|index| self.in_set.get(offset(*index)));
         for rule in hit.filter_map(|index| self.rules.get(*index)) {
-            if let Finder::Pattern(pattern) = &rule.finder {
+            if let Finder::Pattern(pattern) = &rule.finder
+                && rule.condition.holds(host)
+            {
                 for found in host.find_all(&Field::Body, pattern, MATCHES_MAX) {
                     if rule.cut(cuts, found) {
                         break;
@@ -104,7 +113,8 @@ impl<H: Host> Rules<H> {
 
 impl<H: Host> Rule<H> {
     fn read(host: &H, table: &Table<'_>) -> Option<(Self, Option<String>)> {
-        table.allow(&["name", "kind", "pattern", "selector", "cut", "lines", "width"]);
+        table.allow(&[&KEYS[..], &condition::KEYS].concat());
+        let condition = Condition::read(host, table);
         let name = table.required_text("name")?.to_owned();
         let kind = read_kind(table)?;
         let extent = read_extent(table)?;
@@ -117,7 +127,7 @@ impl<H: Host> Rule<H> {
             }
         }?;
         let source = table.text("pattern").map(str::to_owned);
-        Some((Self { name, kind, extent, finder }, source))
+        Some((Self { name, kind, extent, finder, condition: condition? }, source))
     }
 
     /// Cuts what the rule wants around a match. Whether later matches need no look.
