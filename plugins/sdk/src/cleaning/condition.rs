@@ -1,6 +1,6 @@
 //! When a rule looks at a message: conditions on its header, all of which must hold.
 
-use crate::settings::Table;
+use crate::settings::{Json, Table};
 use crate::text::lower;
 use crate::{Field, Host};
 
@@ -36,9 +36,8 @@ impl<H: Host> Condition<H> {
             }
         }
         let clients: Vec<String> = table.texts("clients").into_iter().map(lower).collect();
-        if table.value("clients").is_some() && clients.is_empty() {
-            table.complain("clients", "a list of mail clients: without any, leave the key out", None);
-            return None;
+        if matches!(table.value("clients"), Some(Json::List(items)) if items.is_empty()) {
+            table.complain("clients", "the list is empty: for any client, leave the key out", None);
         }
         sound.then_some(Self { clients, fields })
     }
@@ -57,4 +56,53 @@ impl<H: Host> Condition<H> {
 fn compiled<H: Host>(host: &H, table: &Table<'_>, key: &str) -> Option<H::Pattern> {
     let source = table.text(key)?;
     host.pattern(source).map_err(|error| table.complain(key, error.reason, error.offset)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings;
+    use crate::testing::TestHost;
+
+    fn read(rule: &str) -> Result<Option<Condition<TestHost>>, Vec<crate::Diagnostic>> {
+        settings::read(rule, |root| Condition::read(&TestHost::new(&[]), root))
+    }
+
+    /// Whether a rule looks at a message of Ann's.
+    fn check(rule: &str, expect: bool) {
+        let host = TestHost::new(&[
+            (Field::Sender, "Ann <ann@example.org>"),
+            (Field::Recipients, "desk@example.org, bob@example.org"),
+            (Field::Subject, "Lamp"),
+            (Field::Client, "outlook"),
+            (Field::Header("X-Desk".to_owned()), "7"),
+        ]);
+        let condition = read(rule).expect("the rule is good").expect("a condition");
+        assert_eq!(condition.holds(&host), expect, "{rule}");
+    }
+
+    #[test]
+    fn all_conditions_must_hold() {
+        check("{}", true);
+        check(r#"{"clients": ["gmail", "Outlook"]}"#, true);
+        check(r#"{"clients": ["gmail"]}"#, false);
+        check(r#"{"from": "ann@", "to": "bob@", "subject": "^Lamp$", "headers": {"X-Desk": "^[0-9]$"}}"#, true);
+        check(r#"{"from": "bob@"}"#, false);
+        check(r#"{"to": "ann@"}"#, false);
+        check(r#"{"subject": "^Light$"}"#, false);
+        check(r#"{"headers": {"X-Desk": "", "X-Other": ""}}"#, false);
+    }
+
+    #[test]
+    fn faults_are_told_with_their_place() {
+        let check = |rule: &str, expect: &[&str]| {
+            let found: Vec<String> =
+                read(rule).err().unwrap_or_default().iter().map(|one| one.path.join(".")).collect();
+            assert_eq!(found, expect, "{rule}");
+        };
+        check(r#"{"clients": []}"#, &["clients"]);
+        check(r#"{"clients": "gmail"}"#, &["clients"]);
+        check(r#"{"from": "a(", "headers": {"X-Desk": "b("}}"#, &["from", "headers.X-Desk"]);
+        check(r#"{"headers": {"X-Desk": 7}}"#, &["headers.X-Desk"]);
+    }
 }
