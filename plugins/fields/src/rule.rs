@@ -269,7 +269,9 @@ fn value_group(source: &str) -> usize {
             '[' => class_depth += 1,
             ']' => class_depth = class_depth.saturating_sub(1),
             '(' if class_depth == 0 => {
-                let name = after.strip_prefix("?P<").or_else(|| after.strip_prefix("?<"));
+                let named = after.strip_prefix("?P<").or_else(|| after.strip_prefix("?<"));
+                // `(?<=` and `(?<!` look behind.
+                let name = named.filter(|name| !name.starts_with(['=', '!']));
                 groups += usize::from(name.is_some() || !after.starts_with('?'));
                 if name.is_some_and(|name| name.starts_with("value>")) {
                     return groups;
@@ -293,6 +295,8 @@ mod tests {
         check("a(b)(c)", 1);
         check(r"(a)(?:b)\((?<value>c)", 2);
         check(r"(a)(?P<value>c)", 2);
+        check(r"(?<=a)(?<!b)(c)", 1);
+        check(r"(?<=a)c", 0);
         check(r"[(]x[^)(]y", 0);
         check(r"(?i)(a)", 1);
     }
