@@ -92,6 +92,14 @@ static PATTERNS: LazyLock<Vec<(&'static Mark, Regex)>> = LazyLock::new(|| {
     MARKS.iter().filter_map(compiled).collect()
 });
 
+/// The clients that can be told apart, by name.
+pub(crate) fn client_names() -> Vec<&'static str> {
+    let mut names: Vec<_> = MARKS.iter().map(|(name, ..)| *name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// The client that the message looks like, by its header and the start of its HTML.
 pub(super) fn guess(headers: &[HeaderField], html: &str) -> ClientGuess {
     let html = html.get(..html.floor_char_boundary(HTML_BYTES_MAX)).unwrap_or_default();

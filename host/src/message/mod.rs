@@ -12,6 +12,7 @@ mod skeleton;
 mod transfer;
 
 pub use address::{Address, MessageId};
+pub(crate) use client::client_names;
 pub use document::Document;
 pub use parse::{parse, read};
 

@@ -2,25 +2,24 @@
 #![allow(unreachable_pub, reason = "the generated bindings export the resources again, which takes a `pub`")]
 
 use super::bindings::rules::{edit, log, mail, patterns, types};
-use super::capabilities::{Call, Level, LogLine, Source};
+use super::capabilities::{Call, GivenUp, Level, LogLine};
 use super::clock::Clock;
-use super::patterns::{PatternCache, PatternError};
+use super::patterns::{self as compiled, PatternCache, PatternError};
 use super::{Fault, Limits};
 use crate::message::document::{self, BodyKind};
-use regex::{Regex, RegexSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime::{ResourceLimiter, Result};
 
 /// A pattern that an instance holds.
-pub struct Pattern(Arc<Regex>);
+pub struct Pattern(Arc<compiled::Pattern>);
 /// A set of patterns that an instance holds.
-pub struct PatternSet(Arc<RegexSet>);
+pub struct PatternSet(Arc<compiled::PatternSet>);
 /// A selector that an instance holds.
 pub struct Selector(Arc<document::Selector>);
 
-/// The most lines of log outside a message that are kept.
+/// The most lines of log outside a message that are kept; the most patterns of the bounded engine, too.
 const REMARKS_MAX: usize = 100;
 /// The most elements of all tables of an instance: indirect functions, above all.
 const TABLE_ELEMENTS_MAX: usize = 100_000;
@@ -31,6 +30,8 @@ pub(super) struct State {
     pub(super) call: Option<Call>,
     /// What was logged outside messages.
     pub(super) remarks: Vec<LogLine>,
+    /// The patterns that it has compiled which need the bounded engine.
+    pub(super) bounded: Vec<Arc<compiled::Pattern>>,
     /// The last error logged: a panic's text, if a trap follows.
     pub(super) last_error: Option<String>,
     pub(super) limits: Limits,
@@ -50,6 +51,7 @@ impl State {
         Self {
             call: None,
             remarks: Vec::new(),
+            bounded: Vec::new(),
             last_error: None,
             limits,
             cache,
@@ -66,6 +68,9 @@ impl State {
     /// Sets the counters back, for a call that may take this long.
     pub(super) fn begin(&mut self, call: Option<Call>, deadline: Duration) {
         self.call = call;
+        if let Some(call) = &mut self.call {
+            call.search_until(Instant::now() + deadline);
+        }
         self.host_calls = 0;
         self.output_bytes = 0;
         self.last_error = None;
@@ -110,12 +115,16 @@ impl State {
     }
 
     /// Runs a pattern on the message.
-    fn run<P: 'static, T>(&mut self, pattern: &Resource<P>, run: impl FnOnce(&Call, &P) -> T) -> Result<T> {
+    fn run<P: 'static, T>(
+        &mut self,
+        pattern: &Resource<P>,
+        run: impl FnOnce(&Call, &P) -> Result<T, GivenUp>,
+    ) -> Result<T> {
         self.enter()?;
         let call = self.call.as_ref().ok_or(Fault::OutsideCall)?;
         let found = run(call, self.table.get(pattern)?);
         self.in_time()?;
-        Ok(found)
+        Ok(found.map_err(Fault::from)?)
     }
 
     fn keep<P: Send + 'static>(
@@ -142,8 +151,14 @@ impl patterns::Host for State {}
 impl patterns::HostPattern for State {
     fn compile(&mut self, source: String) -> Result<Result<Resource<Pattern>, patterns::PatternError>> {
         self.enter()?;
-        let compiled = self.cache.pattern(&source).map(Pattern);
-        self.keep(compiled)
+        let compiled = self.cache.pattern(&source);
+        if let Ok(pattern) = &compiled
+            && pattern.need().is_some()
+            && self.bounded.len() < REMARKS_MAX
+        {
+            self.bounded.push(pattern.clone());
+        }
+        self.keep(compiled.map(Pattern))
     }
 
     fn drop(&mut self, pattern: Resource<Pattern>) -> Result<()> {
@@ -225,12 +240,13 @@ impl mail::Host for State {
     }
 
     fn find(&mut self, field: types::Field, pattern: Resource<Pattern>, start: u32) -> Result<Option<types::Span>> {
-        self.run(&pattern, |call, pattern| call.find(&field.into(), &pattern.0, start).map(Into::into))
+        self.run(&pattern, |call, pattern| Ok(call.find(&field.into(), &pattern.0, start)?.map(Into::into)))
     }
 
     fn find_all(&mut self, field: types::Field, pattern: Resource<Pattern>, limit: u32) -> Result<Vec<types::Span>> {
         self.run(&pattern, |call, pattern| {
-            call.find_all(&field.into(), &pattern.0, limit).into_iter().map(Into::into).collect()
+            let found = call.find_all(&field.into(), &pattern.0, limit)?;
+            Ok(found.into_iter().map(Into::into).collect())
         })
     }
 
@@ -241,13 +257,15 @@ impl mail::Host for State {
         start: u32,
     ) -> Result<Vec<Option<types::Span>>> {
         self.run(&pattern, |call, pattern| {
-            let source: Source = field.into();
-            call.captures(&source, &pattern.0, start).into_iter().map(|group| group.map(Into::into)).collect()
+            let groups = call.captures(&field.into(), &pattern.0, start)?;
+            Ok(groups.into_iter().map(|group| group.map(Into::into)).collect())
         })
     }
 
     fn elements(&mut self, selector: Resource<Selector>, limit: u32) -> Result<Vec<types::Span>> {
-        self.run(&selector, |call, selector| call.elements(&selector.0, limit).into_iter().map(Into::into).collect())
+        self.run(&selector, |call, selector| {
+            Ok(call.elements(&selector.0, limit).into_iter().map(Into::into).collect())
+        })
     }
 }
 

@@ -5,12 +5,15 @@
 
 mod check;
 mod file;
+mod listing;
 pub mod pipeline;
 mod reload;
+mod review;
 mod run;
 pub mod watch;
 
-pub use pipeline::Hop;
+pub use listing::Offer;
+pub use pipeline::{Hop, RECOMMENDED};
 pub use reload::Reloader;
 pub use run::{Extracted, Instances, Preprocessed, Processed, StepFault, StepReport};
 
@@ -47,6 +50,7 @@ pub struct RuleSet {
     revision: Revision,
     steps: Vec<Step>,
     tests: usize,
+    warnings: Diagnostics,
 }
 
 /// A step of the pipeline, ready for instances.
@@ -62,6 +66,10 @@ pub struct Step {
     pub config: PluginConfig,
     /// Whether one instance handles many messages.
     pub reuse: bool,
+    /// Whether jobs run it that ask for the recommended steps.
+    pub recommended: bool,
+    /// What it does, in a sentence; none if neither the pipeline nor its rule file says so.
+    pub summary: Option<String>,
     files: RuleFiles,
 }
 
@@ -94,10 +102,23 @@ impl RuleSet {
         &self.steps
     }
 
-    /// The names of the preprocessing steps, in the order of the pipeline: what a job means by "recommended".
+    /// The names of the preprocessing steps, in the order of the pipeline.
     #[must_use]
     pub fn preprocess_steps(&self) -> Vec<String> {
         self.steps.iter().filter(|step| step.hop == Hop::Preprocess).map(|step| step.name.clone()).collect()
+    }
+
+    /// The names of those among them that a job means by "recommended", in the order of the pipeline.
+    #[must_use]
+    pub fn recommended_steps(&self) -> Vec<String> {
+        let steps = self.steps.iter().filter(|step| step.hop == Hop::Preprocess && step.recommended);
+        steps.map(|step| step.name.clone()).collect()
+    }
+
+    /// What is to be said of rules that are sound all the same.
+    #[must_use]
+    pub fn warnings(&self) -> &Diagnostics {
+        &self.warnings
     }
 
     /// How many tests of the rule files' own it has passed.
@@ -144,7 +165,7 @@ impl Loader<'_> {
             steps.push(step);
         }
         let tests = steps.iter().map(|step| step.files.tests.len()).sum();
-        Some(RuleSet { revision: self.revision(), steps, tests })
+        Some(RuleSet { revision: self.revision(), steps, tests, warnings: out.clone() })
     }
 
     fn step(
@@ -166,7 +187,16 @@ impl Loader<'_> {
             return None;
         }
         let config = PluginConfig { rules: files.rules.clone(), verbs: verb_specs(), fields: Vec::new() };
-        Some(Step { name: listed.name.get_ref().clone(), hop, component, config, reuse: listed.reuse, files })
+        Some(Step {
+            name: listed.name.get_ref().clone(),
+            hop,
+            component,
+            config,
+            reuse: listed.reuse,
+            recommended: listed.recommended,
+            summary: listed.summary.clone().or_else(|| files.summary()),
+            files,
+        })
     }
 
     fn component(
@@ -224,6 +254,7 @@ fn configure(pipeline: &Source, listed: &pipeline::Step, step: &Step, out: &mut 
             for remark in instance.remarks() {
                 tracing::info!(step = step.name, level = ?remark.level, "the plugin says of its rules: {}", remark.text);
             }
+            review::review(&step.files, instance.bounded_patterns(), out);
             return instance.declares().to_vec();
         }
         Err(ConfigureError::Rules(diagnostics)) => out.extend(diagnostics.iter().map(|diagnostic| {

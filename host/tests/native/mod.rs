@@ -3,14 +3,16 @@
 use mailmill::field::Value as HostValue;
 use mailmill::message::document::{BodyKind as HostBodyKind, CutKind as HostCutKind, Selector, Span as HostSpan};
 use mailmill::plugin::capabilities::{Call, Effects, Level as HostLevel, Source};
-use mailmill::plugin::patterns::{PatternCache, PatternError as HostPatternError};
+use mailmill::plugin::patterns::{Pattern, PatternCache, PatternError as HostPatternError, PatternSet};
 use mailmill::thread::Conversation as HostConversation;
 use mailmill_sdk::{
     Attachment, BodyKind, Conversation, CutKind, Failure, Field, Host, Level, PatternError, Span, Ticket, Value,
 };
-use regex::{Regex, RegexSet};
 use std::cell::RefCell;
 use std::sync::Arc;
+
+/// Why no search is given up.
+const LINEAR: &str = "shipped patterns are linear";
 
 /// The host's functions for plugins that run natively.
 pub(crate) struct Native {
@@ -41,8 +43,8 @@ impl Native {
 }
 
 impl Host for Native {
-    type Pattern = Arc<Regex>;
-    type PatternSet = Arc<RegexSet>;
+    type Pattern = Arc<Pattern>;
+    type PatternSet = Arc<PatternSet>;
     type Selector = Arc<Selector>;
 
     fn pattern(&self, source: &str) -> Result<Self::Pattern, PatternError> {
@@ -101,19 +103,20 @@ impl Host for Native {
         })
     }
     fn matches(&self, field: &Field, pattern: &Self::Pattern) -> bool {
-        self.with(|call| call.matches(&source(field), pattern))
+        self.with(|call| call.matches(&source(field), pattern)).expect(LINEAR)
     }
     fn which(&self, field: &Field, set: &Self::PatternSet) -> Vec<u32> {
-        self.with(|call| call.which(&source(field), set))
+        self.with(|call| call.which(&source(field), set)).expect(LINEAR)
     }
     fn find(&self, field: &Field, pattern: &Self::Pattern, start: u32) -> Option<Span> {
-        self.with(|call| call.find(&source(field), pattern, start).map(from_host))
+        self.with(|call| call.find(&source(field), pattern, start)).expect(LINEAR).map(from_host)
     }
     fn find_all(&self, field: &Field, pattern: &Self::Pattern, limit: u32) -> Vec<Span> {
-        self.with(|call| call.find_all(&source(field), pattern, limit).into_iter().map(from_host).collect())
+        let found = self.with(|call| call.find_all(&source(field), pattern, limit)).expect(LINEAR);
+        found.into_iter().map(from_host).collect()
     }
     fn captures(&self, field: &Field, pattern: &Self::Pattern, start: u32) -> Vec<Option<Span>> {
-        let groups = self.with(|call| call.captures(&source(field), pattern, start));
+        let groups = self.with(|call| call.captures(&source(field), pattern, start)).expect(LINEAR);
         groups.into_iter().map(|group| group.map(from_host)).collect()
     }
     fn elements(&self, selector: &Self::Selector, limit: u32) -> Vec<Span> {
