@@ -35,7 +35,7 @@ fn the_examples_of_rules_md_are_sound() -> Result<()> {
 fn the_rules_of_another_system_work_alone() -> Result<()> {
     let installation = examples()?;
     let check = |body: &str, expect: &str| -> Result<()> {
-        let line = serde_json::json!({ "id": 1, "format": "text", "input": body, "drop": ["quote"] });
+        let line = serde_json::json!({ "id": 1, "format": "text", "input": body, "drop": ["quote", "other"] });
         let run = installation.mailmill_fed(&["clean", "--steps", "our-desk"], &format!("{line}\n"))?.success()?;
         let answer: serde_json::Value = serde_json::from_str(&run.stdout)?;
         assert_eq!(answer["output"].as_str().map(str::trim_end), Some(expect), "{body}");

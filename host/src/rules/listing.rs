@@ -18,7 +18,7 @@ const TABLES: [(&str, CutKind); 9] = [
     ("device-line", CutKind::Signature),
     ("closing", CutKind::Signature),
 ];
-/// With this key, the tables of quotes cut nothing.
+/// With this key, the tables of quotes cut nothing; without it, those of forwarded messages do not.
 const FORWARDS_ONLY: &str = "forwards-only";
 /// The list of the tables that it uses with all languages.
 const FIND: &str = "find";
@@ -62,7 +62,11 @@ fn kinds(files: &RuleFiles) -> Vec<CutKind> {
     let is_set =
         |key: &str| found.contains(&key) || files.rules.get(key).is_some_and(|value| *value != Json::Bool(false));
     let is_found = |kind: CutKind| {
-        let kept_back = kind == CutKind::Quote && is_set(FORWARDS_ONLY);
+        let kept_back = match kind {
+            CutKind::Quote => is_set(FORWARDS_ONLY),
+            CutKind::Forward => !is_set(FORWARDS_ONLY),
+            _ => false,
+        };
         TABLES.iter().any(|(table, other)| *other == kind && !kept_back && is_set(table))
     };
     let cuts = |kind: &CutKind| is_found(*kind) || named.contains(&kind.name());
