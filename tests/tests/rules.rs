@@ -242,7 +242,8 @@ fn message(id: &str, extra: &str, body: &str) -> String {
 fn tried(installation: &Installation, job: &str, message: &str) -> Result<Value> {
     installation.write("try.eml", message)?;
     let run = installation.mailmill(&["try", "--json", "--job", job, "try.eml"])?.success()?;
-    Ok(serde_json::from_str(&run.stdout)?)
+    let tried: Value = serde_json::from_str(&run.stdout)?;
+    Ok(tried["report"].clone())
 }
 
 fn left(report: &Value) -> String {
