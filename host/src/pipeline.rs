@@ -148,6 +148,7 @@ fn warn_of_faults(steps: &[crate::rules::StepReport], report: &mut Report) {
         if let Some(fault) = &step.fault {
             report.warnings.push(format!("step \"{}\": {fault}; its cuts were dropped", step.step));
         }
+        report.warnings.extend(step.warnings.iter().map(|warning| format!("step \"{}\": {warning}", step.step)));
     }
 }
 

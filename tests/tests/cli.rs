@@ -5,7 +5,7 @@ use mailmill_tests::{Installation, messages, sample, steady};
 
 #[test]
 fn help_of_each_command() -> Result<()> {
-    let commands: [&[&str]; 16] = [
+    let commands: [&[&str]; 20] = [
         &[],
         &["run"],
         &["check"],
@@ -22,6 +22,10 @@ fn help_of_each_command() -> Result<()> {
         &["plugin", "list"],
         &["plugin", "inspect"],
         &["config", "example"],
+        &["rules", "list"],
+        &["rules", "enable"],
+        &["rules", "disable"],
+        &["rules", "move"],
     ];
     let installation = Installation::new()?;
     for command in commands {

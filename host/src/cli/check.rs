@@ -78,6 +78,7 @@ fn check(global: &Global) -> Result<Sound, Failure> {
     {
         faults.extend(found);
     }
+    faults.extend(rules.iter().flat_map(|rules| rules.warnings().iter().cloned()));
     match rules {
         Some(rules) if faults.errors() == 0 => Ok(Sound { rules, jobs, warnings: faults }),
         _ => Err(Failure::Diagnostics(faults)),

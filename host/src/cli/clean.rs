@@ -29,7 +29,7 @@ Example:
     '\"input\": \"Yes.\\n\\nOn 12/01/2026 16:40, Ann wrote:\\n> ok?\"}' |
     mailmill clean")]
 pub(super) struct Options {
-    /// The preprocessing steps to run, in order, separated by commas [default: all of pipeline.toml]
+    /// The preprocessing steps to run, in order, separated by commas [default: the recommended ones]
     #[arg(long, value_delimiter = ',', value_name = "STEP")]
     steps: Option<Vec<String>>,
     /// Kinds to cut besides those that a line names, separated by commas
@@ -83,7 +83,7 @@ pub(super) fn run(global: &Global, options: &Options) -> Done {
     let config = global.load_or_default()?;
     let engine = super::engine(&config)?;
     let rules = RuleSet::load(&config.rules, &config.plugins, &engine).map_err(super::Failure::Diagnostics)?;
-    let steps = options.steps.clone().unwrap_or_else(|| rules.preprocess_steps());
+    let steps = options.steps.clone().unwrap_or_else(|| rules.recommended_steps());
     if let Some(step) = steps.iter().find(|step| !rules.preprocess_steps().contains(step)) {
         let known = rules.preprocess_steps().join(", ");
         return Err(anyhow::anyhow!("pipeline.toml has no preprocess step \"{step}\"; it has: {known}").into());

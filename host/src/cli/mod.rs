@@ -10,6 +10,7 @@ pub(crate) mod paint;
 mod plugin;
 mod quarantine;
 mod ready;
+mod rules;
 mod run;
 mod show;
 mod table;
@@ -83,6 +84,9 @@ enum Command {
     /// Show the jobs, pause them, run them now
     #[command(subcommand)]
     Job(job::Command),
+    /// Show the preprocessing steps, and change which of them a job runs
+    #[command(subcommand)]
+    Rules(rules::Command),
     /// Show tickets
     #[command(subcommand)]
     Ticket(ticket::Command),
@@ -162,6 +166,7 @@ fn run(command: Command, global: &Global) -> Done {
         Command::Config(ConfigCommand::Example { job: false }) => print(&crate::config::example()),
         Command::Clean(options) => clean::run(global, &options),
         Command::Plugin(command) => plugin::run(global, &command),
+        Command::Rules(command) => rules::run(global, command),
         Command::Run(options) => run::run(global, options),
         Command::Check(options) => block_on(check::run(global, options)),
         Command::TestConnection(options) => block_on(check::connection(global, options)),

@@ -22,8 +22,8 @@ use std::path::{Path, PathBuf};
 The message goes through all nine hops. What would be committed is committed to the database in a transaction that is \
 rolled back: tickets that the message refers to are found, and nothing is changed.
 
-Without --job, it is handled as the only job would handle it. If there are several jobs, or none, all preprocessing \
-steps look and all kinds are cut, whether or not it is a follow-up.")]
+Without --job, it is handled as the only job would handle it. If there are several jobs, or none, all recommended \
+preprocessing steps look and all kinds are cut, whether or not it is a follow-up.")]
 pub(super) struct Options {
     /// The message, as a file (RFC 5322, .eml); - for standard input
     message: PathBuf,
@@ -100,7 +100,7 @@ fn as_usual() -> Handling {
 }
 
 fn everything(rules: &RuleSet) -> Cleaning {
-    Cleaning { steps: rules.preprocess_steps(), kinds: CutKinds::ALL, apply_to: ApplyTo::All }
+    Cleaning { steps: rules.recommended_steps(), kinds: CutKinds::ALL, apply_to: ApplyTo::All }
 }
 
 fn read(path: &Path, spool: &Spool) -> Result<RawMessage, Failure> {

@@ -75,7 +75,7 @@ pub enum ApplyTo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "StepsWritten", try_from = "StepsWritten")]
 pub enum Steps {
-    /// All of them, in the order of the pipeline.
+    /// Those that are recommended there, in the order of the pipeline.
     Recommended,
     /// These, in this order.
     Named(Vec<String>),
@@ -176,7 +176,7 @@ settings! {
 settings! {
     /// What is cut before the rules see a message.
     pub struct Preprocess {
-        /// The enabled steps, in order, or "recommended" for all that `pipeline.toml` has.
+        /// The enabled steps, in order, or "recommended" for those that `pipeline.toml` recommends.
         steps: Steps => default(Steps::Named(Vec::new())),
         /// Which kinds of cut apply: "quote", "forward", "signature", "disclaimer", "banner", "other".
         kinds: CutKinds => default(CutKinds::from_iter([CutKind::Quote])),
@@ -232,7 +232,7 @@ impl Job {
         is_job.then(|| name.to_owned())
     }
 
-    fn read_source(source: &Source, out: &mut Diagnostics) -> Option<Self> {
+    pub(super) fn read_source(source: &Source, out: &mut Diagnostics) -> Option<Self> {
         let name = Self::name_of(source.path());
         if name.is_none() {
             out.push(Diagnostic::error(source.path(), "this is no name for a job: expected NAME.toml"));

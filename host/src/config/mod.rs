@@ -3,6 +3,7 @@
 //! Every setting is one documented field of [`Config`] or [`Job`]; the reader, the defaults and the example file are
 //! made from the same declaration.
 
+mod edit;
 mod handling;
 mod job;
 mod oauth;
@@ -11,6 +12,7 @@ mod schedule;
 pub(crate) mod settings;
 mod watched;
 
+pub use edit::{Error as EditError, JobFile};
 pub use handling::Handling;
 pub use job::{
     ApplyTo, Authentication, Folder, Imap, Job, JobLimits, JobSource, Maildir, Pop3, Preprocess, Schedule, Server,

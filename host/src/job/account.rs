@@ -100,7 +100,7 @@ fn folder(path: &Path, kind: FolderKind, settle_ms: u64, job: &Job, message_byte
 #[must_use]
 pub fn cleaning(job: &Job, rules: &RuleSet) -> Cleaning {
     let steps = match &job.preprocess.steps {
-        Steps::Recommended => rules.preprocess_steps(),
+        Steps::Recommended => rules.recommended_steps(),
         Steps::Named(names) => names.clone(),
     };
     Cleaning { steps, kinds: job.preprocess.kinds, apply_to: job.preprocess.apply_to }

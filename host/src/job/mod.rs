@@ -12,6 +12,7 @@ mod refusal;
 mod runner;
 mod session;
 mod sight;
+mod steps;
 mod tokens;
 mod workers;
 
@@ -22,6 +23,7 @@ pub use name::{Unknown, find};
 pub use order::Order;
 pub use runner::run;
 pub use session::{Care, entry, session};
+pub use steps::{Change, Error as StepsError, Known, Place as StepPlace};
 pub use tokens::oauth_app;
 pub use workers::Workers;
 

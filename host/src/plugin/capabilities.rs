@@ -3,7 +3,7 @@
 //! This is the whole of a plugin's power, written without any knowledge of WebAssembly: the component bindings and
 //! native runs of the same plugins (in tests and benches) both end here.
 
-use super::patterns::{Pattern, PatternSet, Selector};
+use super::patterns::{Exceeded, Pattern, PatternSet, Selector};
 use super::sight::Sight;
 use crate::field::Value;
 use crate::message::Message;
@@ -11,7 +11,10 @@ use crate::message::document::{self, Cut, CutKind, CutKinds, Span};
 use crate::thread::Conversation;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The most cuts and replacements that one call may make.
 pub const EDITS_MAX: usize = 10_000;
@@ -107,6 +110,16 @@ pub enum Misuse {
     EmptyReplacement,
 }
 
+/// A pattern of the bounded engine that did not come to an end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the pattern `{pattern}` was given up: {reason}")]
+pub struct GivenUp {
+    /// Its source.
+    pub pattern: String,
+    /// Why.
+    pub reason: Exceeded,
+}
+
 /// One call of one plugin for one message: what it sees, and what it has done so far.
 #[derive(Debug)]
 pub struct Call {
@@ -115,6 +128,11 @@ pub struct Call {
     edits: Vec<(Span, CutKind, String, Option<String>)>,
     log: Vec<LogLine>,
     log_bytes: usize,
+    /// When searches are given up.
+    until: Option<Instant>,
+    /// Whether a pattern that is given up counts as one that finds nothing.
+    does_without: bool,
+    given_up: RefCell<Vec<GivenUp>>,
 }
 
 /// What a call has done.
@@ -124,28 +142,59 @@ pub struct Effects {
     pub cuts: Vec<Cut>,
     /// What was logged.
     pub log: Vec<LogLine>,
+    /// The patterns that were given up and then counted as finding nothing.
+    pub given_up: Vec<GivenUp>,
 }
 
 impl Call {
     /// A call of the plugin of `step`, which reads on where others have stopped.
     #[must_use]
     pub fn new(sight: Arc<Sight>, step: Arc<str>) -> Self {
-        Self { sight, step, edits: Vec::new(), log: Vec::new(), log_bytes: 0 }
+        Self {
+            sight,
+            step,
+            edits: Vec::new(),
+            log: Vec::new(),
+            log_bytes: 0,
+            until: None,
+            does_without: false,
+            given_up: RefCell::default(),
+        }
+    }
+
+    /// The same call, in which a pattern that is given up counts as one that finds nothing: for plugins of which nothing
+    /// worse can come than a cut too few.
+    #[must_use]
+    pub fn doing_without(mut self) -> Self {
+        self.does_without = true;
+        self
+    }
+
+    /// Gives up searches of the bounded engine at that time.
+    pub fn search_until(&mut self, until: Instant) {
+        self.until = Some(until);
     }
 
     /// Ends the call and hands over what it did. Cuts of nothing are left out.
     #[must_use]
     pub fn finish(self) -> Effects {
-        let Self { sight, step, edits, log, .. } = self;
+        let Self { sight, step, edits, log, given_up, .. } = self;
         let view = sight.view();
-        let cuts = edits
-            .into_iter()
-            .filter_map(|(span, kind, rule, replacement)| {
-                let span = view.to_whole(span)?;
-                Some(Cut { span, kind, rule, step: step.to_string(), replacement })
-            })
-            .collect();
-        Effects { cuts, log }
+        let mut cuts = Vec::new();
+        for (span, kind, rule, replacement) in edits {
+            // A quote takes along what was cut inside of it. A signature does not take a quote along: the job may want to
+            // keep quotes.
+            let is_whole = replacement.is_some() || matches!(kind, CutKind::Quote | CutKind::Forward);
+            let spans = if is_whole { view.to_whole(span).into_iter().collect() } else { view.pieces(span) };
+            cuts.extend(spans.into_iter().map(|span| Cut {
+                span,
+                kind,
+                rule: rule.clone(),
+                step: step.to_string(),
+                replacement: replacement.clone(),
+            }));
+        }
+        Effects { cuts, log, given_up: given_up.into_inner() }
     }
 
     /// The message being handled.
@@ -238,49 +287,84 @@ impl Call {
     }
 
     /// Whether the pattern matches anywhere in the field.
-    #[must_use]
-    pub fn matches(&self, source: &Source, pattern: &Pattern) -> bool {
-        match source {
-            Source::Body => self.sight.matches(pattern),
-            source => self.text(source).is_some_and(|text| pattern.is_match(&text)),
+    ///
+    /// # Errors
+    /// If it is given up, and the call does not do without it.
+    pub fn matches(&self, source: &Source, pattern: &Pattern) -> Result<bool, GivenUp> {
+        if *source == Source::Body && pattern.need().is_none() {
+            return Ok(self.sight.matches(pattern));
         }
+        self.search(source, pattern, |text| pattern.is_match(text, self.until))
     }
 
     /// Which patterns of the set match.
-    #[must_use]
-    pub fn which(&self, source: &Source, set: &PatternSet) -> Vec<u32> {
-        let patterns = (0u32..).zip(set.patterns());
-        patterns.filter(|(_, pattern)| self.matches(source, pattern)).map(|(index, _)| index).collect()
+    ///
+    /// # Errors
+    /// If one of them is given up.
+    pub fn which(&self, source: &Source, set: &PatternSet) -> Result<Vec<u32>, GivenUp> {
+        let mut hits = Vec::new();
+        for (index, pattern) in (0u32..).zip(set.patterns()) {
+            if self.matches(source, pattern)? {
+                hits.push(index);
+            }
+        }
+        Ok(hits)
     }
 
     /// The first match at or after byte `start`. An offset inside a character counts as the next character's.
-    #[must_use]
-    pub fn find(&self, source: &Source, pattern: &Pattern, start: u32) -> Option<Span> {
-        let text = self.searched(source, pattern)?;
-        let found = pattern.find_at(&text, start_in(&text, start)?)?;
-        Some(Span::new(found.start(), found.end()))
+    ///
+    /// # Errors
+    /// If the pattern is given up.
+    pub fn find(&self, source: &Source, pattern: &Pattern, start: u32) -> Result<Option<Span>, GivenUp> {
+        self.search(source, pattern, |text| {
+            let Some(start) = start_in(text, start) else { return Ok(None) };
+            Ok(pattern.find_at(text, start, self.until)?.map(span))
+        })
     }
 
     /// All matches, at most `limit`.
-    #[must_use]
-    pub fn find_all(&self, source: &Source, pattern: &Pattern, limit: u32) -> Vec<Span> {
-        let Some(text) = self.searched(source, pattern) else { return Vec::new() };
-        pattern.find_iter(&text).take(limit as usize).map(|found| Span::new(found.start(), found.end())).collect()
+    ///
+    /// # Errors
+    /// If the pattern is given up, wherever that happens.
+    pub fn find_all(&self, source: &Source, pattern: &Pattern, limit: u32) -> Result<Vec<Span>, GivenUp> {
+        self.search(source, pattern, |text| {
+            Ok(pattern.find_all(text, limit as usize, self.until)?.into_iter().map(span).collect())
+        })
     }
 
     /// The groups of the first match at or after byte `start`; empty if there is none.
-    #[must_use]
-    pub fn captures(&self, source: &Source, pattern: &Pattern, start: u32) -> Vec<Option<Span>> {
-        let Some(text) = self.searched(source, pattern) else { return Vec::new() };
-        let Some(captures) = start_in(&text, start).and_then(|start| pattern.captures_at(&text, start)) else {
-            return Vec::new();
-        };
-        captures.iter().map(|group| group.map(|group| Span::new(group.start(), group.end()))).collect()
+    ///
+    /// # Errors
+    /// If the pattern is given up.
+    pub fn captures(&self, source: &Source, pattern: &Pattern, start: u32) -> Result<Vec<Option<Span>>, GivenUp> {
+        self.search(source, pattern, |text| {
+            let Some(start) = start_in(text, start) else { return Ok(Vec::new()) };
+            Ok(pattern.captures_at(text, start, self.until)?.into_iter().map(|group| group.map(span)).collect())
+        })
     }
 
-    /// The text of a field in which a pattern may match.
-    fn searched(&self, source: &Source, pattern: &Pattern) -> Option<Cow<'_, str>> {
-        if *source == Source::Body && !self.sight.may_match(pattern) { None } else { self.text(source) }
+    /// Runs a search over a field. A pattern that was given up before is not tried again.
+    fn search<T: Default>(
+        &self,
+        source: &Source,
+        pattern: &Pattern,
+        run: impl FnOnce(&str) -> Result<T, Exceeded>,
+    ) -> Result<T, GivenUp> {
+        if *source == Source::Body && !self.sight.may_match(pattern) {
+            return Ok(T::default());
+        }
+        if self.given_up.borrow().iter().any(|given_up| given_up.pattern == pattern.source()) {
+            return Ok(T::default());
+        }
+        let Some(text) = self.text(source) else { return Ok(T::default()) };
+        run(&text).or_else(|reason| {
+            let given_up = GivenUp { pattern: pattern.source().to_owned(), reason };
+            if !self.does_without {
+                return Err(given_up);
+            }
+            self.given_up.borrow_mut().push(given_up);
+            Ok(T::default())
+        })
     }
 
     /// The spans of the body that matching elements cover, at most `limit`; what is cut already is left out.
@@ -354,6 +438,10 @@ fn one_line(text: &str) -> String {
 
 fn joined(message: &Message) -> String {
     message.recipients.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn span(range: Range<usize>) -> Span {
+    Span::new(range.start, range.end)
 }
 
 fn start_in(text: &str, start: u32) -> Option<usize> {

@@ -1,6 +1,6 @@
 //! Faults: how a plugin's run can end, other than well, in sentences that the operator of a desk understands.
 
-use super::capabilities::Misuse;
+use super::capabilities::{GivenUp, Misuse};
 use std::time::Duration;
 use wasmtime::{Trap, WasmBacktrace};
 
@@ -55,6 +55,9 @@ pub enum Fault {
     /// It called a function with arguments that make no sense.
     #[error("it called the host in a way that is not allowed: {0}")]
     Misuse(#[from] Misuse),
+    /// A pattern of the bounded engine did not come to an end.
+    #[error(transparent)]
+    Pattern(#[from] GivenUp),
     /// It asked for the message where there is none.
     #[error(
         "it asked for the message outside a message, in its own configuration: only patterns and the log work there"

@@ -6,10 +6,12 @@ use super::capabilities::{Call, Effects, LogLine};
 use super::clock::Clock;
 use super::engine::Engine;
 use super::fault::{self, Fault};
+use super::patterns::Pattern;
 use super::sight::Finders;
 use super::state::State;
 use super::{Called, ConfigureError, Decision, PluginConfig, ProcessOutcome, Verdict, World};
 use crate::field::{Declaration, Entry};
+use std::sync::Arc;
 use std::time::{Duration, Instant as Moment};
 use wasmtime::Store;
 
@@ -116,7 +118,7 @@ impl Instance {
 
     /// Lets a preprocessor look at a message. On a fault its cuts are dropped, its log stays.
     pub fn preprocess(&mut self, call: Call) -> Called<Verdict> {
-        let mut called = self.call(call, |bound, store| match bound {
+        let mut called = self.call(call.doing_without(), |bound, store| match bound {
             Bound::Preprocessor(bound) => bound.mailmill_rules_preprocess().call_preprocess(store),
             other => Err(other.wrong_world(World::Preprocessor)),
         });
@@ -173,6 +175,12 @@ impl Instance {
     #[must_use]
     pub fn remarks(&self) -> &[LogLine] {
         &self.store.data().remarks
+    }
+
+    /// The patterns that it has compiled which need the bounded engine.
+    #[must_use]
+    pub fn bounded_patterns(&self) -> &[Arc<Pattern>] {
+        &self.store.data().bounded
     }
 
     /// Whether a fresh instance must take its place: after a fault, and after many messages.

@@ -132,7 +132,8 @@ impl Sight {
     }
 
     /// Whether a plugin has anything to do that asked to be called for what these find: a match in the body as it
-    /// stands, or an element of it. A plugin that asked for nothing is called for every message.
+    /// stands, or an element of it. A plugin that asked for nothing is called for every message, and so is one that asked
+    /// for a pattern of the bounded engine, which is not run just to find that out.
     #[must_use]
     pub fn concerns(&self, interest: &Finders) -> bool {
         interest.is_empty()
@@ -148,17 +149,20 @@ impl Sight {
         texts.place(pattern.id()).is_none_or(|place| self.suspects.get_or_init(scan).has(place))
     }
 
-    /// Whether the pattern matches the body.
+    /// Whether the pattern matches the body. A pattern of the bounded engine is not run: it may match.
     #[must_use]
     pub fn matches(&self, pattern: &Pattern) -> bool {
         if !self.may_match(pattern) {
             return false;
         }
+        if pattern.need().is_some() {
+            return true;
+        }
         let id = pattern.id();
         if let Some((_, answer)) = locked(&self.answers).iter().find(|(other, _)| *other == id) {
             return *answer;
         }
-        let answer = pattern.is_match(self.view.text());
+        let answer = pattern.is_match(self.view.text(), None).unwrap_or(true);
         locked(&self.answers).push((id, answer));
         answer
     }

@@ -2,7 +2,7 @@
 #![allow(unreachable_pub, reason = "the generated bindings export the resources again, which takes a `pub`")]
 
 use super::bindings::rules::{edit, log, lookup, mail, patterns, types, wake};
-use super::capabilities::{Call, Level, LogLine, Source};
+use super::capabilities::{Call, GivenUp, Level, LogLine};
 use super::clock::Clock;
 use super::patterns::{self as host_patterns, PatternCache, PatternError};
 use super::sight::Finders;
@@ -21,7 +21,7 @@ pub struct PatternSet(host_patterns::PatternSet);
 /// A selector that an instance holds.
 pub struct Selector(Arc<host_patterns::Selector>);
 
-/// The most lines of log outside a message that are kept.
+/// The most lines of log outside a message that are kept; the most patterns of the bounded engine, too.
 const REMARKS_MAX: usize = 100;
 /// The most elements of all tables of an instance: indirect functions, above all.
 const TABLE_ELEMENTS_MAX: usize = 100_000;
@@ -32,6 +32,8 @@ pub(super) struct State {
     pub(super) call: Option<Call>,
     /// What was logged outside messages.
     pub(super) remarks: Vec<LogLine>,
+    /// The patterns that it has compiled which need the bounded engine.
+    pub(super) bounded: Vec<Arc<host_patterns::Pattern>>,
     /// The last error logged: a panic's text, if a trap follows.
     pub(super) last_error: Option<String>,
     pub(super) limits: Limits,
@@ -55,6 +57,7 @@ impl State {
         Self {
             call: None,
             remarks: Vec::new(),
+            bounded: Vec::new(),
             last_error: None,
             limits,
             interest: Finders::default(),
@@ -73,6 +76,9 @@ impl State {
     /// Sets the counters back, for a call that may take this long.
     pub(super) fn begin(&mut self, call: Option<Call>, deadline: Duration) {
         self.call = call;
+        if let Some(call) = &mut self.call {
+            call.search_until(Instant::now() + deadline);
+        }
         self.host_calls = 0;
         self.output_bytes = 0;
         self.last_error = None;
@@ -123,12 +129,16 @@ impl State {
     }
 
     /// Runs a pattern on the message.
-    fn run<P: 'static, T>(&mut self, pattern: &Resource<P>, run: impl FnOnce(&Call, &P) -> T) -> Result<T> {
+    fn run<P: 'static, T>(
+        &mut self,
+        pattern: &Resource<P>,
+        run: impl FnOnce(&Call, &P) -> Result<T, GivenUp>,
+    ) -> Result<T> {
         self.enter()?;
         let call = self.call.as_ref().ok_or(Fault::OutsideCall)?;
         let found = run(call, self.table.get(pattern)?);
         self.in_time()?;
-        Ok(found)
+        Ok(found.map_err(Fault::from)?)
     }
 
     fn keep<P: Send + 'static>(
@@ -155,17 +165,22 @@ impl patterns::Host for State {}
 impl patterns::HostPattern for State {
     fn compile(&mut self, source: String) -> Result<Result<Resource<Pattern>, patterns::PatternError>> {
         self.enter()?;
-        let compiled = self.cache.pattern(&source).map(Pattern);
-        if let (Ok(pattern), None) = (&compiled, &self.call) {
-            self.compiled.patterns.push(pattern.0.clone());
+        let compiled = self.cache.pattern(&source);
+        if let Ok(pattern) = &compiled {
+            if self.call.is_none() {
+                self.compiled.patterns.push(pattern.clone());
+            }
+            if pattern.need().is_some() && self.bounded.len() < REMARKS_MAX {
+                self.bounded.push(pattern.clone());
+            }
         }
-        self.keep(compiled)
+        self.keep(compiled.map(Pattern))
     }
 
     fn groups(&mut self, pattern: Resource<Pattern>) -> Result<Vec<Option<String>>> {
         self.enter()?;
         let names = self.table.get(&pattern)?.0.capture_names();
-        Ok(names.map(|name| name.map(str::to_owned)).collect())
+        Ok(names.into_iter().map(|name| name.map(str::to_owned)).collect())
     }
 
     fn drop(&mut self, pattern: Resource<Pattern>) -> Result<()> {
@@ -259,12 +274,13 @@ impl mail::Host for State {
     }
 
     fn find(&mut self, field: types::Field, pattern: Resource<Pattern>, start: u32) -> Result<Option<types::Span>> {
-        self.run(&pattern, |call, pattern| call.find(&field.into(), &pattern.0, start).map(Into::into))
+        self.run(&pattern, |call, pattern| Ok(call.find(&field.into(), &pattern.0, start)?.map(Into::into)))
     }
 
     fn find_all(&mut self, field: types::Field, pattern: Resource<Pattern>, limit: u32) -> Result<Vec<types::Span>> {
         self.run(&pattern, |call, pattern| {
-            call.find_all(&field.into(), &pattern.0, limit).into_iter().map(Into::into).collect()
+            let found = call.find_all(&field.into(), &pattern.0, limit)?;
+            Ok(found.into_iter().map(Into::into).collect())
         })
     }
 
@@ -275,13 +291,15 @@ impl mail::Host for State {
         start: u32,
     ) -> Result<Vec<Option<types::Span>>> {
         self.run(&pattern, |call, pattern| {
-            let source: Source = field.into();
-            call.captures(&source, &pattern.0, start).into_iter().map(|group| group.map(Into::into)).collect()
+            let groups = call.captures(&field.into(), &pattern.0, start)?;
+            Ok(groups.into_iter().map(|group| group.map(Into::into)).collect())
         })
     }
 
     fn elements(&mut self, selector: Resource<Selector>, limit: u32) -> Result<Vec<types::Span>> {
-        self.run(&selector, |call, selector| call.elements(&selector.0, limit).into_iter().map(Into::into).collect())
+        self.run(&selector, |call, selector| {
+            Ok(call.elements(&selector.0, limit).into_iter().map(Into::into).collect())
+        })
     }
 }
 

@@ -100,6 +100,24 @@ fn the_time_of_patterns_is_charged_to_the_plugin() {
 }
 
 #[test]
+fn a_pattern_that_is_given_up_finds_nothing() {
+    let mut instance = MISBEHAVE.instantiate("step", &config(json!({ "pattern": r"(a+)+(?=b)\1x|h" }))).expect("fine");
+    let sources: Vec<_> = instance.bounded_patterns().iter().map(|pattern| pattern.source().to_owned()).collect();
+    assert_eq!(sources, [r"(a+)+(?=b)\1x|h"]);
+    let called = instance.preprocess(call(&message("hello")));
+    assert_eq!((called.effects.cuts.len(), called.effects.given_up.len()), (1, 0));
+    let called = instance.preprocess(call(&message(&"a".repeat(100))));
+    assert_eq!((called.result, called.effects.cuts.len()), (Ok(Verdict::Next), 0));
+    let given_up: Vec<_> = called.effects.given_up.iter().map(ToString::to_string).collect();
+    let expect =
+        r"the pattern `(a+)+(?=b)\1x|h` was given up: it backtracked more than 20000 times from one place of the text";
+    assert_eq!(given_up, [expect]);
+    assert!(!instance.is_spent());
+    let called = instance.preprocess(call(&message("hello")));
+    assert_eq!(called.effects.cuts.len(), 1, "the next message is another one");
+}
+
+#[test]
 fn a_flood_of_log_is_cut_off() {
     let (called, _) = run(json!({ "does": "log" }), "hello");
     assert_eq!(called.result, Ok(Verdict::Next));

@@ -91,7 +91,7 @@ fn unknown_keys(test: &OwnTest) -> Vec<Diagnostic> {
 fn run_one(set: &RuleSet, instances: &mut Instances, step: &Step, test: &OwnTest) -> Result<(), String> {
     let case = Case::deserialize(&test.content).map_err(|error| format!("this test makes no sense: {error}"))?;
     let (expected, found) = match step.hop {
-        Hop::Preprocess => cleaned(set, instances, &case),
+        Hop::Preprocess => cleaned(set, instances, &case, step),
         Hop::Extract => extracted(instances, &case),
         Hop::Process => decided(instances, &case),
     }
@@ -102,12 +102,16 @@ fn run_one(set: &RuleSet, instances: &mut Instances, step: &Step, test: &OwnTest
     Err(format!("the test \"{}\" fails:\n{}", case.name, difference(&expected, &found)))
 }
 
-/// What all preprocess steps together leave of the body. White space at line ends and doubled blank lines do not count.
-fn cleaned(set: &RuleSet, instances: &mut Instances, case: &Case) -> Result<(String, String), String> {
+/// What the recommended preprocess steps together, and the one whose test it is, leave of the body. White space at line
+/// ends and doubled blank lines do not count.
+fn cleaned(set: &RuleSet, instances: &mut Instances, case: &Case, step: &Step) -> Result<(String, String), String> {
     let expected = case.expect.as_str().ok_or("`expect` must be the text that is left")?;
     let message = Arc::new(case.message());
-    let done = instances.preprocess(&message, &case.conversation(), &set.preprocess_steps());
-    if let Some(fault) = done.steps.into_iter().find_map(|step| step.fault) {
+    let wanted = set.steps.iter().filter(|other| other.hop == Hop::Preprocess);
+    let wanted = wanted.filter(|other| other.recommended || other.name == step.name);
+    let steps: Vec<String> = wanted.map(|step| step.name.to_string()).collect();
+    let done = instances.preprocess(&message, &case.conversation(), &steps);
+    if let Some(fault) = done.steps.into_iter().find_map(|step| step.fault.or(step.warnings.into_iter().next())) {
         return Err(fault);
     }
     let left = message.document.view(&done.cuts, case.drop);

@@ -3,6 +3,7 @@
 use super::languages::{Languages, path_here};
 use crate::config::reader;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use crate::plugin::capabilities::GivenUp;
 use serde_json::{Map, Value as Json};
 use std::ops::Range;
 use toml::Spanned;
@@ -48,7 +49,59 @@ impl OwnTest {
     }
 }
 
+/// A text in the rules, wherever it stands; not in their tests.
+pub(crate) struct Text<'a> {
+    source: &'a Source,
+    span: Range<usize>,
+    /// The keys that lead to it, outermost first; items of lists by their index in their file.
+    pub(crate) path: Vec<String>,
+    /// What it says.
+    pub(crate) text: &'a str,
+    /// The texts of the table that it stands in, if it stands in one directly.
+    pub(crate) beside: &'a [(String, String)],
+}
+
+impl Text<'_> {
+    /// Its last key that is no index.
+    pub(crate) fn key(&self) -> &str {
+        let keys = self.path.iter().rev().filter(|key| key.parse::<usize>().is_err());
+        keys.map(String::as_str).next().unwrap_or_default()
+    }
+
+    /// A warning about it, at a byte offset of it if that is known.
+    pub(crate) fn warning(&self, offset: Option<u32>, reason: impl Into<String>) -> Diagnostic {
+        self.source.error(inside(self.source.text(), self.span.clone(), offset), reason).warning()
+    }
+}
+
 impl RuleFiles {
+    /// What the first lines of the first file say, before its first key: its first paragraph, on one line.
+    pub(crate) fn summary(&self) -> Option<String> {
+        let comment = self.sources.first()?.text().lines().map(str::trim);
+        let lines = comment.map_while(|line| line.strip_prefix('#').map(str::trim)).take_while(|line| !line.is_empty());
+        let summary = lines.collect::<Vec<_>>().join(" ");
+        (!summary.is_empty()).then_some(summary)
+    }
+
+    /// Says which rule a pattern belongs to that was given up.
+    pub(crate) fn blame(&self, given_up: &GivenUp) -> String {
+        let rules = self.rules.as_object().into_iter().flat_map(Map::values).filter_map(Json::as_array).flatten();
+        let mut owners = rules.filter(|rule| holds(rule, &given_up.pattern));
+        let name = owners.find_map(|rule| rule.get("name")).and_then(Json::as_str);
+        let rule = name.map(|name| format!("rule \"{name}\": ")).unwrap_or_default();
+        format!("{rule}{given_up}; it counts as finding nothing")
+    }
+
+    /// Hands over each text of the rules.
+    pub(crate) fn each_text(&self, mut visit: impl FnMut(&Text<'_>)) {
+        for source in &self.sources {
+            let Some(table) = reader::parse(source, &mut Diagnostics::default()) else { continue };
+            for (key, value) in in_order(table.get_ref()).into_iter().filter(|(key, _)| key.get_ref() != TEST) {
+                visit_texts(source, value, &mut vec![key.get_ref().to_string()], &[], &mut visit);
+            }
+        }
+    }
+
     /// Reads the files, given in their order, and adds the tables of the languages that they want. What is wrong with
     /// them as TOML is reported.
     pub(crate) fn read(sources: Vec<Source>, languages: Option<&Languages>, out: &mut Diagnostics) -> Option<Self> {
@@ -106,6 +159,49 @@ impl RuleFiles {
             return Some(Diagnostic::error(source.path(), reason));
         }
         Some(source.error(inside(source.text(), span, offset), reason))
+    }
+}
+
+/// Whether a value is that text, or has it in it.
+fn holds(value: &Json, text: &str) -> bool {
+    match value {
+        Json::String(found) => found == text,
+        Json::Array(items) => items.iter().any(|item| holds(item, text)),
+        Json::Object(entries) => entries.values().any(|entry| holds(entry, text)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => false,
+    }
+}
+
+fn visit_texts(
+    source: &Source,
+    value: &Spanned<DeValue<'_>>,
+    path: &mut Vec<String>,
+    beside: &[(String, String)],
+    visit: &mut dyn FnMut(&Text<'_>),
+) {
+    match value.get_ref() {
+        DeValue::String(text) => {
+            visit(&Text { source, span: value.span(), path: path.clone(), text: text.as_ref(), beside });
+        }
+        DeValue::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                path.push(index.to_string());
+                visit_texts(source, item, path, beside, visit);
+                path.pop();
+            }
+        }
+        DeValue::Table(table) => {
+            let texts = table
+                .iter()
+                .filter_map(|(key, value)| Some((key.get_ref().to_string(), value.get_ref().as_str()?.to_owned())));
+            let beside: Vec<_> = texts.collect();
+            for (key, value) in in_order(table) {
+                path.push(key.get_ref().to_string());
+                visit_texts(source, value, path, &beside, visit);
+                path.pop();
+            }
+        }
+        _ => {}
     }
 }
 

@@ -6,12 +6,15 @@
 mod check;
 mod file;
 mod languages;
+mod listing;
 pub mod pipeline;
 mod reload;
+mod review;
 mod run;
 pub mod watch;
 
-pub use pipeline::Hop;
+pub use listing::Offer;
+pub use pipeline::{Hop, RECOMMENDED};
 pub use reload::Reloader;
 pub use run::{Extracted, Instances, Preprocessed, Processed, StepFault, StepReport};
 
@@ -56,6 +59,7 @@ pub struct RuleSet {
     preprocess: HashMap<String, usize>,
     scanners: Arc<Scanners>,
     tests: usize,
+    warnings: Diagnostics,
 }
 
 /// A step of the pipeline, ready for instances.
@@ -73,6 +77,10 @@ pub struct Step {
     pub reuse: bool,
     /// What a message must have for the plugin to be called; empty if it is called for every message.
     interest: Finders,
+    /// Whether jobs run it that ask for the recommended steps.
+    pub recommended: bool,
+    /// What it does, in a sentence; none if neither the pipeline nor its rule file says so.
+    pub summary: Option<String>,
     files: RuleFiles,
 }
 
@@ -112,7 +120,7 @@ impl RuleSet {
         &self.steps
     }
 
-    /// The names of the preprocessing steps, in the order of the pipeline: what a job means by "recommended".
+    /// The names of the preprocessing steps, in the order of the pipeline.
     #[must_use]
     pub fn preprocess_steps(&self) -> Vec<String> {
         self.steps.iter().filter(|step| step.hop == Hop::Preprocess).map(|step| step.name.to_string()).collect()
@@ -122,6 +130,19 @@ impl RuleSet {
     #[must_use]
     pub fn scanners(&self) -> &Arc<Scanners> {
         &self.scanners
+    }
+
+    /// The names of those among them that a job means by "recommended", in the order of the pipeline.
+    #[must_use]
+    pub fn recommended_steps(&self) -> Vec<String> {
+        let steps = self.steps.iter().filter(|step| step.hop == Hop::Preprocess && step.recommended);
+        steps.map(|step| step.name.to_string()).collect()
+    }
+
+    /// What is to be said of rules that are sound all the same.
+    #[must_use]
+    pub fn warnings(&self) -> &Diagnostics {
+        &self.warnings
     }
 
     /// How many tests of the rule files' own it has passed.
@@ -177,7 +198,7 @@ impl Loader<'_> {
         let places = steps.iter().enumerate().filter(|(_, step)| step.hop == Hop::Preprocess);
         let preprocess = places.map(|(place, step)| (step.name.to_string(), place)).collect();
         let scanners = Arc::new(Scanners::new(compiled.iter()));
-        Some(RuleSet { revision: self.revision(), steps, preprocess, scanners, tests })
+        Some(RuleSet { revision: self.revision(), steps, preprocess, scanners, tests, warnings: out.clone() })
     }
 
     fn step(
@@ -200,9 +221,17 @@ impl Loader<'_> {
             return None;
         }
         let config = PluginConfig { rules: files.rules.clone(), verbs: verb_specs(), fields: Vec::new() };
-        let name = listed.name.get_ref().as_str().into();
-        let interest = Finders::default();
-        Some(Step { name, hop, component, config, reuse: listed.reuse, interest, files })
+        Some(Step {
+            name: listed.name.get_ref().as_str().into(),
+            hop,
+            component,
+            config,
+            reuse: listed.reuse,
+            interest: Finders::default(),
+            recommended: listed.recommended,
+            summary: listed.summary.clone().or_else(|| files.summary()),
+            files,
+        })
     }
 
     /// The tables of the languages, if the rules have some.
@@ -283,6 +312,7 @@ fn configure(pipeline: &Source, listed: &pipeline::Step, step: &Step, out: &mut 
             for remark in instance.remarks() {
                 tracing::info!(step = &*step.name, level = ?remark.level, "the plugin says of its rules: {}", remark.text);
             }
+            review::review(&step.files, instance.bounded_patterns(), out);
             return Some(instance);
         }
         Err(ConfigureError::Rules(diagnostics)) => out.extend(diagnostics.iter().map(|diagnostic| {

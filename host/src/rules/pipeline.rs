@@ -9,6 +9,9 @@ use std::path::{Component, Path, PathBuf};
 use toml::Spanned;
 use toml::de::DeValue;
 
+/// What stands for the recommended steps in a job's file and on the command line.
+pub const RECOMMENDED: &str = "recommended";
+
 /// Where in a message's way a step stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -56,6 +59,10 @@ settings! {
         rules: Option<Spanned<String>> => unset("\"preprocess/gmail.toml\""),
         /// Whether one instance of the plugin may handle many messages. If not, each message gets its own.
         reuse: bool => default(false),
+        /// Of a preprocess step: whether jobs run it that ask for the "recommended" steps.
+        recommended: bool => default(true),
+        /// What it does, in a sentence, for lists. Not set: the comment that its rule file begins with.
+        summary: Option<String> => unset("\"cuts what Gmail quotes\""),
     }
 }
 
@@ -91,6 +98,9 @@ pub(crate) fn read(
     check_names(source, &steps, out);
     for step in &steps {
         check_plugin(source, step, plugins_dir, plugins, out);
+        if step.name.get_ref() == RECOMMENDED {
+            out.push(source.error(step.name.span(), format!("`{RECOMMENDED}` stands for steps and cannot be one")));
+        }
     }
     if !steps.iter().any(|step| *step.hop.get_ref() == Hop::Process) {
         let diagnostic = Diagnostic::error(source.path(), "no step decides what becomes of a message");

@@ -26,6 +26,7 @@ impl Reloader {
     /// With everything that is wrong with it.
     pub fn start(rules_dir: PathBuf, plugins_dir: PathBuf, engine: Engine) -> Result<Self, Diagnostics> {
         let first = RuleSet::load(&rules_dir, &plugins_dir, &engine)?;
+        log(first.warnings());
         Ok(Self { rules_dir, plugins_dir, engine, current: watch::Sender::new(first), refused: AtomicBool::new(false) })
     }
 
@@ -62,6 +63,7 @@ impl Reloader {
             Ok(set) => {
                 self.refused.store(false, Ordering::Relaxed);
                 self.current.send_replace(set.clone());
+                log(set.warnings());
                 tracing::info!(revision = %set.revision(), before = %before.revision(), "new rules are in force");
                 Ok(set)
             }

@@ -30,6 +30,9 @@ pub struct StepReport {
     pub log: Vec<LogLine>,
     /// How it failed, if it did.
     pub fault: Option<String>,
+    /// What it had to do without: patterns that were given up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// What hop 4 comes to.
@@ -245,6 +248,7 @@ impl Instances {
             cuts: called.effects.cuts.len(),
             log: called.effects.log.clone(),
             fault: called.result.as_ref().err().map(ToString::to_string),
+            warnings: called.effects.given_up.iter().map(|given_up| step.files.blame(given_up)).collect(),
         })
     }
 
@@ -264,5 +268,6 @@ fn missing(name: &str) -> StepReport {
         cuts: 0,
         log: Vec::new(),
         fault: Some(format!("pipeline.toml has no preprocess step `{name}`")),
+        warnings: Vec::new(),
     }
 }

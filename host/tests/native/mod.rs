@@ -14,6 +14,9 @@ use mailmill_sdk::{
 use std::cell::RefCell;
 use std::sync::Arc;
 
+/// Why no search is given up.
+const LINEAR: &str = "shipped patterns are linear";
+
 /// The host's functions for plugins that run natively.
 pub(crate) struct Native {
     patterns: PatternCache,
@@ -60,7 +63,7 @@ impl Host for Native {
         Ok(pattern)
     }
     fn groups(&self, pattern: &Self::Pattern) -> Vec<Option<String>> {
-        pattern.capture_names().map(|name| name.map(str::to_owned)).collect()
+        pattern.capture_names().into_iter().map(|name| name.map(str::to_owned)).collect()
     }
     fn pattern_set(&self, sources: &[String]) -> Result<Self::PatternSet, PatternError> {
         self.patterns.pattern_set(sources).map_err(pattern_error)
@@ -126,19 +129,20 @@ impl Host for Native {
         })
     }
     fn matches(&self, field: &Field, pattern: &Self::Pattern) -> bool {
-        self.with(|call| call.matches(&source(field), pattern))
+        self.with(|call| call.matches(&source(field), pattern)).expect(LINEAR)
     }
     fn which(&self, field: &Field, set: &Self::PatternSet) -> Vec<u32> {
-        self.with(|call| call.which(&source(field), set))
+        self.with(|call| call.which(&source(field), set)).expect(LINEAR)
     }
     fn find(&self, field: &Field, pattern: &Self::Pattern, start: u32) -> Option<Span> {
-        self.with(|call| call.find(&source(field), pattern, start).map(from_host))
+        self.with(|call| call.find(&source(field), pattern, start)).expect(LINEAR).map(from_host)
     }
     fn find_all(&self, field: &Field, pattern: &Self::Pattern, limit: u32) -> Vec<Span> {
-        self.with(|call| call.find_all(&source(field), pattern, limit).into_iter().map(from_host).collect())
+        let found = self.with(|call| call.find_all(&source(field), pattern, limit)).expect(LINEAR);
+        found.into_iter().map(from_host).collect()
     }
     fn captures(&self, field: &Field, pattern: &Self::Pattern, start: u32) -> Vec<Option<Span>> {
-        let groups = self.with(|call| call.captures(&source(field), pattern, start));
+        let groups = self.with(|call| call.captures(&source(field), pattern, start)).expect(LINEAR);
         groups.into_iter().map(|group| group.map(from_host)).collect()
     }
     fn elements(&self, selector: &Self::Selector, limit: u32) -> Vec<Span> {

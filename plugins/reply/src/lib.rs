@@ -6,6 +6,7 @@
 
 mod attribution;
 mod cleaner;
+mod condition;
 mod container;
 mod cuts;
 mod device;

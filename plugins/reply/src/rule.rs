@@ -1,6 +1,7 @@
 //! Rules with a pattern or a selector of their own: what users add to a rule file.
 
 use crate::cleaner::Trust;
+use crate::condition::{self, Condition};
 use crate::cuts::{Cuts, Opener};
 use crate::evidence::Evidence;
 use crate::lines::{Lines, offset, span};
@@ -10,6 +11,9 @@ use mailmill_sdk::{CutKind, Field, Host, Span};
 
 /// How many matches of one rule are cut.
 const MATCHES_MAX: u32 = 200;
+
+/// The keys of a rule, but for its conditions.
+const KEYS: [&str; 7] = ["name", "kind", "pattern", "selector", "cut", "lines", "width"];
 
 /// What a rule cuts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +46,7 @@ struct Rule<H: Host> {
     kind: CutKind,
     extent: Extent,
     finder: Finder<H>,
+    condition: Condition<H>,
 }
 
 /// The rules of a rule file, in order.
@@ -66,7 +71,9 @@ impl<H: Host> Rules<H> {
     /// Cuts what the rules with a selector find.
     pub(crate) fn cut_elements(&self, cuts: &mut Cuts<'_, H>) {
         for rule in &self.0 {
-            if let Finder::Selector(selector) = &rule.finder {
+            if let Finder::Selector(selector) = &rule.finder
+                && rule.condition.holds(cuts.host)
+            {
                 for found in cuts.host.elements(selector, MATCHES_MAX) {
                     rule.cut(cuts, found);
                 }
@@ -77,7 +84,9 @@ impl<H: Host> Rules<H> {
     /// Cuts what the rules with a pattern find.
     pub(crate) fn cut_matches(&self, cuts: &mut Cuts<'_, H>, trust: Trust) {
         for rule in &self.0 {
-            if let Finder::Pattern(pattern) = &rule.finder {
+            if let Finder::Pattern(pattern) = &rule.finder
+                && rule.condition.holds(cuts.host)
+            {
                 for found in cuts.host.find_all(&Field::Body, pattern, MATCHES_MAX) {
                     if (trust == Trust::Full || is_borne_out(cuts, found)) && rule.cut(cuts, found) {
                         break;
@@ -90,7 +99,8 @@ impl<H: Host> Rules<H> {
 
 impl<H: Host> Rule<H> {
     fn read(host: &H, table: &Table<'_>) -> Option<Self> {
-        table.allow(&["name", "kind", "pattern", "selector", "cut", "lines", "width"]);
+        table.allow(&[&KEYS[..], &condition::KEYS].concat());
+        let condition = Condition::read(host, table);
         let name = table.required_text("name")?.to_owned();
         let kind = read_kind(table)?;
         let extent = read_extent(table)?;
@@ -102,7 +112,7 @@ impl<H: Host> Rule<H> {
                 None
             }
         }?;
-        Some(Self { name, kind, extent, finder })
+        Some(Self { name, kind, extent, finder, condition: condition? })
     }
 
     /// Cuts what the rule wants around a match. Whether later matches need no look.

@@ -81,6 +81,26 @@ impl View {
         })
     }
 
+    /// The pieces of the whole text that a piece of the view stands for, without what was cut in between, in order.
+    #[must_use]
+    pub fn pieces(&self, span: Span) -> Vec<Span> {
+        let mut pieces: Vec<Span> = Vec::new();
+        if span.is_empty() || !fits(&self.text, span) {
+            return pieces;
+        }
+        let (start, end) = (span.start as usize, span.end as usize);
+        let first = self.segments.partition_point(|segment| segment.at + segment.len <= start);
+        for segment in self.segments.iter().skip(first).take_while(|segment| segment.at < end) {
+            let (from, to) = (start.max(segment.at), end.min(segment.at + segment.len));
+            let piece = Span { start: offset_in(segment, from, false), end: offset_in(segment, to, true) };
+            match pieces.last_mut().filter(|last| last.end == piece.start) {
+                Some(last) => last.end = piece.end,
+                None => pieces.push(piece),
+            }
+        }
+        pieces
+    }
+
     /// What of a piece of the whole text is left in the view; none if nothing is.
     #[must_use]
     pub fn from_whole(&self, span: Span) -> Option<Span> {
@@ -271,6 +291,24 @@ mod tests {
         assert!(view.piece(Span::new(0, 9)).is_none(), "beyond the end");
     }
 
+    #[test]
+    fn pieces_leave_out_what_was_cut_in_between() {
+        let document = Document::from_plain("aaXXbbYYcc");
+        let view = document.view(&[cut(2, 4, None), cut(6, 8, Some("---"))], CutKinds::ALL);
+        let check = |start, end, expect: &[(usize, usize)]| {
+            let expect: Vec<Span> = expect.iter().map(|(start, end)| Span::new(*start, *end)).collect();
+            assert_eq!(view.pieces(Span::new(start, end)), expect, "{start}..{end}");
+        };
+        check(0, 2, &[(0, 2)]);
+        check(1, 3, &[(1, 2), (4, 5)]);
+        check(2, 4, &[(4, 6)]);
+        check(1, 8, &[(1, 2), (4, 9)]);
+        check(3, 5, &[(5, 8)]);
+        check(5, 6, &[(6, 8)]);
+        check(3, 3, &[]);
+        check(3, 99, &[]);
+    }
+
     proptest! {
         #[test]
         fn a_view_is_what_the_cuts_leave(text in "[a-zäö\n ]{1,60}", spans in proptest::collection::vec((0usize..80, 0usize..80), 0..8)) {
@@ -293,6 +331,7 @@ mod tests {
                 let whole = view.to_whole(span).expect("every piece has an origin");
                 prop_assert_eq!(&document.text()[whole.range()], &view.text()[span.range()]);
                 prop_assert_eq!(view.from_whole(whole), Some(span));
+                prop_assert_eq!(view.pieces(span), vec![whole]);
             }
         }
     }
