@@ -180,7 +180,7 @@ impl Seen {
     pub fn warning(&self) -> Option<Warning> {
         match self {
             Self::PlainText { host, cause } => Some(Warning::PlainText { host: host.clone(), cause: cause.clone() }),
-            Self::LeftPlain { host, command } => Some(Warning::LeftPlain { host: host.clone(), command: *command }),
+            Self::LeftPlain { host, command } => Some(Warning::LeftPlain { host: host.clone(), command }),
             Self::Secured(secured) if !secured.faults.is_empty() && !secured.pinned => {
                 Some(Warning::Certificate { host: secured.host.clone(), faults: secured.faults.clone() })
             }

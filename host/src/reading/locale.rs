@@ -50,7 +50,7 @@ impl Locale {
                 known.join(", ")
             ));
         };
-        if !region.is_empty() && !(region.len() == 2 && region.bytes().all(|byte| byte.is_ascii_uppercase())) {
+        if !(region.is_empty() || region.len() == 2 && region.bytes().all(|byte| byte.is_ascii_uppercase())) {
             return Err(format!("unknown locale \"{tag}\": after the language comes a region, such as {name}-CH"));
         }
         Ok(Self {

@@ -5,7 +5,7 @@
 mod listing;
 mod stls;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use mailmill_tests::records::{Quarantined, quarantine, receipts, tickets};
 use mailmill_tests::servers::{Protocol, Server, Tls};
 use mailmill_tests::{Dovecot, Installation, Mailbox, Meddling, Proxy, Run, Said, Speaker, messages};
@@ -312,7 +312,8 @@ fn release(scene: &mut Scene, proxy: &Proxy, cause: &str) -> Result<()> {
     assert_eq!(receipts(&scene.installation)?.len(), MESSAGES, "it holds up no other one");
     assert_eq!(scene.waiting()?, 1, "what was not had is not deleted");
     proxy.behave();
-    scene.installation.mailmill(&["quarantine", "release", &entries[0].id])?.success()?;
+    let entry = entries.first().context("there is an entry")?;
+    scene.installation.mailmill(&["quarantine", "release", &entry.id])?.success()?;
     scene.run_once()?.success()?;
     scene.assert_each_exactly_once(0)
 }

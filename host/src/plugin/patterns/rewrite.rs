@@ -183,11 +183,8 @@ fn is_escaped(rest: &str) -> bool {
     let mut letters = rest.chars();
     while let Some(letter) = letters.next() {
         match letter {
-            '\\' => {
-                if !letters.next().is_some_and(|escaped| "dDsSwWntrfv-".contains(escaped)) {
-                    return false;
-                }
-            }
+            '\\' if letters.next().is_some_and(|escaped| "dDsSwWntrfv-".contains(escaped)) => {}
+            '\\' => return false,
             '[' | '&' | '~' => return false,
             ']' => return letters.next().is_none(),
             _ => {}
