@@ -65,6 +65,50 @@ fn unknown_class() -> Result<()> {
 }
 
 #[test]
+fn wrong_types_in_statements() -> Result<()> {
+    let statement = r#"
+[[statement]]
+name = "of wrong types"
+if = 'priority contains "1" and subject > 3'
+then = [
+    { if = 'received is before "tomorrow"', then = [] },
+    { if = 'sender is in domain "ann@example.org" or has attachment of type "pdf"', then = [] },
+    { if = 'priority is 100 EUR', then = [{ do = "set-field", field = "x", integer = "{{ subject }}" }] },
+]
+"#;
+    insta::assert_snapshot!(check(STATEMENTS, |text| format!("{text}{statement}"))?);
+    Ok(())
+}
+
+#[test]
+fn wrong_values_in_fields() -> Result<()> {
+    let fields = r#"
+[[field]]
+name = "due"
+type = "date"
+from = "attachment.names"
+time_zone = "Europe/Berln"
+
+[[field]]
+name = "ticket"
+type = "currency"
+currency = "Euro"
+locale = "german"
+from = "body"
+default = "much"
+
+[[pattern]]
+from = "subject"
+pattern = '(?<order_no>\d+)'
+
+[[pattern.field]]
+name = "order-number"
+"#;
+    insta::assert_snapshot!(check("rules/fields.toml", |text| format!("{text}{fields}"))?);
+    Ok(())
+}
+
+#[test]
 fn unknown_plugin() -> Result<()> {
     insta::assert_snapshot!(check("rules/pipeline.toml", |text| text.replacen(
         "plugin = \"reply\"",
