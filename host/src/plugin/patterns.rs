@@ -23,6 +23,9 @@ use std::time::Instant;
 
 /// The longest source of a pattern, in bytes.
 pub const SOURCE_BYTES_MAX: usize = 64 * 1024;
+/// What a search of one pattern may keep in memory, in bytes, for each thread that searches: a long text must not fill the memory
+/// with what hundreds of patterns have learnt of it.
+const SEARCH_BYTES_MAX: usize = 1024 * 1024;
 /// The largest a compiled pattern may be, in bytes. Bounds the time a search takes: about 0.6 s per MiB of text
 /// for the costliest pattern of this size.
 pub const COMPILED_BYTES_MAX: usize = 256 * 1024;
@@ -259,7 +262,7 @@ impl PatternCache {
 
 /// Compiles a pattern of the `regex` crate's dialect.
 fn linear_regex(source: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(source).size_limit(COMPILED_BYTES_MAX).build()
+    RegexBuilder::new(source).size_limit(COMPILED_BYTES_MAX).dfa_size_limit(SEARCH_BYTES_MAX).build()
 }
 
 fn cached<K, V>(

@@ -1,6 +1,6 @@
 //! Hops 4 to 6: running the steps of one revision over messages.
 
-use super::{Hop, Revision, RuleSet, Step};
+use super::{Hop, Revision, RuleSet};
 use crate::action::Action;
 use crate::field::Entry;
 use crate::message::Message;
@@ -88,20 +88,13 @@ pub struct Instances {
 }
 
 impl RuleSet {
-    /// Makes an instance for each step.
+    /// Instances for one worker. Each is made when its step is first called: most steps have nothing to do in most
+    /// messages, and what is never called takes no memory.
     ///
     /// # Errors
-    /// If a plugin does not start. Its rules were taken when the set was loaded, so only resources can be lacking.
+    /// None at present; a caller must be ready for a step that does not start.
     pub fn instances(self: &Arc<Self>) -> Result<Instances, StepFault> {
-        let start = |step: &Step| {
-            step.instance().map(Some).map_err(|error| StepFault {
-                step: step.name.to_string(),
-                sentence: error.to_string(),
-                steps: Vec::new(),
-            })
-        };
-        let idle = self.steps.iter().map(start).collect::<Result<_, _>>()?;
-        Ok(Instances { set: self.clone(), idle })
+        Ok(Instances { set: self.clone(), idle: self.steps.iter().map(|_| None).collect() })
     }
 }
 
