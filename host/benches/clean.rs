@@ -95,7 +95,7 @@ impl Line {
         let set = RuleSet::load(rules, &plugins, &Engine::new(settings)?)
             .map_err(|found| anyhow::anyhow!("{found}\n(plugins are built with `cargo xtask plugins`)"))?;
         let kinds = CutKinds::from(vec![CutKind::Quote, CutKind::Signature]);
-        Ok(Self { instances: set.instances()?, steps: set.preprocess_steps(), kinds })
+        Ok(Self { instances: set.instances(), steps: set.preprocess_steps(), kinds })
     }
 
     /// From the body to the text that is left; an error if a step failed.

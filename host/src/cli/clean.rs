@@ -88,7 +88,7 @@ pub(super) fn run(global: &Global, options: &Options) -> Done {
         let known = rules.preprocess_steps().join(", ");
         return Err(anyhow::anyhow!("pipeline.toml has no preprocess step \"{step}\"; it has: {known}").into());
     }
-    let mut instances = rules.instances()?;
+    let mut instances = rules.instances();
 
     let progress = progress();
     let input = BufReader::new(std::io::stdin().lock());

@@ -139,7 +139,7 @@ async fn release(global: &Global, store: &Store, id: i64, json: bool) -> Done {
     let parsed: Parsed = pipeline::parse(raw_message(&detail), &crate::daemon::tags(&config)?)?;
     let conversation = store.conversation(&parsed.keys).await?;
     let cleaning: Cleaning = cleaning(job, &rules);
-    let verdict = pipeline::run(&mut rules.instances()?, &parsed, &conversation, &cleaning);
+    let verdict = pipeline::run(&mut rules.instances(), &parsed, &conversation, &cleaning);
     let entry = entry(&job.name, &job.handling, None, &parsed, verdict);
     if let Verdict::Quarantine { cause, .. } = &entry.verdict {
         return Err(anyhow::anyhow!("it stays in quarantine: {}", tame(cause)).into());

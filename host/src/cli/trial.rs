@@ -55,7 +55,7 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
     let store = open(&config.store.path).await?;
     let parsed = pipeline::parse(raw, &crate::daemon::tags(&config)?)?;
     let conversation = store.conversation(&parsed.keys).await?;
-    let verdict = pipeline::run(&mut rules.instances()?, &parsed, &conversation, &wanted);
+    let verdict = pipeline::run(&mut rules.instances(), &parsed, &conversation, &wanted);
     let report = verdict.report.clone().with_texts(&parsed.message);
     if options.html {
         return print(&parsed.message.document.html_view(&report.body.cuts, report.body.applied));

@@ -38,7 +38,7 @@ struct Waiting {
     is_closed: bool,
 }
 
-/// The work could not be done: the workers are gone or the instances could not be made.
+/// The work could not be done: the workers are gone or the bytes cannot be read.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The threads are gone, which happens only at the end of the process.
@@ -47,9 +47,6 @@ pub enum Error {
     /// The bytes of a message cannot be read.
     #[error(transparent)]
     Content(#[from] content::Error),
-    /// The plugins of a rule set that was accepted could not be instantiated again.
-    #[error("the plugins cannot be started: {0}")]
-    Instances(String),
 }
 
 /// What one worker has in hand: the instances of the rule set that it used last.
@@ -84,7 +81,7 @@ impl Workers {
     /// Hops 4 to 7 on a worker, on this rule set, when it is this job's turn. A panic on the way is a bug of ours and quarantines the message.
     ///
     /// # Errors
-    /// If the workers have stopped, or the instances cannot be made.
+    /// If the workers have stopped.
     pub async fn decide(
         &self,
         job: &str,
@@ -93,7 +90,7 @@ impl Workers {
         conversation: Conversation,
         cleaning: Arc<Cleaning>,
     ) -> Result<Verdict, Error> {
-        self.run(job, move |bench| bench.decide(&rules, &parsed, &conversation, &cleaning)).await?
+        self.run(job, move |bench| bench.decide(&rules, &parsed, &conversation, &cleaning)).await
     }
 
     async fn run<T: Send + 'static>(
@@ -156,19 +153,19 @@ impl Bench {
         parsed: &Parsed,
         conversation: &Conversation,
         cleaning: &Cleaning,
-    ) -> Result<Verdict, Error> {
+    ) -> Verdict {
         let mut instances = match self.instances.take() {
             Some(instances) if instances.revision() == rules.revision() => instances,
-            _ => rules.instances().map_err(|error| Error::Instances(error.to_string()))?,
+            _ => rules.instances(),
         };
         let run = || pipeline::run(&mut instances, parsed, conversation, cleaning);
         match catch_unwind(AssertUnwindSafe(run)) {
             Ok(verdict) => {
                 self.instances = Some(instances);
-                Ok(verdict)
+                verdict
             }
             // The instances may be in any state after a panic: they are not used again.
-            Err(panic) => Ok(bug(rules, parsed, conversation, &panic_text(&*panic))),
+            Err(panic) => bug(rules, parsed, conversation, &panic_text(&*panic)),
         }
     }
 }

@@ -3,10 +3,14 @@
 use super::document::{Document, TEXT_BYTES_MAX};
 use super::skeleton::Skeleton;
 use super::{Defect, Enclosure, Message, attachment, body, client, header, origin};
-use crate::content::{self, Content, MEMORY_BYTES_MAX};
+use crate::content::{self, Content};
 use crate::field::DateTime;
 use mail_parser::{Encoding, MessageParser, MessagePart, PartType};
 use std::ops::Range;
+
+/// The longest message that the parser sees as a whole. Of a longer one it sees a skeleton: it would decode the attachments
+/// and keep them.
+const WHOLE_BYTES_MAX: u64 = 128 << 10;
 
 /// Decodes a raw message. Whatever the bytes are, the result is a message, with its defects listed.
 /// `received` is when the mailbox received it, if that is known.
@@ -25,7 +29,7 @@ pub fn parse(raw: &[u8], received: Option<DateTime>) -> Message {
 /// # Errors
 /// If the bytes cannot be read.
 pub fn read(raw: &Content, received: Option<DateTime>) -> Result<Message, content::Error> {
-    if raw.len() <= MEMORY_BYTES_MAX {
+    if raw.len() <= WHOLE_BYTES_MAX {
         return message(&raw.read(0, usize::MAX)?, received, &Source { raw, skeleton: None });
     }
     let mut skeleton = Skeleton::of(raw, &[])?;

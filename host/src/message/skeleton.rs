@@ -110,22 +110,25 @@ impl Builder<'_> {
             let is_empty_line = piece.is_empty() && !self.in_line;
             self.in_body = is_empty_line || self.at > STRETCH_BYTES_MAX;
             self.keep(piece, line_end);
-        } else if piece.windows(2).any(|pair| pair == b"--") {
-            // Whatever follows a boundary begins anew.
-            (self.stretch, self.base64) = (0, 0);
-            self.keep(piece, line_end);
-        } else if self.is_too_much(piece) {
-            self.leave_out(piece, line_end);
         } else {
-            self.keep(piece, line_end);
+            let is_base64 = is_base64(piece);
+            if !is_base64 && memchr::memmem::find(piece, b"--").is_some() {
+                // Whatever follows a boundary begins anew.
+                (self.stretch, self.base64) = (0, 0);
+                self.keep(piece, line_end);
+            } else if self.is_too_much(piece, is_base64) {
+                self.leave_out(piece, line_end);
+            } else {
+                self.keep(piece, line_end);
+            }
         }
         self.in_line = line_end.is_empty();
         self.at += length(piece.len() + line_end.len());
     }
 
-    fn is_too_much(&mut self, piece: &[u8]) -> bool {
+    fn is_too_much(&mut self, piece: &[u8], is_base64: bool) -> bool {
         self.stretch += length(piece.len());
-        self.base64 = if is_base64(piece) { self.base64 + length(piece.len()) } else { 0 };
+        self.base64 = if is_base64 { self.base64 + length(piece.len()) } else { 0 };
         let is_text = || self.texts.iter().any(|text| text.contains(&self.at));
         self.stretch > STRETCH_BYTES_MAX || self.base64 > BASE64_BYTES_MAX && !is_text()
     }
@@ -154,7 +157,7 @@ impl Builder<'_> {
 /// The next line, or a piece of one, and the line end behind it; none if that is not all there yet.
 fn next_piece(bytes: &[u8], is_end: bool) -> Option<(&[u8], &'static [u8])> {
     let window = bytes.get(..PIECE_BYTES_MAX).unwrap_or(bytes);
-    if let Some(at) = window.iter().position(|byte| *byte == b'\n') {
+    if let Some(at) = memchr::memchr(b'\n', window) {
         let line = bytes.get(..at).unwrap_or_default();
         return Some(line.strip_suffix(b"\r").map_or((line, &b"\n"[..]), |line| (line, &b"\r\n"[..])));
     }

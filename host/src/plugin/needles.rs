@@ -51,7 +51,7 @@ impl Needles {
 }
 
 /// About how rare a character is in mail.
-fn rarity(c: char) -> usize {
+pub(super) fn rarity(c: char) -> usize {
     match c {
         ' ' | '\n' | 'e' | 't' | 'a' | 'o' | 'i' | 'n' | 's' | 'r' => 2,
         'A'..='Z' | 'a'..='z' | '0'..='9' | '.' | ',' => 3,

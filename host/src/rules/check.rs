@@ -52,23 +52,13 @@ struct Ticket {
 }
 
 /// Runs the own tests of all steps and reports those that fail.
-pub(super) fn run(set: &Arc<RuleSet>, out: &mut Diagnostics) {
-    if set.tests == 0 {
-        return;
-    }
-    let mut instances = match set.instances() {
-        Ok(instances) => instances,
-        Err(fault) => {
-            let first = set.steps.iter().find_map(|step| step.files.tests.first());
-            out.extend(first.map(|test| test.source.error(test.span.clone(), fault.to_string())));
-            return;
-        }
-    };
+pub(super) fn run(instances: &mut Instances, out: &mut Diagnostics) {
+    let set = &instances.set().clone();
     for step in &set.steps {
         for test in &step.files.tests {
             let unknown = unknown_keys(test);
             if unknown.is_empty()
-                && let Err(reason) = run_one(set, &mut instances, step, test)
+                && let Err(reason) = run_one(set, instances, step, test)
             {
                 out.push(test.source.error(test.span.clone(), reason));
             }

@@ -91,7 +91,7 @@ impl RuleSet {
     /// With everything that is wrong.
     pub fn load(rules_dir: &Path, plugins_dir: &Path, engine: &Engine) -> Result<Arc<Self>, Diagnostics> {
         let mut out = Diagnostics::default();
-        let set = Loader {
+        let loaded = Loader {
             rules_dir,
             plugins_dir,
             engine,
@@ -100,11 +100,11 @@ impl RuleSet {
             languages: None,
         }
         .load(&mut out)
-        .filter(|_| out.errors() == 0)
-        .map(Arc::new);
-        if let Some(set) = &set {
-            check::run(set, &mut out);
-        }
+        .filter(|_| out.errors() == 0);
+        let set = loaded.map(|mut instances| {
+            check::run(&mut instances, &mut out);
+            instances.set().clone()
+        });
         out.or(set)
     }
 
@@ -176,29 +176,33 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    fn load(mut self, out: &mut Diagnostics) -> Option<RuleSet> {
+    /// The set, with the instances that took its rules.
+    fn load(mut self, out: &mut Diagnostics) -> Option<Instances> {
         let pipeline = self.read(&self.rules_dir.join(PIPELINE), out)?;
         self.languages = self.languages(out);
         let plugins = plugin_names(self.plugins_dir, out);
         let listed = pipeline::read(&pipeline, self.plugins_dir, &plugins, out)?;
         let loaded: Vec<_> = listed.iter().map(|step| self.step(&pipeline, step, &plugins, out)).collect();
         let mut steps = Vec::new();
-        let (mut fields, mut compiled) = (Vec::new(), Vec::new());
+        let (mut fields, mut compiled, mut idle) = (Vec::new(), Vec::new(), Vec::new());
         for (listed, loaded) in listed.iter().zip(loaded) {
             let Some(mut step) = loaded else { continue };
             step.config.fields = if step.hop == Hop::Process { fields.clone() } else { Vec::new() };
-            if let Some(instance) = configure(&pipeline, listed, &step, out) {
+            let instance = configure(&pipeline, listed, &step, out);
+            if let Some(instance) = &instance {
                 fields.extend_from_slice(instance.declares());
                 step.interest = instance.interest().clone();
                 compiled.push(instance.compiled().clone());
             }
+            idle.push(instance);
             steps.push(step);
         }
         let tests = steps.iter().map(|step| step.files.tests.len()).sum();
         let places = steps.iter().enumerate().filter(|(_, step)| step.hop == Hop::Preprocess);
         let preprocess = places.map(|(place, step)| (step.name.to_string(), place)).collect();
         let scanners = Arc::new(Scanners::new(compiled.iter()));
-        Some(RuleSet { revision: self.revision(), steps, preprocess, scanners, tests, warnings: out.clone() })
+        let set = RuleSet { revision: self.revision(), steps, preprocess, scanners, tests, warnings: out.clone() };
+        Some(Instances::with(Arc::new(set), idle))
     }
 
     fn step(

@@ -90,15 +90,23 @@ pub struct Instances {
 impl RuleSet {
     /// Instances for one worker. Each is made when its step is first called: most steps have nothing to do in most
     /// messages, and what is never called takes no memory.
-    ///
-    /// # Errors
-    /// None at present; a caller must be ready for a step that does not start.
-    pub fn instances(self: &Arc<Self>) -> Result<Instances, StepFault> {
-        Ok(Instances { set: self.clone(), idle: self.steps.iter().map(|_| None).collect() })
+    #[must_use]
+    pub fn instances(self: &Arc<Self>) -> Instances {
+        Instances::with(self.clone(), self.steps.iter().map(|_| None).collect())
     }
 }
 
 impl Instances {
+    /// Instances of the steps of a set, in their order; where there is none, it is made when the step is first called.
+    pub(super) fn with(set: Arc<RuleSet>, idle: Vec<Option<Instance>>) -> Self {
+        Self { set, idle }
+    }
+
+    /// The rules that they run.
+    pub(super) fn set(&self) -> &Arc<RuleSet> {
+        &self.set
+    }
+
     /// The revision that they run.
     #[must_use]
     pub fn revision(&self) -> &Revision {

@@ -4,8 +4,9 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
-/// The most rows of one INSERT. More would save little, and every full statement stays prepared.
-const ROWS_PER_INSERT: usize = 50;
+/// How many values one INSERT binds at most, if it has several rows. Each costs SQLite a walk over those before it, so more
+/// would save nothing.
+const VALUES_PER_INSERT: usize = 200;
 /// How many values one query asks for.
 pub(super) const VALUES_PER_QUERY: usize = 500;
 
@@ -30,7 +31,7 @@ impl Insert {
         bind: impl Fn(Binding<'q>, &'q R) -> Binding<'q>,
     ) -> Vec<Binding<'q>> {
         let statement = |rows: &'q [R]| rows.iter().fold(self.of(rows.len()), &bind);
-        rows.chunks(ROWS_PER_INSERT).map(statement).collect()
+        rows.chunks(self.rows_max()).map(statement).collect()
     }
 
     /// The statement for so many rows. One for fewer than the most is not kept: there are many of those.
@@ -40,7 +41,11 @@ impl Insert {
         let values: Vec<String> = (0..rows).map(row).collect();
         let (table, columns) = (self.table, self.columns.join(", "));
         let insert = format!("INSERT INTO {table} ({columns}) VALUES {} {}", values.join(", "), self.end);
-        sqlx::query(AssertSqlSafe(insert)).persistent(rows == 1 || rows == ROWS_PER_INSERT)
+        sqlx::query(AssertSqlSafe(insert)).persistent(rows == 1 || rows == self.rows_max())
+    }
+
+    fn rows_max(&self) -> usize {
+        (VALUES_PER_INSERT / self.columns.len().max(1)).max(1)
     }
 }
 

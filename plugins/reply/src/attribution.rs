@@ -20,10 +20,12 @@ const LINES_ABOVE_MAX: usize = 3;
 const LINES_BELOW_MAX: usize = 2;
 /// The longest attribution, in bytes.
 const BYTES_MAX: usize = 400;
+/// How many characters the words have at least that tell an attribution from other text, if a template has such.
+const CHARACTERISTIC_CHARS_MIN: usize = 5;
 /// How many hits of the characteristic words are looked at.
 const HITS_MAX: u32 = 10_000;
 /// Around how many of them lines are compared with templates: that costs far more.
-const COMPARED_MAX: usize = 256;
+const COMPARED_MAX: usize = 100;
 
 /// The characters of [`is_frame`], for the class of a pattern.
 const FRAME: &str = r"\-\x{2010}-\x{2015}*_|=";
@@ -351,10 +353,10 @@ impl Template {
         self.pieces.first().is_some_and(String::is_empty)
     }
 
-    /// The words that are looked for: the longest that it has, since short ones are everywhere; of equally long ones
-    /// the last.
+    /// The words that are looked for: the last that are not short, since that is the verb; short ones are everywhere.
     fn characteristic(&self) -> &str {
-        self.pieces.iter().max_by_key(|piece| piece.chars().count()).map_or("", String::as_str)
+        let long = self.pieces.iter().rfind(|piece| piece.chars().count() >= CHARACTERISTIC_CHARS_MIN);
+        long.or_else(|| self.pieces.iter().max_by_key(|piece| piece.chars().count())).map_or("", String::as_str)
     }
 
     fn ends_with_characteristic(&self) -> bool {

@@ -5,7 +5,7 @@ use crate::cuts::Cuts;
 use crate::lines::{offset, span};
 use crate::rulers::Rulers;
 use mailmill_sdk::settings::Table;
-use mailmill_sdk::{CutKind, Host, Span};
+use mailmill_sdk::{CutKind, Field, Host, Span};
 
 /// How many elements of a container rule are looked at.
 const ELEMENTS_MAX: u32 = 200;
@@ -19,6 +19,8 @@ struct Container<H: Host> {
     selector: H::Selector,
     /// Elements inside it that are quoted; what stands between and after them was written by the sender.
     inner: Option<H::Selector>,
+    /// What the line above it may say to belong to the quote, besides the attributions.
+    above: Option<H::Pattern>,
 }
 
 impl<H: Host> Containers<H> {
@@ -48,6 +50,7 @@ impl<H: Host> Containers<H> {
                 }
                 let above = cuts.lines.at(offset(found.start));
                 let line = attributions.and_then(|attributions| attributions.just_before(&cuts.lines, above));
+                let line = line.or_else(|| container.line_above(cuts, above));
                 let start = line.and_then(|line| cuts.lines.get(line)).map_or(offset(found.start), |line| line.start);
                 quoted.extend(container.pieces(cuts, found, start));
             }
@@ -77,14 +80,25 @@ fn is_forwarded<H: Host>(cuts: &Cuts<'_, H>, forwards: Option<&Rulers<H>>, found
 
 impl<H: Host> Container<H> {
     fn read(host: &H, table: &Table<'_>) -> Option<Self> {
-        table.allow(&["name", "selector", "inner"]);
+        table.allow(&["name", "selector", "inner", "above"]);
         let compile = |key: &str, source: &str| {
             host.selector(source).map_err(|error| table.complain(key, error.reason, error.offset)).ok()
         };
         let name = table.required_text("name")?.to_owned();
         let selector = compile("selector", table.required_text("selector")?)?;
         let inner = table.text("inner").and_then(|source| compile("inner", source));
-        Some(Self { name, selector, inner })
+        let above = table.text("above").and_then(|source| {
+            host.pattern(source).map_err(|error| table.complain("above", error.reason, error.offset)).ok()
+        });
+        Some(Self { name, selector, inner, above })
+    }
+
+    /// The last line that is not blank before line `end`, if it is one that belongs to the quote.
+    fn line_above(&self, cuts: &Cuts<'_, H>, end: usize) -> Option<usize> {
+        let above = self.above.as_ref()?;
+        let last = cuts.lines.visible_before(end)?;
+        let found = cuts.host.find_all(&Field::Body, above, ELEMENTS_MAX);
+        found.iter().any(|found| cuts.lines.at(offset(found.end)) == last).then_some(last)
     }
 
     /// What of an element is quoted, `start` being where its attribution starts.

@@ -130,7 +130,7 @@ impl<H: Host> HeaderBlocks<H> {
                 self.on_one_line(&mut seen, language, first.value);
             }
             let certain = seen.is_certain();
-            let is_block = seen.has_person() && !seen.no_name && (seen.roles.len() >= LABELS_MIN || certain);
+            let is_block = seen.has_person() && !seen.no_name && (seen.is_enough() || certain);
             is_block.then(|| Block { line: first.line, certain, language: language.clone() })
         })
     }
@@ -204,6 +204,11 @@ impl Seen {
 
     fn is_alone(&self) -> bool {
         self.roles == [Role::From]
+    }
+
+    /// Without an address and without a subject, `From`, `To` and `Date` may be those of a journey.
+    fn is_enough(&self) -> bool {
+        self.roles.len() >= LABELS_MIN && (self.address || self.roles.contains(&Role::Subject))
     }
 
     fn has_person(&self) -> bool {

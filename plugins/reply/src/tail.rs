@@ -17,7 +17,9 @@ const CLOSING_LINES_MAX: usize = 5;
 const CLOSING_CHARS_MAX: usize = 60;
 /// The longest closing, in bytes.
 const CLOSING_BYTES_MAX: usize = 120;
-/// How many lines that start like a closing are looked at.
+/// What stands around a closing on its line, as a pattern.
+const FRAME: &str = r"[ \t\x{a0}\x{200b}*,.!，。、]*";
+/// How many lines that are a closing are looked at.
 const HITS_MAX: u32 = 1_000;
 
 /// Whether all from line `from` on is at most so many lines that are not blank, each of at most so many characters.
@@ -53,7 +55,7 @@ pub(crate) fn is_item(lines: &Lines<'_>, line: usize) -> bool {
 
 /// The closings of a rule file: `Kind regards` and what people write below it.
 pub(crate) struct Closings<H: Host> {
-    /// Matches lines that start like one.
+    /// Matches lines that are one.
     pattern: H::Pattern,
     /// All of them, sorted.
     texts: Vec<String>,
@@ -63,12 +65,12 @@ impl<H: Host> Closings<H> {
     /// Reads the table `closing`: texts per language.
     pub(crate) fn read(host: &H, root: &Table<'_>) -> Option<Self> {
         let table = root.table("closing")?;
-        let (mut texts, mut words) = (Vec::new(), Vec::new());
+        let mut texts = Vec::new();
         for text in table::texts(&table) {
-            words.extend(text.split(' ').next());
             table::insert(&mut texts, key(text));
         }
-        let source = format!(r"(?im)^[ \t\x{{a0}}*]*(?:{})\b[^\n]*$", pattern::any(&words));
+        let words: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let source = format!("(?im)^{FRAME}(?:{}){FRAME}$", pattern::any_on_line(&words));
         Some(Self { pattern: table::compiled(host, root, "closing", &source)?, texts })
     }
 

@@ -20,10 +20,16 @@ pub fn spaced<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 /// The text before and after the first `piece`.
 #[must_use]
 pub fn split_around<'a>(text: &'a str, piece: &str) -> Option<(&'a str, &'a str)> {
-    (0..=text.len()).find_map(|at| {
-        let (before, rest) = text.split_at_checked(at)?;
-        Some((before, rest.strip_prefix(piece)?))
-    })
+    let Some(first) = piece.as_bytes().first() else { return Some(("", text)) };
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    loop {
+        let at = from + bytes.get(from..)?.iter().position(|byte| byte == first)?;
+        if bytes.get(at..)?.starts_with(piece.as_bytes()) {
+            return Some((text.get(..at)?, text.get(at + piece.len()..)?));
+        }
+        from = at + 1;
+    }
 }
 
 /// The text in lower case.

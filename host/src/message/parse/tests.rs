@@ -239,7 +239,7 @@ fn check_long(what: &str, body: &str) -> Message {
         "From: a@example.org\r\nSubject: long\r\nMessage-ID: <1@example.org>\r\nMIME-Version: 1.0\r\n\
          Date: Mon, 2 Mar 2026 10:00:00 +0100\r\n{body}"
     );
-    assert!(raw.len() as u64 > MEMORY_BYTES_MAX, "{what} is not long");
+    assert!(raw.len() as u64 > crate::content::MEMORY_BYTES_MAX, "{what} is not long");
     let folder = tempfile::tempdir().unwrap();
     let mut writer = crate::content::Spool::new(folder.path()).writer(u64::MAX);
     writer.append(raw.as_bytes()).unwrap();

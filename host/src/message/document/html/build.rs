@@ -6,6 +6,7 @@ use super::tags::{self, Layout, Reach, Traits};
 use super::{ATTRIBUTES_MAX, Attribute, DEPTH_MAX, ELEMENTS_MAX, Element, ElementId, Html, Node};
 use html5gum::Tokenizer;
 use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::convert::Infallible;
 
@@ -68,18 +69,23 @@ struct Builder {
     pre_begins: bool,
 }
 
+/// A piece of the source. All are UTF-8, so one quick look at it is enough.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
+
 impl Builder {
     fn take(&mut self, event: &CallbackEvent<'_>) {
         match event {
             CallbackEvent::OpenStartTag { name } => {
-                let name = String::from_utf8_lossy(name).into_owned();
+                let name = text(name).into_owned();
                 self.tag = Some(Tag { name, first_attribute: self.html.attributes.len(), attribute: false });
             }
-            CallbackEvent::AttributeName { name } => self.attribute(&String::from_utf8_lossy(name)),
-            CallbackEvent::AttributeValue { value } => self.attribute_value(&String::from_utf8_lossy(value)),
+            CallbackEvent::AttributeName { name } => self.attribute(&text(name)),
+            CallbackEvent::AttributeValue { value } => self.attribute_value(&text(value)),
             CallbackEvent::CloseStartTag { self_closing } => self.start(*self_closing),
-            CallbackEvent::EndTag { name } => self.end(&String::from_utf8_lossy(name)),
-            CallbackEvent::String { value } => self.text(&String::from_utf8_lossy(value)),
+            CallbackEvent::EndTag { name } => self.end(&text(name)),
+            CallbackEvent::String { value } => self.text(&text(value)),
             CallbackEvent::Comment { .. } | CallbackEvent::Doctype { .. } | CallbackEvent::Error(_) => {}
         }
     }
