@@ -4,6 +4,7 @@ use crate::config::{Config, Job, LogFormat, PluginLimits};
 use crate::diagnostic::Diagnostics;
 use crate::job::{self, BatchSettings, Board, Committer, Context, Limits, Order, Progress, Workers};
 use crate::oauth::Tokens;
+use crate::outbox::{self, Outbox};
 use crate::plugin::{self, Compiler, Engine, EngineSettings};
 use crate::rules::watch::{Changed, Places, Watch};
 use crate::rules::{Reloader, RuleSet};
@@ -104,7 +105,7 @@ fn limits(limits: &PluginLimits) -> plugin::Limits {
 /// If it cannot be used, such as for a blank prefix.
 pub fn tags(config: &Config) -> Result<Tags, Error> {
     let tag = ThreadTag::new(&config.thread.prefix, &config.thread.suffix)?;
-    Ok(Tags { tags: vec![tag], place: TagPlace::Subject })
+    Ok(Tags { tags: vec![tag], place: TagPlace::Subject, own_ids: None })
 }
 
 /// How long the daemon runs.
@@ -141,7 +142,7 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
     if let Some(fault) = engine.cache_fault() {
         tracing::warn!("{fault}");
     }
-    let tags = Arc::new(tags(&config)?);
+    let mut tags = tags(&config)?;
     if let Mode::Once(once) = &mode {
         once.jobs.iter().try_for_each(|name| job::find(&config.jobs, name).map(drop))?;
     }
@@ -154,16 +155,20 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
     let store = Store::open(&config.store.path).await?;
     store.end_interrupted(None).await?;
     let (stop, stopped) = watch::channel(false);
-    let ctx = context(&config, tags, store.clone(), reloader.subscribe(), stopped);
+    let sender = outbox::sender(&config, &jobs, &tags, &store).await?;
+    tags.own_ids = sender.as_ref().map(|sender| sender.ids.clone());
+    let store = store.sending_as(sender);
+    let sending = Arc::new(Outbox::new(store.clone(), &config));
+    let ctx = context(&config, &jobs, tags, store.clone(), reloader.subscribe(), stopped);
     tracing::info!(jobs = jobs.len(), revision = %reloader.current().revision(), "mailmill is running");
     let outcome = match mode {
-        Mode::Once(once) => run_once(ctx, jobs, once).await,
+        Mode::Once(once) => run_once(ctx, jobs, once, sending).await,
         Mode::UntilStopped => {
             let settings = Settings { file: file.to_owned(), config };
             let (board, refused) = (Arc::new(Board::default()), BTreeMap::new());
             let running = Running { ctx: Arc::new(ctx), jobs: BTreeMap::new(), board, reloader, refused, settings };
             let changes = changes.unwrap_or_else(|| mpsc::channel(1).1);
-            running.until_stopped(jobs, changes, stop).await
+            running.until_stopped(jobs, changes, stop, sending).await
         }
     };
     // Who is impatient does not want to wait for the store either.
@@ -187,7 +192,8 @@ pub fn start_log(
 
 fn context(
     config: &Config,
-    tags: Arc<Tags>,
+    jobs: &[Job],
+    tags: Tags,
     store: Store,
     rules: watch::Receiver<Arc<RuleSet>>,
     stop: watch::Receiver<bool>,
@@ -208,7 +214,8 @@ fn context(
         turns: AtomicU64::new(0),
         rules,
         tokens: Tokens::beside(&config.store.path),
-        tags,
+        tags: Arc::new(tags),
+        outlets: Arc::new(outbox::outlets(config, jobs)),
         limits: Limits {
             fetch_ahead_bytes: config.limits.fetch_ahead_bytes.get(),
             message_bytes_max: config.limits.message_bytes_max.get(),
@@ -220,7 +227,7 @@ fn context(
 }
 
 /// Runs the jobs at the same time, so that none waits for a server that does not answer another one.
-async fn run_once(ctx: Context, mut list: Vec<Job>, once: Once) -> Result<(), Error> {
+async fn run_once(ctx: Context, mut list: Vec<Job>, once: Once, sending: Arc<Outbox>) -> Result<(), Error> {
     let orders = ctx.store.job_orders().await?;
     list.retain(|job| {
         let is_paused = orders.get(&job.name).is_some_and(|orders| orders.paused);
@@ -253,6 +260,7 @@ async fn run_once(ctx: Context, mut list: Vec<Job>, once: Once) -> Result<(), Er
             }
         }
     }
+    sending.drain().await?;
     if failed == 0 { Ok(()) } else { Err(Error::Sessions { failed, jobs }) }
 }
 
@@ -311,10 +319,12 @@ impl Running {
         jobs: Vec<Job>,
         changes: mpsc::Receiver<Changed>,
         stop: watch::Sender<bool>,
+        sending: Arc<Outbox>,
     ) -> Result<(), Error> {
         // Before any job starts: a job that is paused must not call its server.
         self.board.look(&self.ctx.store).await?;
         jobs.into_iter().for_each(|job| self.start(job));
+        let sending = tokio::spawn(sending.run(self.ctx.stop.clone()));
         let mut signals = Signals::new()?;
         let (board, store) = (self.board.clone(), self.ctx.store.clone());
         let outcome = tokio::select! {
@@ -324,7 +334,7 @@ impl Running {
         tracing::info!("stopping: messages in hand are finished first; a second signal stops at once");
         let _ = stop.send(true);
         tokio::select! {
-            () = self.finish() => outcome,
+            () = self.finish(sending) => outcome,
             () = signals.next() => Err(Error::Impatient),
         }
     }
@@ -435,7 +445,7 @@ impl Running {
         }
     }
 
-    async fn finish(mut self) {
+    async fn finish(mut self, sending: JoinHandle<()>) {
         let jobs = std::mem::take(&mut self.jobs);
         let wait = async {
             for (name, (_, handle)) in jobs {
@@ -444,7 +454,12 @@ impl Running {
                 }
             }
         };
-        if tokio::time::timeout(DRAIN_MAX, wait).await.is_err() {
+        let (drained, sent) =
+            tokio::join!(tokio::time::timeout(DRAIN_MAX, wait), tokio::time::timeout(DRAIN_MAX, sending));
+        if sent.is_err() {
+            tracing::warn!("something was still being sent: it is tried again after the next start");
+        }
+        if drained.is_err() {
             tracing::warn!("some messages were still in hand: they are handled at the next start");
         }
         if let Err(error) = self.board.publish(&self.ctx.store, true).await {

@@ -4,6 +4,7 @@
 //! what becomes of it, exactly once. `docs/architecture.md` describes the nine hops and the layers.
 
 pub mod action;
+pub mod carrier;
 pub mod class;
 pub mod cli;
 pub mod config;
@@ -11,11 +12,14 @@ pub mod content;
 pub mod daemon;
 pub mod diagnostic;
 pub mod field;
+mod http;
 pub mod job;
 pub mod mailbox;
 mod memory;
 pub mod message;
 pub mod oauth;
+pub mod outbox;
+pub mod outgoing;
 pub mod pipeline;
 pub mod plugin;
 pub mod reading;

@@ -10,6 +10,7 @@ use crate::content;
 use crate::mailbox::RawMessage;
 use crate::message::document::CutKinds;
 use crate::message::{self, Message};
+use crate::outgoing::{Occasion, Outlets};
 use crate::plugin::capabilities::Level;
 use crate::report::{Cause, Report};
 use crate::rules::{Instances, StepFault};
@@ -83,10 +84,17 @@ pub struct Verdict {
 
 /// Hops 4 to 7: preprocess, extract, statements, plan.
 #[must_use]
-pub fn run(instances: &mut Instances, parsed: &Parsed, conversation: &Conversation, cleaning: &Cleaning) -> Verdict {
+pub fn run(
+    instances: &mut Instances,
+    parsed: &Parsed,
+    conversation: &Conversation,
+    cleaning: &Cleaning,
+    outlets: &Outlets,
+) -> Verdict {
     let message = &parsed.message;
     let mut report = Report::begin(&instances.revision().to_string(), message, parsed.raw.content.len(), conversation);
-    let plan = hops(instances, message, conversation, cleaning, &mut report);
+    report.warnings.extend(parsed.keys.forged.iter().map(|id| forged(&id.0)));
+    let plan = hops(instances, message, conversation, cleaning, outlets, &mut report);
     report.warnings.extend(logged_warnings(&report.steps));
     match &plan {
         Ok(plan) => report.plan = Some(plan.clone()),
@@ -100,6 +108,7 @@ fn hops(
     message: &Arc<Message>,
     conversation: &Conversation,
     cleaning: &Cleaning,
+    outlets: &Outlets,
     report: &mut Report,
 ) -> Result<Plan, Cause> {
     let applied = if cleaning.applies(conversation) { cleaning.kinds } else { CutKinds::NONE };
@@ -131,8 +140,10 @@ fn hops(
     report.actions = processed.actions;
 
     let view = message.document.view(&report.body.cuts, applied);
-    let facts =
-        action::Facts { sender: message.sender.as_ref(), subject: &message.subject, body: view.text(), conversation };
+    let occasion = Occasion::of(message);
+    let sending = action::Sending { occasion: Some(&occasion), outlets: Some(outlets), fields: &report.fields };
+    let (sender, subject) = (message.sender.as_ref(), message.subject.as_str());
+    let facts = action::Facts { sender, subject, body: view.text(), conversation, sending };
     let plan = action::plan(&report.actions, &facts);
     report.body.left = Some(view.text().to_owned());
     plan.map_err(|error| Cause {
@@ -141,6 +152,11 @@ fn hops(
         reason: error.to_string(),
         class: Class::Permanent,
     })
+}
+
+/// What is said of a Message-ID that is made up.
+fn forged(id: &str) -> String {
+    format!("the message answers <{id}>, which looks like a mail of this desk but is none: that leads to no ticket")
 }
 
 fn warn_of_faults(steps: &[crate::rules::StepReport], report: &mut Report) {

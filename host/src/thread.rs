@@ -3,6 +3,7 @@
 //! [`keys`] finds in a message what could name a ticket; the store looks the keys up, in their order.
 
 use crate::message::{Message, MessageId};
+use crate::outgoing::{Checked, OwnIds};
 use crate::ticket::{TicketNumber, TicketSummary};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,8 @@ pub struct ThreadKeys {
     pub references: Vec<MessageId>,
     /// Its subject, for that comparison.
     pub subject: BaseSubject,
+    /// Message-IDs that look like ours and are not: they lead nowhere.
+    pub forged: Vec<MessageId>,
 }
 
 /// Where tags are looked for.
@@ -59,11 +62,13 @@ pub struct Tags {
     pub tags: Vec<ThreadTag>,
     /// Where they are looked for.
     pub place: TagPlace,
+    /// Knows the Message-IDs of our own mail; none where none is sent.
+    pub own_ids: Option<OwnIds>,
 }
 
 /// The keys of a message.
 #[must_use]
-pub fn keys(message: &Message, Tags { tags, place }: &Tags) -> ThreadKeys {
+pub fn keys(message: &Message, Tags { tags, place, own_ids }: &Tags) -> ThreadKeys {
     let mut tickets = Vec::new();
     let texts = match place {
         TagPlace::Subject => vec![message.subject.as_str()],
@@ -72,11 +77,29 @@ pub fn keys(message: &Message, Tags { tags, place }: &Tags) -> ThreadKeys {
     for text in texts {
         tags.iter().flat_map(|tag| tag.tickets(text)).for_each(|ticket| push_new(&mut tickets, ticket, TICKETS_MAX));
     }
-    let (mut answered, mut references) = (Vec::new(), Vec::new());
-    message.in_reply_to.iter().for_each(|id| push_new(&mut answered, id.clone(), MESSAGE_IDS_MAX));
-    let earlier = message.references.iter().rev().filter(|id| !answered.contains(id));
-    earlier.for_each(|id| push_new(&mut references, id.clone(), MESSAGE_IDS_MAX));
-    ThreadKeys { tickets, answered, references, subject: BaseSubject::of(&message.subject) }
+    let (mut answered, mut references, mut forged) = (Vec::new(), Vec::new(), Vec::new());
+    for id in &message.in_reply_to {
+        match check(own_ids.as_ref(), id) {
+            Checked::Forged => push_new(&mut forged, id.clone(), MESSAGE_IDS_MAX),
+            // Ours names its ticket by itself, whatever the index of the store has forgotten.
+            Checked::Own(ticket) => {
+                ticket.into_iter().for_each(|ticket| push_new(&mut tickets, ticket, TICKETS_MAX));
+                push_new(&mut answered, id.clone(), MESSAGE_IDS_MAX);
+            }
+            Checked::Foreign => push_new(&mut answered, id.clone(), MESSAGE_IDS_MAX),
+        }
+    }
+    for id in message.references.iter().rev().filter(|id| !message.in_reply_to.contains(id)) {
+        match check(own_ids.as_ref(), id) {
+            Checked::Forged => push_new(&mut forged, id.clone(), MESSAGE_IDS_MAX),
+            Checked::Own(_) | Checked::Foreign => push_new(&mut references, id.clone(), MESSAGE_IDS_MAX),
+        }
+    }
+    ThreadKeys { tickets, answered, references, subject: BaseSubject::of(&message.subject), forged }
+}
+
+fn check(own_ids: Option<&OwnIds>, id: &MessageId) -> Checked {
+    own_ids.map_or(Checked::Foreign, |own_ids| own_ids.check(id))
 }
 
 fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T, max: usize) {
@@ -322,8 +345,9 @@ mod tests {
                 answered: ids(&["c@x"]),
                 references: ids(&["b@x", "a@x"]),
                 subject: BaseSubject::of("New:T00003"),
+                forged: Vec::new(),
             };
-            assert_eq!(keys(&message, &Tags { tags: tags.to_vec(), place }), expect);
+            assert_eq!(keys(&message, &Tags { tags: tags.to_vec(), place, own_ids: None }), expect);
         };
         check(TagPlace::Subject, &[3]);
         check(TagPlace::SubjectAndBody, &[3, 4]);
@@ -335,7 +359,7 @@ mod tests {
         message.subject = (1..=17).map(|number| format!("MessageID:T{number:05}#")).collect();
         message.references = (1..=101).map(|number| MessageId(format!("{number}@x"))).collect();
         let tag = ThreadTag::new(ThreadTag::PREFIX, ThreadTag::SUFFIX).expect("is a tag");
-        let keys = keys(&message, &Tags { tags: vec![tag], place: TagPlace::Subject });
+        let keys = keys(&message, &Tags { tags: vec![tag], place: TagPlace::Subject, own_ids: None });
         assert_eq!(keys.tickets.len(), TICKETS_MAX);
         assert_eq!(keys.references.len(), MESSAGE_IDS_MAX);
         assert_eq!(keys.references.first(), Some(&MessageId("101@x".to_owned())));

@@ -61,6 +61,69 @@ pub struct Plugin {
     pub fault: Option<String>,
 }
 
+/// An entry of the outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sending {
+    /// What `outbox retry` and `outbox drop` want.
+    pub id: String,
+    /// The same whenever it is written.
+    pub key: String,
+    /// `waiting`, `sent` or `dead`.
+    pub state: String,
+    /// An address, or the name of a webhook or Maildir.
+    pub target: String,
+    /// The number of the ticket that it is about; empty if there is none.
+    pub ticket: String,
+    /// How many attempts were begun.
+    pub attempts: u64,
+    /// Why the last one failed; empty if it did not.
+    pub last_error: String,
+    /// The Message-ID, if it is a mail.
+    pub message_id: String,
+}
+
+/// The outbox, oldest first.
+///
+/// # Errors
+/// When the program fails or a field is missing.
+pub fn outbox(installation: &Installation) -> Result<Vec<Sending>> {
+    let mut entries = list(installation, &["outbox", "list", "--json"])?;
+    entries.reverse();
+    let sending = |value: &Value| {
+        Ok(Sending {
+            id: text(value, "id")?,
+            key: text(value, "idempotency_key")?,
+            state: text(value, "state")?,
+            target: text(value, "target")?,
+            ticket: text(value, "ticket").unwrap_or_default(),
+            attempts: value.get("attempts").and_then(Value::as_u64).context("no attempts")?,
+            last_error: text(value, "last_error").unwrap_or_default(),
+            message_id: value.get("payload").and_then(|payload| text(payload, "message_id").ok()).unwrap_or_default(),
+        })
+    };
+    entries.iter().map(sending).collect()
+}
+
+/// What the reports of all messages say of things that were not sent after all.
+///
+/// # Errors
+/// When the program fails or a field is missing.
+pub fn withheld(installation: &Installation) -> Result<Vec<String>> {
+    let mut reasons = Vec::new();
+    for session in list(installation, &["log", "--json", "--limit", ROWS_MAX])? {
+        let session = text(&session, "id")?;
+        for receipt in list(installation, &["log", &session, "--json"])? {
+            let report = json(installation, &["log", "--message", &text(&receipt, "id")?, "--json"])?;
+            let plan = report.get("plan").cloned().unwrap_or_default();
+            let changes = plan.get("changes").and_then(Value::as_array).cloned().unwrap_or_default();
+            reasons.extend(changes.iter().filter_map(|change| text(change, "withheld").ok()));
+            let outcome = plan.get("outcome").cloned().unwrap_or_default();
+            reasons.extend(text(&outcome, "reason").ok());
+        }
+    }
+    Ok(reasons)
+}
+
 /// All tickets, in the order of their numbers.
 ///
 /// # Errors

@@ -21,7 +21,7 @@ struct Unpacked {
     libraries: &'static [&'static str],
 }
 
-const UNPACKED: [Unpacked; 3] = [
+const UNPACKED: [Unpacked; 4] = [
     Unpacked {
         name: "cyrus",
         packages: &["cyrus-common", "cyrus-imapd", "cyrus-pop3d", "sasl2-bin"],
@@ -67,6 +67,12 @@ const UNPACKED: [Unpacked; 3] = [
             "libpcre3",
         ],
     },
+    // Takes mail by SMTP.
+    Unpacked {
+        name: "exim",
+        packages: &["exim4-daemon-light"],
+        libraries: &["libdb5.3", "libgnutls-dane0", "libgnutls30", "libidn12", "libidn2-0", "libnsl2", "libpcre2-8-0"],
+    },
     // `ntlm_auth`, which Dovecot asks about NTLM.
     Unpacked {
         name: "samba",
@@ -75,6 +81,9 @@ const UNPACKED: [Unpacked; 3] = [
     },
 ];
 
+/// A user whom Exim does not start without, although it is told to be another.
+const EXIM_USER: &str = "Debian-exim";
+
 /// Sets up what is missing. Nothing is done, and nothing asked, when all is there.
 pub(crate) fn set_up() -> Result<()> {
     let folder = target_dir(&root()?).join("servers");
@@ -82,6 +91,10 @@ pub(crate) fn set_up() -> Result<()> {
     let installed = installed()?;
     let install: BTreeSet<&str> = wanted.filter(|package| !installed.contains(*package)).collect();
     let unpack: Vec<&Unpacked> = UNPACKED.iter().filter(|server| !is_unpacked(&folder, server)).collect();
+    if is_debian() && !has_user(EXIM_USER)? && may_install()? {
+        let arguments = ["--system", "--no-create-home", "--shell", "/usr/sbin/nologin", EXIM_USER];
+        command::run(Command::new("useradd").args(arguments))?;
+    }
     if install.is_empty() && unpack.is_empty() {
         return Ok(());
     }
@@ -182,6 +195,11 @@ fn may_install() -> Result<bool> {
     Ok(is_debian() && output(Command::new("id").arg("-u"))?.trim() == "0")
 }
 
+fn has_user(name: &str) -> Result<bool> {
+    let users = output(Command::new("getent").arg("passwd"))?;
+    Ok(users.lines().any(|line| line.split(':').next() == Some(name)))
+}
+
 fn apt_get(arguments: &[&str]) -> Command {
     let mut command = Command::new("apt-get");
     command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
@@ -209,11 +227,11 @@ mod tests {
         let check = |content: &str, expect: bool| {
             std::fs::create_dir_all(folder.join("samba")).unwrap();
             std::fs::write(folder.join("samba").join(CONTENT), content).unwrap();
-            assert_eq!(is_unpacked(&folder, &UNPACKED[2]), expect, "{content}");
+            assert_eq!(is_unpacked(&folder, &UNPACKED[3]), expect, "{content}");
         };
         check("winbind", true);
         check("winbind\nanother", false);
         std::fs::remove_dir_all(&folder).unwrap();
-        assert!(!is_unpacked(&folder, &UNPACKED[2]));
+        assert!(!is_unpacked(&folder, &UNPACKED[3]));
     }
 }

@@ -7,18 +7,23 @@
 
 mod comment;
 mod create_ticket;
+mod forward;
 mod ignore;
+mod notify;
 mod plan;
 mod reject;
 mod set_field;
 mod set_status;
+mod store_maildir;
 mod verb;
+mod webhook;
 
-pub use plan::{ACTIONS_MAX, Error, Facts, plan};
+pub use plan::{ACTIONS_MAX, Error, Facts, Sending, plan};
 pub use verb::{Argument, Fault, Verb, verbs};
 
 use crate::field::Entry;
 use crate::message::Address;
+use crate::outgoing::{Occasion, Outgoing};
 use crate::ticket::{Status, TicketClass, TicketNumber, Visibility};
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +81,16 @@ pub enum Change {
         /// The field and its value.
         field: Entry,
     },
+    /// Sends something once the message is committed.
+    Send {
+        /// The ticket that it is about; none: the last one that the plan has created, if it has.
+        ticket: Option<TicketNumber>,
+        /// What.
+        outgoing: Outgoing,
+        /// Why it is not sent after all, as a sentence.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        withheld: Option<String>,
+    },
 }
 
 impl Change {
@@ -83,9 +98,14 @@ impl Change {
     pub(crate) fn text_mut(&mut self) -> Option<&mut String> {
         match self {
             Self::CreateTicket { description: text, .. } | Self::AddComment { text, .. } => Some(text),
-            Self::SetStatus { .. } | Self::SetField { .. } => None,
+            Self::SetStatus { .. } | Self::SetField { .. } | Self::Send { .. } => None,
         }
     }
+}
+
+/// The message, as far as what is sent because of it has to know.
+fn outgoing_of(facts: &Facts<'_>) -> Occasion {
+    facts.sending.occasion.cloned().unwrap_or_default()
 }
 
 /// What a message comes to.

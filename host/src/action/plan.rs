@@ -4,6 +4,7 @@ use super::verb::{Arguments, Fault, Step, followed_up, verbs};
 use super::{Action, Change, Outcome, Plan};
 use crate::field::Entry;
 use crate::message::Address;
+use crate::outgoing::{Occasion, Outlets, objection};
 use crate::thread::Conversation;
 
 /// The most actions that one message may cause.
@@ -24,6 +25,19 @@ pub struct Facts<'a> {
     pub body: &'a str,
     /// The conversation it belongs to.
     pub conversation: &'a Conversation,
+    /// What sending has to know.
+    pub sending: Sending<'a>,
+}
+
+/// What planning may know of the message and the settings where something is sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sending<'a> {
+    /// The message, as far as answers have to know.
+    pub occasion: Option<&'a Occasion>,
+    /// Where things can be sent; none: that is not known here, and is not checked.
+    pub outlets: Option<&'a Outlets>,
+    /// The fields taken out of the message.
+    pub fields: &'a [Entry],
 }
 
 /// Why actions cannot be planned. Always permanent: the same message meets the same fault again, so it is quarantined.
@@ -82,17 +96,41 @@ pub fn plan(actions: &[Action], facts: &Facts<'_>) -> Result<Plan, Error> {
                 let ticket = ticket.or_else(|| followed_up(facts)).ok_or_else(|| blame(Fault::NoTicket))?;
                 changes.push(Change::SetField { ticket, field });
             }
+            Step::Send { ticket, outgoing } => {
+                let ticket = ticket.or_else(|| followed_up(facts).filter(|_| !has_new_ticket(&changes)));
+                let withheld = objection(&outgoing, facts.sending.outlets);
+                changes.push(Change::Send { ticket, outgoing, withheld });
+            }
             Step::Verdict(outcome) => {
                 check_alone(action, actions)?;
                 return Ok(Plan { outcome, changes: Vec::new() });
             }
         }
     }
-    let outcome = match changes.is_empty() {
-        true => Outcome::Ignored { reason: NOTHING_ASKED.to_owned() },
-        false => Outcome::Accepted,
+    Ok(match nothing_done(&changes) {
+        Some(reason) => Plan { outcome: Outcome::Ignored { reason }, changes: Vec::new() },
+        None => Plan { outcome: Outcome::Accepted, changes },
+    })
+}
+
+/// Why a plan comes to nothing; none if it does something.
+fn nothing_done(changes: &[Change]) -> Option<String> {
+    let reason = |change: &Change| match change {
+        Change::Send { outgoing, withheld: Some(reason), .. } => {
+            Some(format!("not sent: {}: {reason}", outgoing.describe()))
+        }
+        Change::Send { withheld: None, .. }
+        | Change::CreateTicket { .. }
+        | Change::AddComment { .. }
+        | Change::SetStatus { .. }
+        | Change::SetField { .. } => None,
     };
-    Ok(Plan { outcome, changes })
+    let reasons: Vec<String> = changes.iter().map_while(reason).collect();
+    match (changes.is_empty(), reasons.len() == changes.len()) {
+        (true, _) => Some(NOTHING_ASKED.to_owned()),
+        (false, true) => Some(reasons.join("; ")),
+        (false, false) => None,
+    }
 }
 
 fn step(action: &Action, facts: &Facts<'_>) -> Result<Step, Fault> {
@@ -121,7 +159,7 @@ fn has_new_ticket(changes: &[Change]) -> bool {
 fn add_to_new_ticket(changes: &mut [Change], field: Entry) {
     let newest = changes.iter_mut().rev().find_map(|change| match change {
         Change::CreateTicket { fields, .. } => Some(fields),
-        Change::AddComment { .. } | Change::SetStatus { .. } | Change::SetField { .. } => None,
+        Change::AddComment { .. } | Change::SetStatus { .. } | Change::SetField { .. } | Change::Send { .. } => None,
     });
     if let Some(fields) = newest {
         fields.retain(|other| other.name != field.name);

@@ -1,6 +1,7 @@
 use super::*;
 use crate::field::{DateTime, Decimal, Money, Value};
 use crate::message::document::TEXT_BYTES_MAX;
+use crate::outgoing::{Notice, Outgoing, Outlets, Recipient};
 use crate::ticket::{Status, TicketClass, TicketNumber, TicketSummary, Visibility};
 
 fn action(verb: &str, arguments: &[(&str, &str)]) -> Action {
@@ -16,7 +17,13 @@ fn follow_up() -> Conversation {
 
 fn run(actions: &[Action], conversation: &Conversation) -> Result<Plan, String> {
     let sender = Address { name: "Ann".to_owned(), email: "ann@example.org".to_owned() };
-    let facts = Facts { sender: Some(&sender), subject: " Help ", body: "It broke.\n", conversation };
+    let facts = Facts {
+        sender: Some(&sender),
+        subject: " Help ",
+        body: "It broke.\n",
+        conversation,
+        sending: Sending::default(),
+    };
     plan(actions, &facts).map_err(|error| error.to_string())
 }
 
@@ -56,7 +63,8 @@ fn a_ticket_takes_what_is_not_said_from_the_message() {
 
 #[test]
 fn a_message_without_anything_makes_a_ticket_too() {
-    let facts = Facts { sender: None, subject: "", body: "", conversation: &Conversation::New };
+    let facts =
+        Facts { sender: None, subject: "", body: "", conversation: &Conversation::New, sending: Sending::default() };
     let made = plan(&[action("create-ticket", &[("class", "incident")])], &facts).expect("is planned");
     assert_eq!(made.changes, [ticket("(no subject)", "", ("", ""), Vec::new())]);
 }
@@ -64,7 +72,13 @@ fn a_message_without_anything_makes_a_ticket_too() {
 #[test]
 fn a_long_subject_of_a_message_is_shortened() {
     let subject = "ü".repeat(1001);
-    let facts = Facts { sender: None, subject: &subject, body: "", conversation: &Conversation::New };
+    let facts = Facts {
+        sender: None,
+        subject: &subject,
+        body: "",
+        conversation: &Conversation::New,
+        sending: Sending::default(),
+    };
     let made = plan(&[action("create-ticket", &[("class", "incident")])], &facts).expect("is planned");
     assert_eq!(made.changes, [ticket(&"ü".repeat(1000), "", ("", ""), Vec::new())]);
 }
@@ -241,4 +255,54 @@ fn actions_are_limited() {
     assert!(run(&comments, &follow_up()).is_ok());
     let one_more = [comments, vec![action("comment", &[])]].concat();
     refused(&one_more, "the statements ask for 21 actions; at most 20 are allowed for one message");
+}
+
+fn notice(to: Recipient, subject: &str, text: &str) -> Outgoing {
+    let (subject, text) = (subject.to_owned(), text.to_owned());
+    Outgoing::Mail(Notice { to, subject, text, forwards: false, about: Occasion::default() })
+}
+
+#[test]
+fn a_mail_is_about_the_new_ticket_or_else_the_one_that_is_followed_up() {
+    let notify = |arguments: &[(&str, &str)]| action("notify", &[&[("text", "Hello")], arguments].concat());
+    let send = |ticket, outgoing| Change::Send { ticket, outgoing, withheld: None };
+    let seven = TicketNumber::new(7);
+    let requester = || notice(Recipient::Requester, "Re: Help", "Hello");
+    accepted(&[notify(&[])], &follow_up(), &[send(Some(seven.clone()), requester())]);
+    accepted(&[notify(&[("ticket", "T00007")])], &follow_up(), &[send(Some(seven), requester())]);
+    accepted(&[notify(&[("to", "Requester")])], &Conversation::New, &[send(None, requester())]);
+    let create = action("create-ticket", &[("class", "incident")]);
+    let created = ticket("Help", "It broke.", ("Ann", "ann@example.org"), Vec::new());
+    accepted(&[create, notify(&[])], &follow_up(), &[created, send(None, requester())]);
+    let bo = Recipient::Address(Address { name: "Bo".to_owned(), email: "bo@b.example".to_owned() });
+    let to_bo = notice(bo, "a b", "Hello");
+    accepted(
+        &[notify(&[("to", "Bo <bo@b.example>"), ("subject", "a\r\nb")])],
+        &Conversation::New,
+        &[send(None, to_bo)],
+    );
+    refused(
+        &[notify(&[("to", "Bo")])],
+        "statement \"s\": notify: the argument `to` is \"Bo\", which is no address such as `Ann Lee <ann@example.org>`, \
+         and not `requester`",
+    );
+    refused(
+        &[notify(&[("ticket", "T00008")])],
+        "statement \"s\": notify: the argument `ticket` is T00008, but the message follows up T00007: no other ticket can be \
+         changed",
+    );
+    refused(&[action("notify", &[])], "statement \"s\": notify: the argument `text` is missing or blank");
+}
+
+#[test]
+fn a_plan_that_sends_nothing_says_why() {
+    let outlets = Outlets::default();
+    let sending = Sending { occasion: None, outlets: Some(&outlets), fields: &[] };
+    let facts = Facts { sender: None, subject: "", body: "", conversation: &Conversation::New, sending };
+    let actions = [action("notify", &[("text", "a")]), action("webhook", &[("name", "x")])];
+    let reason = "not sent: a mail to the requester: no mail server is set: give `server` and `from` in [smtp] of \
+                  mailmill.toml; not sent: a call of the webhook \"x\": there is no webhook \"x\": mailmill.toml has no \
+                  [webhook.x]";
+    let made = plan(&actions, &facts).expect("is planned");
+    assert_eq!(made, Plan { outcome: Outcome::Ignored { reason: reason.to_owned() }, changes: Vec::new() });
 }

@@ -3,6 +3,7 @@
 use super::{Change, Facts, Outcome};
 use crate::field::{Entry, Value, ValueType};
 use crate::message::document::TEXT_BYTES_MAX;
+use crate::outgoing::Outgoing;
 use crate::thread::Conversation;
 use crate::ticket::TicketNumber;
 
@@ -14,11 +15,15 @@ pub(super) const PROSE_BYTES_MAX: usize = TEXT_BYTES_MAX;
 /// All verbs, in the order in which they are shown.
 #[must_use]
 pub fn verbs() -> &'static [Verb] {
-    static VERBS: [Verb; 6] = [
+    static VERBS: [Verb; 10] = [
         super::create_ticket::VERB,
         super::comment::VERB,
         super::set_status::VERB,
         super::set_field::VERB,
+        super::notify::VERB,
+        super::forward::VERB,
+        super::webhook::VERB,
+        super::store_maildir::VERB,
         super::reject::VERB,
         super::ignore::VERB,
     ];
@@ -89,6 +94,13 @@ pub(super) enum Step {
         ticket: Option<TicketNumber>,
         /// The field.
         field: Entry,
+    },
+    /// It sends something: about the named ticket, or else about the one that an earlier action creates.
+    Send {
+        /// The ticket, if one is named.
+        ticket: Option<TicketNumber>,
+        /// What is sent.
+        outgoing: Outgoing,
     },
     /// It decides about the message as a whole.
     Verdict(Outcome),

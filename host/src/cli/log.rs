@@ -94,6 +94,7 @@ pub(super) fn result(receipt: &Receipt) -> String {
     if !receipt.updated.is_empty() {
         parts.push(format!("updated {}", list(&receipt.updated)));
     }
+    parts.extend(receipt.withheld.iter().map(|reason| format!("not sent: {}", short(reason, 300))));
     if parts.is_empty() { short(receipt.outcome.reason(), 100) } else { parts.join("; ") }
 }
 

@@ -6,6 +6,7 @@ mod clean;
 mod folders;
 mod job;
 mod log;
+mod outbox;
 pub(crate) mod paint;
 mod plugin;
 mod quarantine;
@@ -93,6 +94,9 @@ enum Command {
     /// Show messages that could not be processed, and give them another try
     #[command(subcommand)]
     Quarantine(quarantine::Command),
+    /// Show what waits to be sent, was sent or was given up, and give it another try
+    #[command(subcommand)]
+    Outbox(outbox::Command),
     /// Show the plugins that are there, and all that they could ever do
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -177,6 +181,7 @@ fn run(command: Command, global: &Global) -> Done {
         Command::Job(command) => block_on(job::run(global, command)),
         Command::Ticket(command) => block_on(ticket::run(global, command)),
         Command::Quarantine(command) => block_on(quarantine::run(global, command)),
+        Command::Outbox(command) => block_on(outbox::run(global, command)),
         Command::CompilePlugin => Ok(()),
     }
 }

@@ -136,10 +136,15 @@ async fn release(global: &Global, store: &Store, id: i64, json: bool) -> Done {
     let job = jobs.iter().find(|job| job.name == detail.row.job);
     let job = job.with_context(|| format!("the job \"{}\" that fetched it is gone", detail.row.job))?;
 
-    let parsed: Parsed = pipeline::parse(raw_message(&detail), &crate::daemon::tags(&config)?)?;
+    let mut tags = crate::daemon::tags(&config)?;
+    let sender = crate::outbox::sender(&config, &jobs, &tags, store).await?;
+    tags.own_ids = sender.as_ref().map(|sender| sender.ids.clone());
+    let store = store.clone().sending_as(sender);
+    let outlets = crate::outbox::outlets(&config, &jobs);
+    let parsed: Parsed = pipeline::parse(raw_message(&detail), &tags)?;
     let conversation = store.conversation(&parsed.keys).await?;
     let cleaning: Cleaning = cleaning(job, &rules);
-    let verdict = pipeline::run(&mut rules.instances(), &parsed, &conversation, &cleaning);
+    let verdict = pipeline::run(&mut rules.instances(), &parsed, &conversation, &cleaning, &outlets);
     let entry = entry(&job.name, &job.handling, None, &parsed, verdict);
     if let Verdict::Quarantine { cause, .. } = &entry.verdict {
         return Err(anyhow::anyhow!("it stays in quarantine: {}", tame(cause)).into());

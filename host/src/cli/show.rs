@@ -238,6 +238,12 @@ fn change(change: &Change) -> String {
         Change::SetField { ticket, field } => {
             format!("set {} of {ticket} to \"{}\"", field.name, short(&field.value.to_string(), 60))
         }
+        Change::Send { outgoing, withheld: Some(reason), .. } => {
+            format!("not sent: {}, because {}", short(&outgoing.describe(), 120), short(reason, 300))
+        }
+        Change::Send { outgoing, withheld: None, .. } => {
+            format!("send {} once this is committed", short(&outgoing.describe(), 120))
+        }
     }
 }
 

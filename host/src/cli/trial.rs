@@ -53,9 +53,15 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
 
     let raw = read(&options.message, &crate::job::spool(&config))?;
     let store = open(&config.store.path).await?;
-    let parsed = pipeline::parse(raw, &crate::daemon::tags(&config)?)?;
+    let jobs = Job::load_all(&config.jobs).unwrap_or_default();
+    let mut tags = crate::daemon::tags(&config)?;
+    let sender = crate::outbox::sender(&config, &jobs, &tags, &store).await?;
+    tags.own_ids = sender.as_ref().map(|sender| sender.ids.clone());
+    let store = store.sending_as(sender);
+    let outlets = crate::outbox::outlets(&config, &jobs);
+    let parsed = pipeline::parse(raw, &tags)?;
     let conversation = store.conversation(&parsed.keys).await?;
-    let verdict = pipeline::run(&mut rules.instances(), &parsed, &conversation, &wanted);
+    let verdict = pipeline::run(&mut rules.instances(), &parsed, &conversation, &wanted, &outlets);
     let report = verdict.report.clone().with_texts(&parsed.message);
     if options.html {
         return print(&parsed.message.document.html_view(&report.body.cuts, report.body.applied));

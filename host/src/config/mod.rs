@@ -7,6 +7,7 @@ mod edit;
 mod handling;
 mod job;
 mod oauth;
+mod outgoing;
 pub(crate) mod reader;
 mod schedule;
 pub(crate) mod settings;
@@ -19,6 +20,7 @@ pub use job::{
     Steps, job_example, job_files,
 };
 pub use oauth::{Endpoints, Grant, OAuth, Provider};
+pub use outgoing::{Author, Named, Outbox, Smtp, Webhook};
 pub use watched::{ExistingMail, Mailboxes, Maildrop, Watched};
 
 use crate::diagnostic::{Diagnostics, Source};
@@ -78,6 +80,14 @@ settings! {
         plugin_limits: PluginLimits => table,
         /// The tag in a subject that names the ticket which a message follows up.
         thread: Thread => table,
+        /// The server that takes our mail, and how that mail looks.
+        smtp: Smtp => table,
+        /// What waits to be sent: how often that is tried, and how often anybody is written to.
+        outbox: Outbox => table,
+        /// Programs that are told of messages, by name: `[webhook.NAME]` with `url`, `secret` and `timeout`.
+        webhook: Named<Webhook> => named("{ billing = { url = \"https://example.org/hook\", secret = { env = \"HOOK_SECRET\" } } }"),
+        /// Folders in which rules may store messages, by name.
+        maildir: Named<PathBuf> => named("{ archive = \"archive\" }"),
         /// What is logged, on standard error.
         log: Log => table,
         /// Where compiled plugins are kept, so that they need not be compiled again.
@@ -204,6 +214,10 @@ impl Config {
         let mut section = Section::root(source, &table);
         let config = Self::read_section(&mut section, out);
         section.finish(out);
+        if let Some(config) = &config {
+            config.smtp.check(source.path(), out);
+            config.webhook.0.iter().for_each(|(name, webhook)| webhook.check(name, source.path(), out));
+        }
         config.map(|config| config.in_folder_of(source.path()))
     }
 
@@ -233,7 +247,10 @@ impl Config {
     fn in_folder_of(mut self, file: &Path) -> Self {
         let dir = folder_of(file);
         let paths = [&mut self.rules, &mut self.plugins, &mut self.jobs, &mut self.store.path];
-        paths.into_iter().chain(&mut self.plugins_cache.dir).for_each(|path| *path = dir.join(&*path));
+        let paths = paths.into_iter().chain(&mut self.plugins_cache.dir).chain(self.maildir.0.values_mut());
+        paths.for_each(|path| *path = dir.join(&*path));
+        self.smtp.resolve(dir);
+        self.webhook.0.values_mut().for_each(|webhook| webhook.resolve(dir));
         self
     }
 }

@@ -75,7 +75,7 @@ fn write_doc(text: &mut String, doc: &[&str]) {
 
 /// Declares a group of settings. After each field's type stands what happens if it is not set:
 /// `default(value)`, `required("example")`, `unset("example")` (for an `Option`), `shown("example")` (the same, for what most
-/// have), or `table` (for a nested group).
+/// have), `named("example")` (for groups by name), or `table` (for a nested group).
 macro_rules! settings {
     (
         $(#[doc = $doc:literal])+
@@ -141,6 +141,9 @@ macro_rules! read_field {
     ($section:ident, $out:ident, $field:ident, shown($example:expr)) => {
         $section.optional(stringify!($field), None, $out)
     };
+    ($section:ident, $out:ident, $field:ident, named($example:expr)) => {
+        $section.optional(stringify!($field), Default::default(), $out)
+    };
     ($section:ident, $out:ident, $field:ident, table) => {
         $section.table(stringify!($field), $out)
     };
@@ -158,6 +161,9 @@ macro_rules! example_of {
     };
     ($type:ty, shown($example:expr)) => {
         $crate::config::settings::Example::Value($example)
+    };
+    ($type:ty, named($example:expr)) => {
+        $crate::config::settings::Example::Unset($example)
     };
     ($type:ty, unset($example:expr)) => {
         $crate::config::settings::Example::Unset($example)

@@ -31,6 +31,7 @@ use crate::config::Job;
 use crate::content::{self, Spool};
 use crate::mailbox::{self, Session};
 use crate::oauth::Tokens;
+use crate::outgoing::Outlets;
 use crate::rules::RuleSet;
 use crate::secret;
 use crate::store::{self, SessionTally, Store};
@@ -63,6 +64,8 @@ pub struct Context {
     pub tokens: Arc<Tokens>,
     /// How ticket tags are written.
     pub tags: Arc<Tags>,
+    /// Where things can be sent.
+    pub outlets: Arc<Outlets>,
     /// The limits of fetching.
     pub limits: Limits,
     /// Where long messages are kept until they are in the store.

@@ -419,7 +419,8 @@ async fn handle(
     let rules = ctx.rules.borrow().clone();
     let cleaning = Arc::new(cleaning(job, &rules));
     let parsed = Arc::new(parsed);
-    let verdict = ctx.workers.decide(&job.name, rules, parsed.clone(), conversation, cleaning).await?;
+    let verdict =
+        ctx.workers.decide(&job.name, rules, parsed.clone(), conversation, cleaning, ctx.outlets.clone()).await?;
     let outcome = pipeline::outcome_name(&verdict.plan);
     let receipt = ctx.committer.commit(entry(&job.name, &job.handling, Some(id), &parsed, verdict)).await?;
     ctx.tell(Progress::Handled { job: job.name.clone() });

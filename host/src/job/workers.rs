@@ -4,6 +4,7 @@ use super::fair::Lanes;
 use crate::class::Class;
 use crate::content;
 use crate::mailbox::RawMessage;
+use crate::outgoing::Outlets;
 use crate::pipeline::{self, Cleaning, Parsed, Verdict};
 use crate::report::{Cause, Report};
 use crate::rules::{Instances, RuleSet};
@@ -89,8 +90,9 @@ impl Workers {
         parsed: Arc<Parsed>,
         conversation: Conversation,
         cleaning: Arc<Cleaning>,
+        outlets: Arc<Outlets>,
     ) -> Result<Verdict, Error> {
-        self.run(job, move |bench| bench.decide(&rules, &parsed, &conversation, &cleaning)).await
+        self.run(job, move |bench| bench.decide(&rules, &parsed, &conversation, &cleaning, &outlets)).await
     }
 
     async fn run<T: Send + 'static>(
@@ -153,12 +155,13 @@ impl Bench {
         parsed: &Parsed,
         conversation: &Conversation,
         cleaning: &Cleaning,
+        outlets: &Outlets,
     ) -> Verdict {
         let mut instances = match self.instances.take() {
             Some(instances) if instances.revision() == rules.revision() => instances,
             _ => rules.instances(),
         };
-        let run = || pipeline::run(&mut instances, parsed, conversation, cleaning);
+        let run = || pipeline::run(&mut instances, parsed, conversation, cleaning, outlets);
         match catch_unwind(AssertUnwindSafe(run)) {
             Ok(verdict) => {
                 self.instances = Some(instances);

@@ -136,6 +136,7 @@ fn decided(instances: &mut Instances, case: &Case) -> Result<(String, String), S
         subject: &message.subject,
         body: message.document.text(),
         conversation: &conversation,
+        sending: action::Sending::default(),
     };
     action::plan(&actions, &facts).map_err(|error| error.to_string())?;
     let found = actions.iter().enumerate().map(|(at, action)| {

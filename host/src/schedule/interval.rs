@@ -29,6 +29,15 @@ impl Interval {
     /// Every minute.
     pub const MINUTE: Self = Self(Duration::from_secs(60));
 
+    /// Half a minute.
+    pub const HALF_MINUTE: Self = Self(Duration::from_secs(30));
+
+    /// An hour.
+    pub const HOUR: Self = Self(Duration::from_secs(60 * 60));
+
+    /// Four hours.
+    pub const FOUR_HOURS: Self = Self(Duration::from_secs(4 * 60 * 60));
+
     /// Reads an interval.
     ///
     /// # Errors

@@ -3,11 +3,13 @@
 
 use super::bulk::{self, Insert, VALUES_PER_QUERY};
 use super::bytes;
+use super::dispatch::{self, Dispatch};
 use super::draft::{Draft, Line, NewTicket, Numbers, Slot, mentioned};
 use super::rows::{column, milliseconds, now};
 use super::{Entry, Outcome, Receipt, Sha256, ledger};
 use crate::content::Content;
 use crate::mailbox::MessageKey;
+use crate::outgoing::Sender;
 use crate::ticket::Status;
 use sqlx::{AnyConnection, Row as _};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -18,6 +20,7 @@ pub(super) async fn record(
     connection: &mut AnyConnection,
     slot: Slot,
     entries: &[Entry],
+    sender: Option<&Sender>,
 ) -> sqlx::Result<Vec<Receipt>> {
     let mut fresh = match slot {
         Slot::New => unknown(&mut *connection, entries).await?,
@@ -25,7 +28,8 @@ pub(super) async fn record(
     };
     let before = numbers(&mut *connection).await?;
     let known = tickets(&mut *connection, &mentioned(entries)).await?;
-    let mut draft = Draft::new(before, known);
+    let dispatch = Dispatch::read(&mut *connection, sender, entries).await?;
+    let mut draft = Draft::new(before, known, dispatch);
     let mut is_repeated = Vec::with_capacity(entries.len());
     for entry in entries {
         // Of two entries for one message, the first counts.
@@ -108,6 +112,7 @@ async fn write(connection: &mut AnyConnection, draft: &Draft<'_>, before: Number
     write_tickets(&mut *connection, draft, at).await?;
     write_comments(&mut *connection, draft, at).await?;
     write_attachments(&mut *connection, draft).await?;
+    dispatch::write(&mut *connection, &draft.parcels, at).await?;
     write_quarantine(&mut *connection, &draft.lines, at).await?;
     if draft.numbers != before {
         let update = "UPDATE counters SET value = \
@@ -165,7 +170,7 @@ async fn write_receipts(connection: &mut AnyConnection, lines: &[Line<'_>], at: 
             .bind(receipt.outcome.name())
             .bind(receipt.outcome.reason())
             .bind(line.class())
-            .bind(entry.report.as_str())
+            .bind(&*line.report)
             .bind(milliseconds(&entry.received_at))
             .bind(i64::from(entry.received_at.offset_minutes))
             .bind(at)
@@ -183,7 +188,7 @@ async fn rewrite(connection: &mut AnyConnection, line: &Line<'_>, at: i64) -> sq
         .bind(line.receipt.outcome.name())
         .bind(line.receipt.outcome.reason())
         .bind(line.class())
-        .bind(line.entry.report.as_str())
+        .bind(&*line.report)
         .bind(at)
         .bind(line.wanted_json.as_deref())
         .bind(line.receipt.id)
@@ -249,7 +254,7 @@ async fn write_tickets(connection: &mut AnyConnection, draft: &Draft<'_>, at: i6
         query.bind(effect.receipt).bind(effect.ticket).bind(effect.effect).bind(effect.position)
     });
     bulk::run(&mut *connection, statements).await?;
-    let statements = INDEX.all(&draft.index, |query, (id, ticket)| query.bind(*id).bind(*ticket));
+    let statements = INDEX.all(&draft.index, |query, (id, ticket)| query.bind(id.as_ref()).bind(*ticket));
     bulk::run(connection, statements).await
 }
 
@@ -348,7 +353,7 @@ async fn write_quarantine(connection: &mut AnyConnection, lines: &[Line<'_>], at
             .bind(line.receipt.id)
             .bind(line.receipt.outcome.reason())
             .bind(line.class())
-            .bind(line.entry.report.as_str())
+            .bind(&*line.report)
             .bind(at)
             .bind(i64::from(line.entry.header_only))
     });

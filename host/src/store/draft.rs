@@ -2,6 +2,7 @@
 //!
 //! An entry whose plan cannot be carried out is found out here, before anything of it is written.
 
+use super::dispatch::{Cause, Dispatch, NewParcel, Subject, with_reasons};
 use super::rows::{column, to_json};
 use super::{Entry, Outcome, Receipt, Verdict};
 use crate::action::{self, Change, Plan};
@@ -9,7 +10,9 @@ use crate::class::Class;
 use crate::field;
 use crate::mailbox::Disposition;
 use crate::message::{Address, Attachment};
+use crate::outgoing::Outgoing;
 use crate::ticket::{Status, TicketClass, TicketNumber, Visibility};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// The last numbers that were given out.
@@ -35,6 +38,7 @@ pub(super) struct Line<'e> {
     pub(super) entry: &'e Entry,
     pub(super) receipt: Receipt,
     pub(super) wanted_json: Option<String>,
+    pub(super) report: Cow<'e, str>,
 }
 
 impl Line<'_> {
@@ -87,6 +91,8 @@ pub(super) struct NewAttachment<'e> {
 /// All that is to be written of a batch.
 #[derive(Default)]
 pub(super) struct Draft<'e> {
+    dispatch: Dispatch<'e>,
+    pub(super) parcels: Vec<NewParcel>,
     pub(super) numbers: Numbers,
     /// The tickets that exist, as far as the batch mentions them, and those that it creates.
     known: HashSet<i64>,
@@ -98,7 +104,7 @@ pub(super) struct Draft<'e> {
     pub(super) effects: Vec<Effect>,
     pub(super) attachments: Vec<NewAttachment<'e>>,
     /// Which ticket each Message-ID leads to.
-    pub(super) index: Vec<(&'e str, i64)>,
+    pub(super) index: Vec<(Cow<'e, str>, i64)>,
     /// The tickets of before that change.
     pub(super) touched: BTreeSet<i64>,
     pub(super) statuses: BTreeMap<i64, Status>,
@@ -124,13 +130,14 @@ fn ticket_of(change: &Change) -> Option<&TicketNumber> {
         Change::AddComment { ticket, .. } | Change::SetStatus { ticket, .. } | Change::SetField { ticket, .. } => {
             Some(ticket)
         }
+        Change::Send { ticket, .. } => ticket.as_ref(),
     }
 }
 
 impl<'e> Draft<'e> {
     /// A draft that begins after these numbers, where these tickets exist.
-    pub(super) fn new(numbers: Numbers, known: HashSet<i64>) -> Self {
-        Self { numbers, known, ..Self::default() }
+    pub(super) fn new(numbers: Numbers, known: HashSet<i64>, dispatch: Dispatch<'e>) -> Self {
+        Self { numbers, known, dispatch, ..Self::default() }
     }
 
     /// Adds an entry. One whose changes cannot be made is quarantined instead.
@@ -166,8 +173,13 @@ impl<'e> Draft<'e> {
             repeated: false,
             revision: entry.revision.clone(),
             disposition,
+            withheld: effects.withheld.iter().map(|(_, reason)| reason.clone()).collect(),
         };
-        self.lines.push(Line { slot, entry, receipt, wanted_json });
+        let report = match effects.withheld.as_slice() {
+            [] => Cow::Borrowed(entry.report.as_str()),
+            withheld => Cow::Owned(with_reasons(&entry.report, withheld)?),
+        };
+        self.lines.push(Line { slot, entry, receipt, wanted_json, report });
         Ok(())
     }
 
@@ -176,7 +188,7 @@ impl<'e> Draft<'e> {
         let mut newest = self.numbers.ticket;
         for change in &plan.changes {
             match ticket_of(change) {
-                None => newest += 1,
+                None => newest += i64::from(matches!(change, Change::CreateTicket { .. })),
                 Some(ticket) => {
                     let is_own = (self.numbers.ticket + 1..=newest).contains(&number(ticket));
                     if !is_own && !self.known.contains(&number(ticket)) {
@@ -191,8 +203,8 @@ impl<'e> Draft<'e> {
     /// Makes the changes, in order, then hangs on the attachments and indexes the message for threading.
     fn carry_out(&mut self, receipt: i64, entry: &'e Entry, plan: &'e Plan) -> sqlx::Result<Effects> {
         let mut effects = Effects::default();
-        for change in &plan.changes {
-            if let Some(ticket) = ticket_of(change) {
+        for (place, change) in plan.changes.iter().enumerate() {
+            if let Some(ticket) = ticket_of(change).filter(|_| !matches!(change, Change::Send { .. })) {
                 self.touch(ticket, &mut effects);
             }
             match change {
@@ -211,12 +223,36 @@ impl<'e> Draft<'e> {
                 }
                 Change::SetStatus { ticket, status } => self.set_status(number(ticket), *status),
                 Change::SetField { ticket, field } => self.set_field(number(ticket), field)?,
+                Change::Send { withheld: Some(_), .. } => {}
+                Change::Send { ticket, outgoing, withheld: None } => {
+                    let ticket = ticket.clone().or_else(|| effects.created.last().cloned());
+                    let cause = Cause { receipt, entry, place, ticket: ticket.as_ref() };
+                    self.send(cause, outgoing, &mut effects)?;
+                }
             }
         }
         self.note(receipt, &effects);
         self.attach(entry, &effects);
         self.index(entry, &effects);
         Ok(effects)
+    }
+
+    /// Puts something into the outbox, unless it was sent too much already.
+    fn send(&mut self, cause: Cause<'_>, outgoing: &Outgoing, effects: &mut Effects) -> sqlx::Result<()> {
+        let ticket = cause.ticket.map(number);
+        let subject = ticket
+            .and_then(|ticket| self.tickets.get(&ticket).map(Subject::from).or_else(|| self.dispatch.known(ticket)));
+        match self.dispatch.parcel(cause, subject.as_ref(), outgoing)? {
+            Ok(parcel) => {
+                // An answer to our mail is found like one to any other message of the conversation.
+                if let (Some(id), Some(ticket)) = (&parcel.message_id, ticket) {
+                    self.index.push((Cow::Owned(id.0.clone()), ticket));
+                }
+                self.parcels.push(parcel);
+            }
+            Err(reason) => effects.withheld.push((cause.place, reason)),
+        }
+        Ok(())
     }
 
     fn create(
@@ -285,7 +321,7 @@ impl<'e> Draft<'e> {
     fn index(&mut self, entry: &'e Entry, effects: &Effects) {
         let ticket = effects.created.first().or_else(|| effects.updated.first());
         if let (Some(message_id), Some(ticket)) = (&entry.message_id, ticket) {
-            self.index.push((&message_id.0, number(ticket)));
+            self.index.push((Cow::Borrowed(&message_id.0), number(ticket)));
         }
     }
 }
@@ -296,6 +332,8 @@ struct Effects {
     created: Vec<TicketNumber>,
     updated: Vec<TicketNumber>,
     first_comment: Option<(i64, i64)>,
+    /// The places of changes that are not made, and why.
+    withheld: Vec<(usize, String)>,
 }
 
 fn outcome_of(verdict: &Verdict) -> Outcome {

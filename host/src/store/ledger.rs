@@ -145,6 +145,7 @@ async fn row_with_tickets(connection: &mut AnyConnection, row: &AnyRow) -> sqlx:
         repeated: false,
         revision: row.try_get("revision")?,
         disposition: wanted.unwrap_or_default(),
+        withheld: Vec::new(),
     };
     Ok(ReceiptRow {
         receipt,

@@ -8,11 +8,16 @@ mod bulk;
 mod bytes;
 #[cfg(test)]
 mod conformance;
+mod dispatch;
 mod draft;
 mod error;
 mod jobs;
 mod ledger;
 mod mailboxes;
+mod outbox;
+mod outbox_records;
+#[cfg(test)]
+mod outbox_tests;
 mod quarantine;
 mod records;
 mod rows;
@@ -23,10 +28,12 @@ mod tests;
 mod tickets;
 
 pub use error::Error;
+pub use outbox_records::*;
 pub use records::*;
 
 use crate::content::{Content, Spool};
 use crate::mailbox::{Disposition, MessageKey, Opened};
+use crate::outgoing::Sender;
 use crate::thread::{Conversation, ThreadKeys};
 use crate::ticket::TicketNumber;
 use draft::Slot;
@@ -47,6 +54,7 @@ pub struct Store {
     readers: AnyPool,
     place: Arc<str>,
     spool: Spool,
+    sender: Option<Arc<Sender>>,
 }
 
 impl Store {
@@ -58,7 +66,7 @@ impl Store {
     pub async fn open(path: &Path) -> Result<Self, Error> {
         let place: Arc<str> = path.display().to_string().into();
         let sqlite::Pools { writer, readers } = sqlite::open(path, &place).await?;
-        Ok(Self { writer, readers, place, spool: Spool::beside(path) })
+        Ok(Self { writer, readers, place, spool: Spool::beside(path), sender: None })
     }
 
     /// Opens the database file to read it: nothing is made, changed or brought up to date, and what would write fails.
@@ -69,7 +77,7 @@ impl Store {
         let place: Arc<str> = path.display().to_string().into();
         let sqlite::Pools { writer, readers } = sqlite::open_to_read(path, &place).await?;
         // Whoever may only read the database may not write beside it.
-        Ok(Self { writer, readers, place, spool: Spool::new(&std::env::temp_dir()) })
+        Ok(Self { writer, readers, place, spool: Spool::new(&std::env::temp_dir()), sender: None })
     }
 
     /// A store that is gone when its last handle is: for trying things out.
@@ -79,7 +87,13 @@ impl Store {
     pub async fn in_memory() -> Result<Self, Error> {
         let place: Arc<str> = "the database in memory".into();
         let sqlite::Pools { writer, readers } = sqlite::open_in_memory(&place).await?;
-        Ok(Self { writer, readers, place, spool: Spool::new(&std::env::temp_dir()) })
+        Ok(Self { writer, readers, place, spool: Spool::new(&std::env::temp_dir()), sender: None })
+    }
+
+    /// The same, writing mail into the outbox as this sender does. Without one, no mail is written.
+    #[must_use]
+    pub fn sending_as(self, sender: Option<Arc<Sender>>) -> Self {
+        Self { sender, ..self }
     }
 
     /// Waits for readers and writers to finish and closes the file.
@@ -171,7 +185,8 @@ impl Store {
     /// Where the database fails: then nothing of the batch is recorded, and it can be committed again.
     pub async fn commit(&self, batch: &[Entry]) -> Result<Vec<Receipt>, Error> {
         let mut transaction = self.transaction().await?;
-        let receipts = self.explained(batch::record(&mut transaction, Slot::New, batch).await)?;
+        let receipts =
+            self.explained(batch::record(&mut transaction, Slot::New, batch, self.sender.as_deref()).await)?;
         self.explained(transaction.commit().await)?;
         Ok(receipts)
     }
@@ -182,7 +197,8 @@ impl Store {
     /// Where the database fails.
     pub async fn rehearse(&self, entry: &Entry) -> Result<Receipt, Error> {
         let mut transaction = self.transaction().await?;
-        let receipts = batch::record(&mut transaction, Slot::New, std::slice::from_ref(entry)).await;
+        let receipts =
+            batch::record(&mut transaction, Slot::New, std::slice::from_ref(entry), self.sender.as_deref()).await;
         let receipts = self.explained(receipts)?;
         self.explained(transaction.rollback().await)?;
         receipts.into_iter().next().ok_or_else(|| Error::Bug("an entry without a receipt".to_owned()))
@@ -332,7 +348,7 @@ impl Store {
     /// Where the message with the entry's job and key is not in quarantine under `id`, or the database fails.
     pub async fn quarantine_release(&self, id: i64, entry: &Entry) -> Result<Receipt, Error> {
         let mut transaction = self.transaction().await?;
-        match self.explained(quarantine::release(&mut transaction, id, entry).await)? {
+        match self.explained(quarantine::release(&mut transaction, id, entry, self.sender.as_deref()).await)? {
             quarantine::Release::Recorded(receipt) => {
                 self.explained(transaction.commit().await)?;
                 Ok(*receipt)

@@ -6,6 +6,7 @@ use super::{Entry, Outcome, QuarantineDetail, QuarantineRow, ROWS_MAX, Receipt, 
 use crate::class::Class;
 use crate::content::Spool;
 use crate::message::Address;
+use crate::outgoing::Sender;
 use serde::Deserialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
@@ -87,7 +88,12 @@ pub(super) enum Release {
 }
 
 /// Records a message from quarantine with the verdict of `entry`, inside the caller's transaction.
-pub(super) async fn release(connection: &mut AnyConnection, id: i64, entry: &Entry) -> sqlx::Result<Release> {
+pub(super) async fn release(
+    connection: &mut AnyConnection,
+    id: i64,
+    entry: &Entry,
+    sender: Option<&Sender>,
+) -> sqlx::Result<Release> {
     let select = "SELECT q.receipt, q.released_at FROM quarantine q JOIN receipts r ON r.id = q.receipt \
                   WHERE q.id = $1 AND r.job = $2 AND r.mailbox = $3 AND r.uid_validity = $4 AND r.uid = $5";
     let row = sqlx::query(select)
@@ -103,7 +109,7 @@ pub(super) async fn release(connection: &mut AnyConnection, id: i64, entry: &Ent
     if row.try_get::<Option<i64>, _>("released_at")?.is_some() {
         return Ok(Release::Before(receipt));
     }
-    let recorded = batch::record(connection, Slot::Receipt(receipt), std::slice::from_ref(entry)).await?;
+    let recorded = batch::record(connection, Slot::Receipt(receipt), std::slice::from_ref(entry), sender).await?;
     let Some(recorded) = recorded.into_iter().next() else { return Ok(Release::Absent) };
     if !matches!(recorded.outcome, Outcome::Quarantined { .. }) {
         let update = "UPDATE quarantine SET released_at = $1 WHERE id = $2";

@@ -184,6 +184,9 @@ pub struct Receipt {
     pub revision: String,
     /// What is to become of the message in its mailbox.
     pub disposition: Disposition,
+    /// Why things that the plan wanted to send are not sent, as sentences. Only when it is written; later, the report says it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<String>,
 }
 
 /// A row of the ledger: a receipt and its circumstances.

@@ -106,6 +106,29 @@ impl Dovecot {
         Ok(())
     }
 
+    /// All messages in a user's INBOX as they lie there, in no particular order.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn raw_messages(&self, user: &str) -> Result<Vec<String>> {
+        let mut messages = Vec::new();
+        for folder in ["new", "cur"] {
+            let folder = self.mail_folder().join(user).join("Maildir").join(folder);
+            let Ok(entries) = std::fs::read_dir(folder) else { continue };
+            for entry in entries {
+                // A server may just have moved it.
+                let Ok(bytes) = std::fs::read(entry?.path()) else { continue };
+                messages.push(String::from_utf8_lossy(&bytes).into_owned());
+            }
+        }
+        Ok(messages)
+    }
+
+    /// The folder with the users' mail: `NAME/Maildir` is that of NAME.
+    pub(super) fn mail_folder(&self) -> PathBuf {
+        self.directory.path().join("mail")
+    }
+
     /// Stops the server as an outage would: open connections break, the mail stays.
     ///
     /// # Errors

@@ -6,11 +6,13 @@
 mod courier;
 mod cyrus;
 mod dovecot;
+mod exim;
 mod process;
 
 pub use courier::Courier;
 pub use cyrus::Cyrus;
 pub use dovecot::Dovecot;
+pub use exim::{Exim, Manners};
 pub(crate) use process::signal;
 
 use crate::imap::Mailbox;

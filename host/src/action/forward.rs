@@ -1,0 +1,38 @@
+//! `forward`: the message goes on to somebody else, as it came.
+
+use super::notify::recipient;
+use super::verb::{Argument, Arguments, Fault, Step, Verb};
+use super::{Facts, outgoing_of};
+use crate::field::ValueType::Text;
+use crate::outgoing::{Notice, Outgoing};
+
+/// What a mail says that has nothing else to say.
+const NO_TEXT: &str = "The message is attached.";
+
+pub(super) const VERB: Verb = Verb {
+    name: "forward",
+    summary: "sends the message on, unchanged, as an attachment",
+    arguments: &[
+        Argument::required("to", Text, "who gets it: an address as `Name <address>`, or `requester`"),
+        Argument::optional("subject", Text, "its subject; else `Fwd:` and the message's. The ticket's tag is added"),
+        Argument::optional(
+            "text",
+            Text,
+            "what is said with it; `{ticket}` and `{tag}` stand for the ticket's number and tag",
+        )
+        .prose(),
+        Argument::TICKET,
+    ],
+    plan,
+};
+
+fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
+    let notice = Notice {
+        to: recipient(arguments)?,
+        subject: arguments.line("subject")?.unwrap_or_else(|| format!("Fwd: {}", facts.subject.trim())),
+        text: arguments.prose("text")?.unwrap_or_else(|| NO_TEXT.to_owned()),
+        forwards: true,
+        about: outgoing_of(facts),
+    };
+    Ok(Step::Send { ticket: arguments.named_ticket(facts)?, outgoing: Outgoing::Mail(notice) })
+}

@@ -1,0 +1,51 @@
+//! Copies of messages in a Maildir.
+
+use super::Failure;
+use crate::content::Content;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Puts a message into `new` of a Maildir, which is made if there is none. If a file of that name is there already, or was
+/// there and somebody has read it, nothing is done.
+///
+/// # Errors
+/// If it cannot be written; then another attempt may help.
+pub async fn store(folder: &Path, file: &str, original: &Content) -> Result<(), Failure> {
+    let (folder, file, original) = (folder.to_owned(), file.to_owned(), original.clone());
+    let shown = folder.display().to_string();
+    let stored = tokio::task::spawn_blocking(move || put(&folder, &file, &original)).await;
+    stored
+        .map_err(|error| Failure::passing(error.to_string()))?
+        .map_err(|error| Failure::passing(format!("the Maildir {shown} cannot be written: {error}")))
+}
+
+fn put(folder: &Path, file: &str, original: &Content) -> io::Result<()> {
+    for part in ["tmp", "new", "cur"] {
+        fs::create_dir_all(folder.join(part))?;
+    }
+    let (tmp, new) = (folder.join("tmp").join(file), folder.join("new").join(file));
+    if new.exists() || was_read(folder, file)? {
+        return Ok(());
+    }
+    // What an attempt before has left there is not whole.
+    let mut written = OpenOptions::new().write(true).create(true).truncate(true).open(&tmp)?;
+    for piece in original.pieces() {
+        written.write_all(&piece.map_err(io::Error::other)?)?;
+    }
+    written.sync_all()?;
+    fs::rename(&tmp, &new)?;
+    File::open(folder.join("new"))?.sync_all()
+}
+
+/// Whether a mail program has moved it to `cur`, where its name has its flags behind a colon.
+fn was_read(folder: &Path, file: &str) -> io::Result<bool> {
+    for entry in fs::read_dir(folder.join("cur"))? {
+        let name = entry?.file_name();
+        let name = name.to_string_lossy();
+        if name.split_once(':').map_or(&*name, |(name, _)| name) == file {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

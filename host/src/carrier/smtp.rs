@@ -1,0 +1,199 @@
+//! Mail, through a server that takes it (RFC 5321, RFC 6409).
+
+use super::compose::{Form, compose};
+use super::{Failure, Remedy, bytes_of};
+use crate::config;
+use crate::content::Content;
+use crate::mailbox::Security;
+use crate::message::Address;
+use crate::outgoing::Mail;
+use crate::secret::SecretRef;
+use lettre::transport::smtp::Error;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
+use lettre::transport::smtp::extension::{ClientId, Extension};
+use secrecy::ExposeSecret;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How to log in: the first one that the server offers.
+const MECHANISMS: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
+/// RFC 4954 section 6: authentication required.
+const MUST_LOG_IN: &str = "530";
+
+/// A server that takes mail.
+#[derive(Debug, Clone)]
+pub struct Smtp {
+    host: String,
+    port: u16,
+    security: Security,
+    reject_invalid_certificates: bool,
+    ca_file: Option<PathBuf>,
+    login: Option<(String, SecretRef)>,
+    timeout: Duration,
+    forward_bytes_max: u64,
+    form: Form,
+}
+
+/// A connection to it, logged in.
+pub struct Connection {
+    inner: AsyncSmtpConnection,
+    smtp: Smtp,
+}
+
+impl Smtp {
+    /// The server of the settings; none if none is set.
+    #[must_use]
+    pub fn new(settings: &config::Smtp) -> Option<Self> {
+        let from = settings.from.as_ref()?.address().clone();
+        Some(Self {
+            host: settings.server.clone()?,
+            port: settings.port(),
+            security: settings.security,
+            reject_invalid_certificates: settings.reject_invalid_certificates,
+            ca_file: settings.ca_file.clone(),
+            login: settings.user.clone().zip(settings.password.clone()),
+            timeout: settings.timeout.duration(),
+            forward_bytes_max: settings.forward_bytes_max.get(),
+            form: Form { from, empty_return_path: settings.empty_return_path },
+        })
+    }
+
+    /// Connects, secures the connection as the settings want it, and logs in.
+    ///
+    /// # Errors
+    /// If any of that fails. It is never the fault of a mail: all of them can be tried again.
+    pub async fn connect(&self) -> Result<Connection, Failure> {
+        let what = format!("the mail server {}:{}", self.host, self.port);
+        match timeout(self.timeout, self.open()).await {
+            Ok(Ok(inner)) => Ok(Connection { inner, smtp: self.clone() }),
+            Ok(Err(reason)) => Err(Failure::passing(format!("{what}: {reason}"))),
+            Err(_) => Err(Failure::passing(format!("{what} does not answer within {} s", self.timeout.as_secs()))),
+        }
+    }
+
+    async fn open(&self) -> Result<AsyncSmtpConnection, String> {
+        let hello = hello(&self.form.from);
+        let from_the_start = match self.security {
+            Security::Tls => Some(self.tls().await?),
+            Security::Starttls | Security::StarttlsIfAvailable | Security::None => None,
+        };
+        let server = (self.host.as_str(), self.port);
+        let connecting = AsyncSmtpConnection::connect_tokio1(server, Some(self.timeout), &hello, from_the_start, None);
+        let mut connection = connecting.await.map_err(|error| told(&error))?;
+        let upgrade = match self.security {
+            Security::Starttls => true,
+            Security::StarttlsIfAvailable => connection.can_starttls(),
+            Security::Tls | Security::None => false,
+        };
+        if upgrade {
+            if !connection.can_starttls() {
+                return Err("it does not offer STARTTLS: check port and security mode".to_owned());
+            }
+            connection.starttls(self.tls().await?, &hello).await.map_err(|error| told(&error))?;
+        }
+        self.log_in(&mut connection).await?;
+        Ok(connection)
+    }
+
+    async fn log_in(&self, connection: &mut AsyncSmtpConnection) -> Result<(), String> {
+        let Some((user, password)) = &self.login else { return Ok(()) };
+        // As with jobs: a password goes over an open connection only where the settings say so.
+        if !connection.is_encrypted() && self.security != Security::None {
+            return Err("it offers no TLS, and the password is not sent in clear text; to send it all the same, set \
+                        security = \"none\""
+                .to_owned());
+        }
+        let secret = password.resolve().map_err(|error| format!("the password: {error}"))?.secret;
+        let credentials = Credentials::new(user.clone(), secret.expose_secret().to_owned());
+        let done = connection.auth(&MECHANISMS, &credentials).await;
+        done.map(drop).map_err(|error| format!("the login of \"{user}\" failed: {}", told(&error)))
+    }
+
+    async fn tls(&self) -> Result<TlsParameters, String> {
+        let own = match &self.ca_file {
+            Some(path) => Some(tokio::fs::read(path).await.map_err(|error| format!("{}: {error}", path.display()))?),
+            None => None,
+        };
+        let mut builder = TlsParameters::builder(self.host.clone())
+            .dangerous_accept_invalid_certs(!self.reject_invalid_certificates)
+            .dangerous_accept_invalid_hostnames(!self.reject_invalid_certificates);
+        if let Some(pem) = own {
+            builder = builder.add_root_certificate(Certificate::from_pem(&pem).map_err(|error| told(&error))?);
+        }
+        // Reading the system's certificates takes milliseconds of disk and CPU.
+        let built = tokio::task::spawn_blocking(move || builder.build_rustls());
+        built.await.map_err(|error| error.to_string())?.map_err(|error| told(&error))
+    }
+}
+
+impl Connection {
+    /// Sends a mail, with the message that goes along.
+    ///
+    /// # Errors
+    /// If the server does not take it: for good (a code of 5xx), or for now.
+    pub async fn send(&mut self, mail: &Mail, original: Option<&Content>) -> Result<(), Failure> {
+        let eight_bit = self.inner.server_info().supports_feature(Extension::EightBitMime);
+        let original = match original {
+            Some(original) if original.len() > self.smtp.forward_bytes_max => {
+                let max = self.smtp.forward_bytes_max;
+                return Err(Failure::lasting(format!(
+                    "the message has {} bytes, and at most {max} are forwarded (forward_bytes_max)",
+                    original.len()
+                )));
+            }
+            Some(original) => Some(bytes_of(original)?),
+            None => None,
+        };
+        let composed = compose(&self.smtp.form, mail, original, eight_bit)?;
+        match timeout(self.smtp.timeout, self.inner.send(&composed.envelope, &composed.bytes)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(Failure { reason: told(&error), remedy: remedy(&error) }),
+            Err(_) => {
+                // What the server makes of the rest is unknown; another connection begins anew.
+                self.inner.abort().await;
+                Err(Failure::passing(format!(
+                    "the mail server has not taken it within {} s",
+                    self.smtp.timeout.as_secs()
+                )))
+            }
+        }
+    }
+
+    /// Whether another mail needs another connection.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.inner.has_broken()
+    }
+
+    /// Takes leave of the server.
+    pub async fn close(mut self) {
+        // All mails are safe by now, whatever it answers.
+        let _ = timeout(self.smtp.timeout, self.inner.quit()).await;
+    }
+}
+
+/// RFC 5321 section 4.2.1: 4xx may pass, 5xx will not.
+fn remedy(error: &Error) -> Remedy {
+    let must_log_in = error.status().is_some_and(|code| code.to_string() == MUST_LOG_IN);
+    let is_lasting = (error.is_permanent() && !must_log_in) || error.is_client();
+    if is_lasting { Remedy::Nothing } else { Remedy::Retry(None) }
+}
+
+/// What the server said, or what happened to the connection.
+fn told(error: &Error) -> String {
+    use std::error::Error as _;
+    match (error.status(), error.source()) {
+        (Some(code), Some(said)) => format!("the server says {code} {said}"),
+        (Some(code), None) => format!("the server says {code}"),
+        (None, Some(cause)) => cause.to_string(),
+        (None, None) => error.to_string(),
+    }
+}
+
+/// RFC 5321 section 4.1.4: a name of ours; the domain of our mail is one.
+fn hello(from: &Address) -> ClientId {
+    let domain = from.email.rsplit_once('@').map(|(_, domain)| domain.to_owned());
+    domain.filter(|domain| domain.is_ascii()).map_or_else(ClientId::default, ClientId::Domain)
+}

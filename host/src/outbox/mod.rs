@@ -1,0 +1,240 @@
+//! The outbox: sends what the commits have left there, until it arrives or is given up.
+//!
+//! What is sent one after the other is a lane: all mail, all Maildirs, each webhook. A lane that is slow holds up no other one.
+//! An attempt is begun in the store before anything is sent; a program that is killed in the middle of one leaves it to the
+//! next, after [`CLAIM`].
+
+mod backoff;
+mod desk;
+
+pub use backoff::Backoff;
+pub use desk::{outlets, sender};
+
+use crate::carrier::{self, Connection, Failure, Remedy, Smtp, Webhook};
+use crate::config::Config;
+use crate::outgoing::{Mail, Parcel};
+use crate::store::{self, Lane, Sha256, Store, Waiting};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// How often the store is asked what is due.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often what was sent long ago is forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(3600);
+/// How many attempts of a lane are begun at once.
+const CLAIMED_MAX: u32 = 20;
+/// After which time an attempt of which nothing was heard counts as failed.
+const CLAIM: Duration = Duration::from_secs(900);
+
+/// What sends.
+#[derive(Debug)]
+pub struct Outbox {
+    store: Store,
+    mail: Option<Smtp>,
+    webhooks: BTreeMap<String, Webhook>,
+    maildirs: BTreeMap<String, PathBuf>,
+    backoff: Backoff,
+    attempts_max: u64,
+    keep: Duration,
+}
+
+impl Outbox {
+    /// The outbox of a store, with the carriers of the settings.
+    #[must_use]
+    pub fn new(store: Store, config: &Config) -> Self {
+        let settings = &config.outbox;
+        Self {
+            store,
+            mail: Smtp::new(&config.smtp),
+            webhooks: config.webhook.0.iter().map(|(name, it)| (name.clone(), Webhook::new(it))).collect(),
+            maildirs: config.maildir.0.clone(),
+            backoff: Backoff { first: settings.retry_first.duration(), longest: settings.retry_max.duration() },
+            attempts_max: settings.attempts_max.get(),
+            keep: Duration::from_secs(settings.keep_days.get().saturating_mul(24 * 3600)),
+        }
+    }
+
+    /// Sends what is due, whenever it is, until told to stop; then what is being sent is finished.
+    pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        let (mut lanes, mut busy) = (JoinSet::new(), BTreeSet::new());
+        let (mut is_well, mut forgot_at) = (true, None::<Instant>);
+        loop {
+            tokio::select! {
+                biased;
+                // An error says that nobody can tell any more: then it is over too.
+                _ = stop.wait_for(|stop| *stop) => break,
+                Some(ended) = lanes.join_next() => {
+                    match ended {
+                        Ok(lane) => { busy.remove(&lane); }
+                        // Which lane it was is not known: those that are alive begin nothing that another one has begun.
+                        Err(error) => { tracing::error!(%error, "sending has ended early"); busy.clear(); }
+                    }
+                    continue;
+                }
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+            if forgot_at.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
+                forgot_at = Some(Instant::now());
+                self.forget().await;
+            }
+            match self.store.outbox_due().await {
+                Ok(due) => {
+                    is_well = true;
+                    for lane in due.into_iter().filter(|lane| !busy.contains(lane)).collect::<Vec<_>>() {
+                        busy.insert(lane.clone());
+                        let (outbox, stop) = (self.clone(), stop.clone());
+                        lanes.spawn(async move { outbox.work_through(lane, &stop).await });
+                    }
+                }
+                Err(error) if is_well => {
+                    is_well = false;
+                    tracing::warn!(%error, "what is to be sent cannot be read");
+                }
+                Err(_) => {}
+            }
+        }
+        while lanes.join_next().await.is_some() {}
+    }
+
+    /// Sends what is due now, each once.
+    ///
+    /// # Errors
+    /// If the store fails. What could not be sent is no error: it waits for its next attempt.
+    pub async fn drain(self: Arc<Self>) -> Result<(), store::Error> {
+        let (_sender, never) = watch::channel(false);
+        loop {
+            let due = self.store.outbox_due().await?;
+            if due.is_empty() {
+                return Ok(());
+            }
+            let mut lanes = JoinSet::new();
+            for lane in due {
+                let (outbox, stop) = (self.clone(), never.clone());
+                lanes.spawn(async move { outbox.work_through(lane, &stop).await });
+            }
+            while lanes.join_next().await.is_some() {}
+        }
+    }
+
+    async fn forget(&self) {
+        let before = Timestamp::now().checked_sub(jiff::SignedDuration::try_from(self.keep).unwrap_or_default());
+        let Ok(before) = before else { return };
+        match self.store.outbox_forget(before).await {
+            Ok(0) => {}
+            Ok(forgotten) => tracing::debug!(forgotten, "entries of the outbox were sent long ago"),
+            Err(error) => tracing::warn!(%error, "what was sent long ago could not be forgotten"),
+        }
+    }
+
+    /// Begins an attempt of what is due in a lane, until told to stop. Returns the lane.
+    async fn work_through(&self, lane: Lane, stop: &watch::Receiver<bool>) -> Lane {
+        let claimed = match self.store.outbox_claim(&lane, CLAIMED_MAX, CLAIM).await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                tracing::warn!(%lane, %error, "what is to be sent cannot be read");
+                return lane;
+            }
+        };
+        let mut connection = None;
+        let mut unreachable: Option<Failure> = None;
+        for waiting in claimed {
+            if *stop.borrow() {
+                note(self.store.outbox_unclaim(waiting.id).await);
+                continue;
+            }
+            let outcome = match (&unreachable, &waiting.parcel) {
+                // The server is not there for the others either.
+                (Some(failure), _) => Err(failure.clone()),
+                (None, Ok(parcel)) => self.send(parcel, &mut connection, &mut unreachable).await,
+                (None, Err(error)) => Err(Failure::lasting(format!("another version has written it: {error}"))),
+            };
+            self.record(&lane, &waiting, outcome).await;
+        }
+        if let Some(connection) = connection {
+            connection.close().await;
+        }
+        lane
+    }
+
+    async fn send(
+        &self,
+        parcel: &Parcel,
+        connection: &mut Option<Connection>,
+        unreachable: &mut Option<Failure>,
+    ) -> Result<(), Failure> {
+        match parcel {
+            Parcel::Mail(mail) => self.send_mail(mail, connection, unreachable).await,
+            Parcel::Webhook { name, id, body } => match self.webhooks.get(name) {
+                Some(webhook) => webhook.call(id, body).await,
+                None => Err(Failure::lasting(format!("mailmill.toml has no [webhook.{name}] any more"))),
+            },
+            Parcel::Maildir { folder, file, original } => match self.maildirs.get(folder) {
+                Some(path) => carrier::store(path, file, &self.original(original).await?).await,
+                None => Err(Failure::lasting(format!("[maildir] of mailmill.toml has no `{folder}` any more"))),
+            },
+        }
+    }
+
+    async fn send_mail(
+        &self,
+        mail: &Mail,
+        connection: &mut Option<Connection>,
+        unreachable: &mut Option<Failure>,
+    ) -> Result<(), Failure> {
+        let Some(smtp) = &self.mail else {
+            return Err(Failure::passing("no mail server is set: [smtp] of mailmill.toml has no `server` any more"));
+        };
+        let original = match &mail.original {
+            Some(digest) => Some(self.original(digest).await?),
+            None => None,
+        };
+        let usable = match connection.take().filter(|connection| !connection.is_broken()) {
+            Some(usable) => usable,
+            None => smtp.connect().await.inspect_err(|failure| *unreachable = Some(failure.clone()))?,
+        };
+        connection.insert(usable).send(mail, original.as_ref()).await
+    }
+
+    async fn original(&self, digest: &str) -> Result<crate::content::Content, Failure> {
+        let sha256 = Sha256::parse(digest).ok_or_else(|| Failure::lasting("the message is not named"))?;
+        self.store.raw(&sha256).await.map_err(|error| match error {
+            store::Error::NotFound { .. } => Failure::lasting("the message is not in the database any more"),
+            error => Failure::passing(error.to_string()),
+        })
+    }
+
+    async fn record(&self, lane: &Lane, waiting: &Waiting, outcome: Result<(), Failure>) {
+        let Waiting { id, attempt, .. } = waiting;
+        let Err(failure) = outcome else {
+            tracing::info!(%lane, id, attempt, "sent");
+            return note(self.store.outbox_sent(*id).await);
+        };
+        let next = match failure.remedy {
+            Remedy::Retry(wish) if *attempt < self.attempts_max => {
+                let wait = self.backoff.after(*attempt).max(wish.unwrap_or_default().min(self.backoff.longest));
+                Timestamp::now().checked_add(jiff::SignedDuration::try_from(wait).unwrap_or_default()).ok()
+            }
+            Remedy::Retry(_) | Remedy::Nothing => None,
+        };
+        match next {
+            Some(next) => {
+                tracing::warn!(%lane, id, attempt, %next, "not sent, and tried again: {}", failure.reason);
+            }
+            None => tracing::error!(%lane, id, attempt, "given up: {}; see: mailmill outbox list", failure.reason),
+        }
+        note(self.store.outbox_failed(*id, &failure.reason, next).await);
+    }
+}
+
+/// What could not be noted is done again after [`CLAIM`].
+fn note(noted: Result<(), store::Error>) {
+    if let Err(error) = noted {
+        tracing::error!(%error, "what became of an entry of the outbox could not be recorded");
+    }
+}

@@ -1,0 +1,349 @@
+//! What a batch sends: which of it may be sent, and what goes into the outbox.
+
+use super::bulk::{self, Insert, VALUES_PER_QUERY};
+use super::draft::{NewTicket, number};
+use super::rows::{self, now, to_json};
+use super::{Entry, Lane, Verdict};
+use crate::action::{self, Change};
+use crate::message::{Address, MessageId};
+use crate::outgoing::{Notice, Outgoing, Parcel, Recipient, Sender, is_mailable, is_own, own_address};
+use crate::ticket::TicketNumber;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use sqlx::{AnyConnection, Row as _};
+use std::collections::{BTreeSet, HashMap};
+
+/// What is to be known before anything is sent.
+#[derive(Default)]
+pub(super) struct Dispatch<'s> {
+    sender: Option<&'s Sender>,
+    /// The tickets of before that something is sent about.
+    tickets: HashMap<i64, Subject>,
+    /// How many mails each address got lately, and how many each ticket caused.
+    to_address: HashMap<String, u64>,
+    about_ticket: HashMap<i64, u64>,
+    at: i64,
+}
+
+/// A ticket that something is sent about.
+#[derive(Clone)]
+pub(super) struct Subject {
+    class: String,
+    status: String,
+    subject: String,
+    requester: Address,
+}
+
+/// A row of the outbox.
+pub(super) struct NewParcel {
+    key: String,
+    receipt: i64,
+    ticket: Option<i64>,
+    lane: Lane,
+    target: String,
+    payload_json: String,
+    /// Of a mail: what answers to it refer to.
+    pub(super) message_id: Option<MessageId>,
+}
+
+/// What causes a parcel.
+#[derive(Clone, Copy)]
+pub(super) struct Cause<'c> {
+    pub(super) receipt: i64,
+    pub(super) entry: &'c Entry,
+    /// The place of the change in its plan.
+    pub(super) place: usize,
+    pub(super) ticket: Option<&'c TicketNumber>,
+}
+
+impl From<&NewTicket<'_>> for Subject {
+    fn from(ticket: &NewTicket<'_>) -> Self {
+        Self {
+            class: ticket.class.name().to_owned(),
+            status: ticket.status.name().to_owned(),
+            subject: ticket.subject.to_owned(),
+            requester: ticket.requester.clone(),
+        }
+    }
+}
+
+impl<'s> Dispatch<'s> {
+    /// Reads what sending these entries has to know; nothing if they send nothing.
+    pub(super) async fn read(
+        connection: &mut AnyConnection,
+        sender: Option<&'s Sender>,
+        entries: &[Entry],
+    ) -> sqlx::Result<Self> {
+        let mut dispatch = Self { sender, at: now(), ..Self::default() };
+        let (mut tickets, mut addresses) = (BTreeSet::new(), BTreeSet::new());
+        for change in entries.iter().flat_map(changes) {
+            match change {
+                Change::Send { ticket, outgoing, .. } => {
+                    tickets.extend(ticket.as_ref().map(number));
+                    addresses.extend(named_recipient(outgoing).map(|address| address.email.to_lowercase()));
+                }
+                Change::CreateTicket { requester, .. } => {
+                    addresses.insert(requester.email.to_lowercase());
+                }
+                Change::AddComment { .. } | Change::SetStatus { .. } | Change::SetField { .. } => {}
+            }
+        }
+        if !entries.iter().flat_map(changes).any(|change| matches!(change, Change::Send { .. })) {
+            return Ok(dispatch);
+        }
+        let tickets: Vec<i64> = tickets.into_iter().collect();
+        dispatch.read_tickets(&mut *connection, &tickets).await?;
+        addresses.extend(dispatch.tickets.values().map(|ticket| ticket.requester.email.to_lowercase()));
+        let addresses: Vec<String> = addresses.into_iter().collect();
+        dispatch.count(connection, &tickets, &addresses).await?;
+        Ok(dispatch)
+    }
+
+    async fn read_tickets(&mut self, connection: &mut AnyConnection, tickets: &[i64]) -> sqlx::Result<()> {
+        let select = "SELECT number, class, status, subject, requester_name, requester_email FROM tickets WHERE number";
+        for numbers in tickets.chunks(VALUES_PER_QUERY) {
+            let query = bulk::about(select, 1, numbers.len(), "");
+            let query = numbers.iter().fold(query, |query, number| query.bind(*number));
+            for row in query.fetch_all(&mut *connection).await? {
+                let subject = Subject {
+                    class: row.try_get("class")?,
+                    status: row.try_get("status")?,
+                    subject: row.try_get("subject")?,
+                    requester: Address { name: row.try_get("requester_name")?, email: row.try_get("requester_email")? },
+                };
+                self.tickets.insert(row.try_get("number")?, subject);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts the mails of the window.
+    async fn count(
+        &mut self,
+        connection: &mut AnyConnection,
+        tickets: &[i64],
+        addresses: &[String],
+    ) -> sqlx::Result<()> {
+        let Some(sender) = self.sender else { return Ok(()) };
+        let since = self.at.saturating_sub(rows::column(sender.limits.window.as_millis()));
+        let head = |column| {
+            format!(
+                "SELECT {column}, COUNT(*) AS mails FROM outbox WHERE lane = 'mail' AND created_at > $1 AND {column}"
+            )
+        };
+        for addresses in addresses.chunks(VALUES_PER_QUERY) {
+            let query = bulk::about(&head("target"), 2, addresses.len(), "GROUP BY target").bind(since);
+            let query = addresses.iter().fold(query, |query, address| query.bind(address.as_str()));
+            for row in query.fetch_all(&mut *connection).await? {
+                self.to_address.insert(row.try_get("target")?, rows::count(&row, "mails")?);
+            }
+        }
+        for tickets in tickets.chunks(VALUES_PER_QUERY) {
+            let query = bulk::about(&head("ticket"), 2, tickets.len(), "GROUP BY ticket").bind(since);
+            let query = tickets.iter().fold(query, |query, ticket| query.bind(*ticket));
+            for row in query.fetch_all(&mut *connection).await? {
+                self.about_ticket.insert(row.try_get("ticket")?, rows::count(&row, "mails")?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The ticket of before with this number.
+    pub(super) fn known(&self, ticket: i64) -> Option<Subject> {
+        self.tickets.get(&ticket).cloned()
+    }
+
+    /// What goes into the outbox; or why it is not sent, as a sentence.
+    pub(super) fn parcel(
+        &mut self,
+        cause: Cause<'_>,
+        subject: Option<&Subject>,
+        outgoing: &Outgoing,
+    ) -> sqlx::Result<Result<NewParcel, String>> {
+        let key = key(&cause);
+        let (lane, target, parcel) = match outgoing {
+            Outgoing::Mail(notice) => match self.mail(cause, subject, notice, &key) {
+                Ok((target, parcel)) => (Lane::Mail, target, parcel),
+                Err(reason) => return Ok(Err(reason)),
+            },
+            Outgoing::Webhook { name, data } => {
+                let body = self.webhook(cause, subject, data).to_string();
+                let parcel = Parcel::Webhook { name: name.clone(), id: format!("msg_{key}"), body };
+                (Lane::Webhook(name.clone()), name.clone(), parcel)
+            }
+            Outgoing::Maildir { folder } => {
+                // Of the message alone: asked for twice, it is there once.
+                let file = format!("{}.{}.mailmill", cause.entry.received_at.seconds.max(0), key_of(cause.entry, &[]));
+                let parcel = Parcel::Maildir { folder: folder.clone(), file, original: digest(cause.entry)? };
+                (Lane::Maildir, folder.clone(), parcel)
+            }
+        };
+        let message_id = match &parcel {
+            Parcel::Mail(mail) => Some(mail.message_id.clone()),
+            Parcel::Webhook { .. } | Parcel::Maildir { .. } => None,
+        };
+        let mut parcel = parcel;
+        if let (Parcel::Mail(mail), Outgoing::Mail(Notice { forwards: true, .. })) = (&mut parcel, outgoing) {
+            mail.original = Some(digest(cause.entry)?);
+        }
+        let payload_json = to_json(&parcel)?;
+        let ticket = cause.ticket.map(number);
+        Ok(Ok(NewParcel { key, receipt: cause.receipt, ticket, lane, target, payload_json, message_id }))
+    }
+
+    /// A mail and its address in lower case.
+    fn mail(
+        &mut self,
+        cause: Cause<'_>,
+        subject: Option<&Subject>,
+        notice: &Notice,
+        key: &str,
+    ) -> Result<(String, Parcel), String> {
+        let Some(sender) = self.sender else { return Err("no mail server is set".to_owned()) };
+        let to = match &notice.to {
+            Recipient::Address(address) => address.clone(),
+            Recipient::Requester => match subject {
+                Some(subject) => subject.requester.clone(),
+                None => return Err("there is no ticket, and so no requester".to_owned()),
+            },
+        };
+        if !is_mailable(&to.email) {
+            return Err(format!("\"{}\" is no address that mail can be sent to", to.email));
+        }
+        if is_own(&to.email, &sender.own_addresses) {
+            return Err(own_address(&to.email));
+        }
+        let target = to.email.to_lowercase();
+        let is_answer = notice.to == Recipient::Requester || notice.about.is_from(&target);
+        self.brake(&target, cause.ticket, is_answer)?;
+        let mail = sender.mail(notice, to, cause.ticket, key, self.at.div_euclid(1000));
+        Ok((target, Parcel::Mail(mail)))
+    }
+
+    /// Counts a mail, unless there were too many.
+    fn brake(&mut self, target: &str, ticket: Option<&TicketNumber>, is_answer: bool) -> Result<(), String> {
+        let Some(limits) = self.sender.map(|sender| sender.limits) else { return Ok(()) };
+        let minutes = limits.window.as_secs().div_ceil(60);
+        let count = self.to_address.get(target).copied().unwrap_or_default();
+        if is_answer && count >= limits.per_sender {
+            return Err(format!(
+                "{target} was written to {count} times within the last {minutes} minutes, and more is not allowed \
+                 (answers_per_sender_max); two programs might be answering each other"
+            ));
+        }
+        if let Some(ticket) = ticket {
+            let count = self.about_ticket.get(&number(ticket)).copied().unwrap_or_default();
+            if count >= limits.per_ticket {
+                return Err(format!(
+                    "{count} mails were sent about {ticket} within the last {minutes} minutes, and more is not allowed \
+                     (mails_per_ticket_max); two programs might be answering each other"
+                ));
+            }
+            *self.about_ticket.entry(number(ticket)).or_default() += 1;
+        }
+        *self.to_address.entry(target.to_owned()).or_default() += 1;
+        Ok(())
+    }
+
+    /// The body of a webhook's call: type, timestamp and data, as Standard Webhooks recommends.
+    fn webhook(&self, cause: Cause<'_>, subject: Option<&Subject>, data: &Value) -> Value {
+        let ticket = cause.ticket.map(|ticket| {
+            let known = subject.map(|it| json!({
+                "number": ticket, "class": it.class, "status": it.status, "subject": it.subject, "requester": it.requester,
+            }));
+            known.unwrap_or_else(|| json!({ "number": ticket }))
+        });
+        let mut message = data.get("message").cloned().unwrap_or_default();
+        if let Some(message) = message.as_object_mut() {
+            message.insert("job".to_owned(), json!(cause.entry.job));
+            message.insert("receipt".to_owned(), json!(cause.receipt));
+        }
+        let at = Timestamp::from_millisecond(self.at).unwrap_or_default();
+        json!({
+            "type": data.get("event"),
+            "timestamp": at.to_string(),
+            "data": {
+                "ticket": ticket, "message": message, "fields": data.get("fields"), "text": data.get("text"),
+            },
+        })
+    }
+}
+
+const OUTBOX: Insert = Insert {
+    table: "outbox",
+    columns: &[
+        "idempotency_key",
+        "receipt",
+        "ticket",
+        "lane",
+        "target",
+        "payload_json",
+        "state",
+        "next_attempt_at",
+        "created_at",
+    ],
+    end: "ON CONFLICT (idempotency_key) DO NOTHING",
+};
+
+/// Writes what is to be sent.
+pub(super) async fn write(connection: &mut AnyConnection, parcels: &[NewParcel], at: i64) -> sqlx::Result<()> {
+    let statements = OUTBOX.all(parcels, |query, parcel| {
+        query
+            .bind(parcel.key.as_str())
+            .bind(parcel.receipt)
+            .bind(parcel.ticket)
+            .bind(parcel.lane.to_string())
+            .bind(parcel.target.as_str())
+            .bind(parcel.payload_json.as_str())
+            .bind("waiting")
+            .bind(at)
+            .bind(at)
+    });
+    bulk::run(connection, statements).await
+}
+
+/// The report of a run, with the reasons why something is not sent after all: the place of the change, and the sentence.
+pub(super) fn with_reasons(report: &str, withheld: &[(usize, String)]) -> sqlx::Result<String> {
+    let mut report: Value = rows::parse_json("report_json", report)?;
+    for (place, reason) in withheld {
+        if let Some(change) = report.pointer_mut(&format!("/plan/changes/{place}")).and_then(Value::as_object_mut) {
+            change.insert("withheld".to_owned(), json!(reason));
+        }
+    }
+    to_json(&report)
+}
+
+fn changes(entry: &Entry) -> &[Change] {
+    match &entry.verdict {
+        Verdict::Plan(plan) if plan.outcome == action::Outcome::Accepted => &plan.changes,
+        Verdict::Plan(_) | Verdict::Quarantine { .. } => &[],
+    }
+}
+
+fn named_recipient(outgoing: &Outgoing) -> Option<&Address> {
+    match outgoing {
+        Outgoing::Mail(Notice { to: Recipient::Address(address), .. }) => Some(address),
+        Outgoing::Mail(_) | Outgoing::Webhook { .. } | Outgoing::Maildir { .. } => None,
+    }
+}
+
+/// What makes a parcel unique: the message, and the place in its plan.
+fn key(cause: &Cause<'_>) -> String {
+    key_of(cause.entry, &[&cause.place.to_string()])
+}
+
+fn key_of(entry: &Entry, more: &[&str]) -> String {
+    let key = &entry.key;
+    let validity = key.uid_validity.to_string();
+    let mut digest = Sha256::new();
+    for part in [entry.job.as_str(), &key.mailbox, &validity, &key.uid].iter().chain(more) {
+        digest.update(part.len().to_be_bytes());
+        digest.update(part.as_bytes());
+    }
+    digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn digest(entry: &Entry) -> sqlx::Result<String> {
+    Ok(super::Sha256(entry.raw.sha256().map_err(super::bytes::failed)?).to_string())
+}

@@ -1,0 +1,248 @@
+//! The outbox: what waits to be sent, what was sent, and what was given up.
+
+use super::rows::{self, now};
+use super::{Error, Lane, OutboxFilter, OutboxRow, OutboxState, ROWS_MAX, Store, Waiting};
+use crate::outgoing::KEY_BYTES;
+use jiff::Timestamp;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
+use std::time::Duration;
+
+const COLUMNS: &str = "id, idempotency_key, receipt, ticket, lane, target, state, attempts, next_attempt_at, last_error, \
+                       created_at, ended_at";
+
+/// The lanes in which something is due.
+pub(super) async fn due_lanes(connection: &mut AnyConnection) -> sqlx::Result<Vec<Lane>> {
+    let select = "SELECT DISTINCT lane FROM outbox WHERE state = 'waiting' AND next_attempt_at <= $1";
+    let rows = sqlx::query(select).bind(now()).fetch_all(connection).await?;
+    rows.iter().map(lane).collect()
+}
+
+/// Begins an attempt of what is due in a lane, the oldest first. For as long as `claim` nobody else begins one.
+pub(super) async fn claim(
+    connection: &mut AnyConnection,
+    lane: &Lane,
+    most: u32,
+    claim: Duration,
+) -> sqlx::Result<Vec<Waiting>> {
+    let at = now();
+    let select = "SELECT id, payload_json, attempts, idempotency_key FROM outbox WHERE lane = $1 AND state = 'waiting' \
+                  AND next_attempt_at <= $2 ORDER BY id LIMIT $3";
+    let rows =
+        sqlx::query(select).bind(lane.to_string()).bind(at).bind(i64::from(most)).fetch_all(&mut *connection).await?;
+    let until = at.saturating_add(rows::column(claim.as_millis()));
+    let mut waiting = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let id: i64 = row.try_get("id")?;
+        let update = "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = $1 WHERE id = $2";
+        sqlx::query(update).bind(until).bind(id).execute(&mut *connection).await?;
+        waiting.push(Waiting {
+            id,
+            attempt: rows::count(row, "attempts")? + 1,
+            // What another version wrote, and this one cannot read, is given up with that reason.
+            parcel: rows::json(row, "payload_json").map_err(|error| error.to_string()),
+        });
+    }
+    Ok(waiting)
+}
+
+/// Takes back the beginning of an attempt.
+pub(super) async fn unclaim(connection: &mut AnyConnection, id: i64) -> sqlx::Result<()> {
+    let update = "UPDATE outbox SET attempts = attempts - 1, next_attempt_at = $1 WHERE id = $2 AND state = 'waiting'";
+    sqlx::query(update).bind(now()).bind(id).execute(connection).await.map(drop)
+}
+
+/// Notes that something was sent.
+pub(super) async fn sent(connection: &mut AnyConnection, id: i64) -> sqlx::Result<()> {
+    let update = "UPDATE outbox SET state = 'sent', last_error = NULL, ended_at = $1 WHERE id = $2";
+    sqlx::query(update).bind(now()).bind(id).execute(connection).await.map(drop)
+}
+
+/// Notes why an attempt failed, and when the next one begins; none: it is given up.
+pub(super) async fn failed(
+    connection: &mut AnyConnection,
+    id: i64,
+    reason: &str,
+    next: Option<Timestamp>,
+) -> sqlx::Result<()> {
+    let update = "UPDATE outbox SET last_error = $1, next_attempt_at = COALESCE($2, next_attempt_at), \
+                  state = CASE WHEN CAST($2 AS BIGINT) IS NULL THEN 'dead' ELSE state END, \
+                  ended_at = CASE WHEN CAST($2 AS BIGINT) IS NULL THEN CAST($3 AS BIGINT) ELSE NULL END \
+                  WHERE id = $4 AND state = 'waiting'";
+    let query = sqlx::query(update).bind(reason).bind(next.map(Timestamp::as_millisecond)).bind(now()).bind(id);
+    query.execute(connection).await.map(drop)
+}
+
+/// Has something sent again at once, with all its attempts. Returns whether there is such an entry that was not sent.
+pub(super) async fn retry(connection: &mut AnyConnection, id: i64) -> sqlx::Result<bool> {
+    let update = "UPDATE outbox SET state = 'waiting', attempts = 0, next_attempt_at = $1, ended_at = NULL \
+                  WHERE id = $2 AND state <> 'sent'";
+    Ok(sqlx::query(update).bind(now()).bind(id).execute(connection).await?.rows_affected() > 0)
+}
+
+/// Removes an entry that was not sent. Returns whether there was one.
+pub(super) async fn discard(connection: &mut AnyConnection, id: i64) -> sqlx::Result<bool> {
+    let delete = "DELETE FROM outbox WHERE id = $1 AND state <> 'sent'";
+    Ok(sqlx::query(delete).bind(id).execute(connection).await?.rows_affected() > 0)
+}
+
+/// Forgets what was sent before that time.
+pub(super) async fn forget_sent(connection: &mut AnyConnection, before: Timestamp) -> sqlx::Result<u64> {
+    let delete = "DELETE FROM outbox WHERE state = 'sent' AND ended_at < $1";
+    Ok(sqlx::query(delete).bind(before.as_millisecond()).execute(connection).await?.rows_affected())
+}
+
+/// The entries that match, latest first.
+pub(super) async fn list(connection: &mut AnyConnection, filter: &OutboxFilter) -> sqlx::Result<Vec<OutboxRow>> {
+    let select = format!(
+        "SELECT {COLUMNS}, payload_json FROM outbox WHERE (CAST($1 AS TEXT) IS NULL OR state = $1) \
+         AND (CAST($2 AS BIGINT) IS NULL OR id = $2) ORDER BY id DESC LIMIT $3"
+    );
+    let query = sqlx::query(AssertSqlSafe(select))
+        .bind(filter.state.map(OutboxState::name))
+        .bind(filter.id)
+        .bind(i64::from(filter.limit.unwrap_or(ROWS_MAX)));
+    query.fetch_all(connection).await?.iter().map(outbox_row).collect()
+}
+
+fn outbox_row(row: &AnyRow) -> sqlx::Result<OutboxRow> {
+    let ticket: Option<i64> = row.try_get("ticket")?;
+    let state = rows::named(row, "state", OutboxState::parse)?;
+    let next = rows::timestamp(row, "next_attempt_at")?;
+    Ok(OutboxRow {
+        id: row.try_get("id")?,
+        idempotency_key: row.try_get("idempotency_key")?,
+        receipt: row.try_get("receipt")?,
+        ticket: ticket.map(|_| rows::ticket(row, "ticket")).transpose()?,
+        lane: lane(row)?,
+        target: row.try_get("target")?,
+        state,
+        attempts: rows::count(row, "attempts")?,
+        next_attempt_at: (state == OutboxState::Waiting).then_some(next),
+        last_error: row.try_get("last_error")?,
+        created_at: rows::timestamp(row, "created_at")?,
+        ended_at: rows::timestamp_maybe(row, "ended_at")?,
+        payload: rows::json(row, "payload_json").unwrap_or_default(),
+    })
+}
+
+fn lane(row: &AnyRow) -> sqlx::Result<Lane> {
+    let name: String = row.try_get("lane")?;
+    Lane::parse(&name).ok_or_else(|| rows::unknown("lane", name))
+}
+
+/// The key that Message-IDs are signed with; the given one if there was none.
+pub(super) async fn own_key(connection: &mut AnyConnection, new: [u8; KEY_BYTES]) -> sqlx::Result<[u8; KEY_BYTES]> {
+    const NAME: &str = "message-id";
+    let insert = "INSERT INTO own_keys (name, bytes) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+    sqlx::query(insert).bind(NAME).bind(new.as_slice()).execute(&mut *connection).await?;
+    let row = sqlx::query("SELECT bytes FROM own_keys WHERE name = $1").bind(NAME).fetch_one(connection).await?;
+    let bytes: Vec<u8> = row.try_get("bytes")?;
+    bytes.try_into().map_err(|_| rows::unknown("own_keys.bytes", "a key of another length"))
+}
+
+impl Store {
+    /// The key that our Message-IDs are signed with; made at the first call.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn own_key(&self) -> Result<[u8; KEY_BYTES], Error> {
+        let mut new = [0; KEY_BYTES];
+        aws_lc_rs::rand::fill(&mut new).map_err(|_| Error::Bug("there is no source of random numbers".to_owned()))?;
+        let mut transaction = self.transaction().await?;
+        let key = self.explained(own_key(&mut transaction, new).await)?;
+        self.explained(transaction.commit().await)?;
+        Ok(key)
+    }
+
+    /// The lanes of the outbox in which something is due.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn outbox_due(&self) -> Result<Vec<Lane>, Error> {
+        self.explained(due_lanes(&mut *self.reader().await?).await)
+    }
+
+    /// Begins an attempt of what is due in a lane: at most `most`, the oldest first. For as long as `claim` nobody else
+    /// begins one; if by then nothing was noted, it counts as failed.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn outbox_claim(&self, lane: &Lane, most: u32, until: Duration) -> Result<Vec<Waiting>, Error> {
+        let mut transaction = self.transaction().await?;
+        let claimed = self.explained(claim(&mut transaction, lane, most, until).await)?;
+        self.explained(transaction.commit().await)?;
+        Ok(claimed)
+    }
+
+    /// Takes back the beginning of an attempt: nothing was done.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn outbox_unclaim(&self, id: i64) -> Result<(), Error> {
+        let mut transaction = self.transaction().await?;
+        self.explained(unclaim(&mut transaction, id).await)?;
+        self.explained(transaction.commit().await)
+    }
+
+    /// Notes that something was sent.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn outbox_sent(&self, id: i64) -> Result<(), Error> {
+        let mut transaction = self.transaction().await?;
+        self.explained(sent(&mut transaction, id).await)?;
+        self.explained(transaction.commit().await)
+    }
+
+    /// Notes why an attempt failed, and when the next one begins; none: it is given up.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn outbox_failed(&self, id: i64, reason: &str, next: Option<Timestamp>) -> Result<(), Error> {
+        let mut transaction = self.transaction().await?;
+        self.explained(failed(&mut transaction, id, reason, next).await)?;
+        self.explained(transaction.commit().await)
+    }
+
+    /// Has something sent again at once, with all its attempts. Returns whether there is such an entry that was not sent.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn outbox_retry(&self, id: i64) -> Result<bool, Error> {
+        let mut transaction = self.transaction().await?;
+        let found = self.explained(retry(&mut transaction, id).await)?;
+        self.explained(transaction.commit().await)?;
+        Ok(found)
+    }
+
+    /// Removes an entry that was not sent. Returns whether there was one.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn outbox_drop(&self, id: i64) -> Result<bool, Error> {
+        let mut transaction = self.transaction().await?;
+        let found = self.explained(discard(&mut transaction, id).await)?;
+        self.explained(transaction.commit().await)?;
+        Ok(found)
+    }
+
+    /// Forgets what was sent before that time; returns how much it was.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn outbox_forget(&self, before: Timestamp) -> Result<u64, Error> {
+        let mut transaction = self.transaction().await?;
+        let forgotten = self.explained(forget_sent(&mut transaction, before).await)?;
+        self.explained(transaction.commit().await)?;
+        Ok(forgotten)
+    }
+
+    /// The entries of the outbox that match, latest first.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn outbox(&self, filter: &OutboxFilter) -> Result<Vec<OutboxRow>, Error> {
+        self.explained(list(&mut *self.reader().await?, filter).await)
+    }
+}

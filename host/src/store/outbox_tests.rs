@@ -1,0 +1,184 @@
+//! The outbox: written with the receipt, each entry once, within the limits, and sent by one at a time.
+
+use super::conformance::{accepted, comment, create, entry, key};
+use super::*;
+use crate::action::Change;
+use crate::message::{Address, parse};
+use crate::outgoing::{Limits, Mail, Notice, Occasion, Outgoing, OwnIds, Parcel, Recipient, TagEnd};
+use crate::thread::ThreadTag;
+use std::collections::BTreeSet;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn sender() -> Arc<Sender> {
+    Arc::new(Sender {
+        own_addresses: BTreeSet::from(["desk@desk.example".to_owned()]),
+        ids: OwnIds::new([1; 32], "desk.example"),
+        tag: ThreadTag::new(ThreadTag::PREFIX, ThreadTag::SUFFIX).unwrap(),
+        tag_end: TagEnd::End,
+        limits: Limits { window: HOUR, per_sender: 2, per_ticket: 3 },
+    })
+}
+
+async fn store() -> Store {
+    Store::in_memory().await.unwrap().sending_as(Some(sender()))
+}
+
+fn notify(ticket: Option<u64>, to: Recipient) -> Change {
+    // The requester of the tickets that `create` makes.
+    let message = parse(b"From: ann@example.org\r\nMessage-ID: <1@example.org>\r\n\r\nhello", None);
+    let notice = Notice {
+        to,
+        subject: "Re: it".to_owned(),
+        text: "We have it as {ticket}.".to_owned(),
+        forwards: false,
+        about: Occasion::of(&message),
+    };
+    Change::Send { ticket: ticket.map(TicketNumber::new), outgoing: Outgoing::Mail(notice), withheld: None }
+}
+
+fn address(email: &str) -> Recipient {
+    Recipient::Address(Address { name: String::new(), email: email.to_owned() })
+}
+
+/// An entry with a report of its plan, as the pipeline writes it.
+fn planned(uid: &str, changes: Vec<Change>) -> Entry {
+    let verdict = accepted(changes);
+    let Verdict::Plan(plan) = &verdict else { unreachable!() };
+    Entry { report: serde_json::json!({ "plan": plan }).to_string(), ..entry(uid, verdict) }
+}
+
+async fn mails(store: &Store) -> Vec<Mail> {
+    let mut rows = store.outbox(&OutboxFilter::default()).await.unwrap();
+    rows.reverse();
+    let parcels = rows.into_iter().map(|row| serde_json::from_value(row.payload).unwrap());
+    parcels.filter_map(|parcel| if let Parcel::Mail(mail) = parcel { Some(mail) } else { None }).collect()
+}
+
+#[tokio::test]
+async fn an_answer_is_written_once_with_its_ticket() {
+    let store = store().await;
+    let batch = [planned("1", vec![create("printer"), notify(None, Recipient::Requester)])];
+    let receipts = store.commit(&batch).await.unwrap();
+    assert_eq!(receipts[0].withheld, Vec::<String>::new());
+    assert!(store.commit(&batch).await.unwrap()[0].repeated);
+    let rows = store.outbox(&OutboxFilter::default()).await.unwrap();
+    assert_eq!(rows.len(), 1, "{rows:#?}");
+    let row = &rows[0];
+    assert_eq!((row.receipt, &row.ticket, row.target.as_str()), (1, &Some(TicketNumber::new(1)), "ann@example.org"));
+    assert_eq!((row.state, row.attempts, &row.lane), (OutboxState::Waiting, 0, &Lane::Mail));
+    let mail = mails(&store).await.remove(0);
+    assert_eq!((mail.subject.as_str(), mail.text.as_str()), ("Re: it MessageID:T00001#", "We have it as T00001."));
+    assert!(mail.is_answer && mail.in_reply_to.is_some());
+    // What answers it finds its ticket, even without the key.
+    let keys = ThreadKeys { answered: vec![mail.message_id], ..ThreadKeys::default() };
+    assert!(
+        matches!(store.conversation(&keys).await.unwrap(), Conversation::Active(ticket) if ticket.number.sequence() == 1)
+    );
+}
+
+#[tokio::test]
+async fn a_rehearsal_and_a_refused_plan_send_nothing() {
+    let store = store().await;
+    store.rehearse(&planned("1", vec![create("printer"), notify(None, Recipient::Requester)])).await.unwrap();
+    let lost = planned("2", vec![comment(9, "to nobody"), notify(Some(9), address("bo@example.org"))]);
+    let receipts = store.commit(&[lost, planned("3", vec![notify(Some(8), address("bo@example.org"))])]).await.unwrap();
+    assert!(receipts.iter().all(|receipt| receipt.outcome.name() == "quarantined"));
+    assert_eq!(mails(&store).await, []);
+    // Released, it is sent.
+    let id = store.quarantine_list().await.unwrap()[0].id;
+    store.quarantine_release(id, &planned("2", vec![create("x"), notify(None, Recipient::Requester)])).await.unwrap();
+    assert_eq!(mails(&store).await.len(), 1);
+}
+
+#[tokio::test]
+async fn mail_is_limited_by_address_and_by_ticket_and_the_report_says_so() {
+    let store = store().await;
+    let answer = |uid: &str| planned(uid, vec![create("printer"), notify(None, Recipient::Requester)]);
+    // In one batch and in several.
+    let first = store.commit(&[answer("1"), answer("2"), answer("3")]).await.unwrap();
+    let second = store.commit(&[answer("4")]).await.unwrap();
+    let counts: Vec<usize> = first.iter().chain(&second).map(|receipt| receipt.withheld.len()).collect();
+    assert_eq!(counts, [0, 0, 1, 1]);
+    assert!(first[2].withheld[0].contains("answers_per_sender_max"), "{:?}", first[2].withheld);
+    let report = store.report(first[2].id).await.unwrap();
+    assert_eq!(report["plan"]["changes"][1]["withheld"], serde_json::json!(first[2].withheld[0]));
+    assert_eq!(report["plan"]["changes"][0].get("withheld"), None);
+    // Others are told as often as the ticket allows.
+    let tell = |uid: &str| planned(uid, vec![notify(Some(1), address(&format!("{uid}@team.example")))]);
+    let told = store.commit(&[tell("5"), tell("6"), tell("7")]).await.unwrap();
+    let counts: Vec<usize> = told.iter().map(|receipt| receipt.withheld.len()).collect();
+    assert_eq!(counts, [0, 0, 1]);
+    assert!(told[2].withheld[0].contains("mails_per_ticket_max"), "{:?}", told[2].withheld);
+    assert_eq!(mails(&store).await.len(), 4);
+}
+
+#[tokio::test]
+async fn nobody_writes_to_himself_or_to_no_address() {
+    let store = store().await;
+    let own = Change::CreateTicket {
+        class: crate::ticket::TicketClass::Incident,
+        subject: "x".to_owned(),
+        description: String::new(),
+        requester: Address { name: String::new(), email: "Desk@desk.example".to_owned() },
+        fields: Vec::new(),
+    };
+    let mut nobody = own.clone();
+    if let Change::CreateTicket { requester, .. } = &mut nobody {
+        requester.email = String::new();
+    }
+    let batch = [
+        planned("1", vec![own, notify(None, Recipient::Requester)]),
+        planned("2", vec![nobody, notify(None, Recipient::Requester)]),
+        planned("3", vec![create("a"), create("b"), notify(None, Recipient::Requester)]),
+    ];
+    let receipts = store.commit(&batch).await.unwrap();
+    assert!(receipts[0].withheld[0].contains("never writes to itself"), "{:?}", receipts[0].withheld);
+    assert!(receipts[1].withheld[0].contains("no address"), "{:?}", receipts[1].withheld);
+    assert_eq!(mails(&store).await[0].subject, "Re: it MessageID:T00004#", "the last ticket created");
+}
+
+#[tokio::test]
+async fn an_attempt_is_begun_by_one_and_ends_in_one_way() {
+    let store = store().await;
+    let tell = |uid: &str| planned(uid, vec![notify(None, address(&format!("{uid}@team.example")))]);
+    store.commit(&[tell("1"), tell("2"), tell("3")]).await.unwrap();
+    assert_eq!(store.outbox_due().await.unwrap(), [Lane::Mail]);
+    let claimed = store.outbox_claim(&Lane::Mail, 2, HOUR).await.unwrap();
+    assert_eq!(claimed.iter().map(|it| (it.id, it.attempt)).collect::<Vec<_>>(), [(1, 1), (2, 1)]);
+    assert_eq!(store.outbox_claim(&Lane::Mail, 2, HOUR).await.unwrap().len(), 1, "one is left");
+    assert_eq!(store.outbox_due().await.unwrap(), []);
+    store.outbox_sent(1).await.unwrap();
+    store.outbox_failed(2, "no", None).await.unwrap();
+    store.outbox_failed(3, "later", Some(Timestamp::UNIX_EPOCH)).await.unwrap();
+    let again = store.outbox_claim(&Lane::Mail, 9, HOUR).await.unwrap();
+    assert_eq!(again.iter().map(|it| (it.id, it.attempt)).collect::<Vec<_>>(), [(3, 2)]);
+    store.outbox_unclaim(3).await.unwrap();
+    let state = async |id| {
+        let row = store.outbox(&OutboxFilter { id: Some(id), ..OutboxFilter::default() }).await.unwrap().remove(0);
+        (row.state, row.attempts, row.last_error, row.ended_at.is_some())
+    };
+    assert_eq!(state(1).await, (OutboxState::Sent, 1, None, true));
+    assert_eq!(state(2).await, (OutboxState::Dead, 1, Some("no".to_owned()), true));
+    assert_eq!(state(3).await, (OutboxState::Waiting, 1, Some("later".to_owned()), false));
+    // What was sent stays sent.
+    assert_eq!((store.outbox_retry(1).await.unwrap(), store.outbox_drop(1).await.unwrap()), (false, false));
+    assert!(store.outbox_retry(2).await.unwrap() && store.outbox_drop(3).await.unwrap());
+    assert_eq!(state(2).await, (OutboxState::Waiting, 0, Some("no".to_owned()), false));
+    assert_eq!(store.outbox_forget(Timestamp::UNIX_EPOCH).await.unwrap(), 0);
+    assert_eq!(store.outbox_forget(Timestamp::now() + jiff::SignedDuration::from_secs(9)).await.unwrap(), 1);
+    assert_eq!(store.outbox(&OutboxFilter::default()).await.unwrap().len(), 1);
+    assert_eq!(store.unknown("support", vec![key("1")]).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn the_key_of_our_message_ids_is_made_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mailmill.db");
+    let store = Store::open(&path).await.unwrap();
+    let key = store.own_key().await.unwrap();
+    assert_ne!(key, [0; 32]);
+    store.close().await;
+    assert_eq!(Store::open(&path).await.unwrap().own_key().await.unwrap(), key);
+    assert_ne!(Store::in_memory().await.unwrap().own_key().await.unwrap(), key);
+}
