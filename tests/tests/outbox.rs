@@ -26,9 +26,9 @@ stop = true
 /// An installation whose job reads the mailbox of `desk`, and which writes as `desk@desk.example`.
 fn desk(desk: &str, mailboxes: &Dovecot, server: &Exim, settings: &str) -> Result<Installation> {
     let installation = Installation::new()?;
-    mailboxes.mailbox(desk)?;
+    person(mailboxes, desk)?;
     installation.add_imap_job("desk", mailboxes, desk)?;
-    installation.write("rules/statements/00-test.toml", ANSWER_ALL)?;
+    installation.write("rules/statements/10-default.toml", ANSWER_ALL)?;
     set(&installation, desk, server, "security = \"none\"", settings)?;
     Ok(installation)
 }
@@ -40,6 +40,11 @@ fn set(installation: &Installation, desk: &str, server: &Exim, security: &str, s
          from = \"The Desk <{desk}@{desk}.example>\"\ntimeout = \"10s\"\n\n{settings}\n"
     );
     installation.write("mailmill.toml", &text)
+}
+
+/// Somebody who can be written to: a mailbox is made when it is first looked at.
+fn person(mailboxes: &Dovecot, name: &str) -> Result<()> {
+    mailboxes.mailbox(name)?.command("EXAMINE INBOX").map(drop)
 }
 
 fn start(installation: &Installation) -> Result<Daemon> {
@@ -119,7 +124,7 @@ fn two_desks_whose_mail_loses_all_signs_are_stopped_by_the_limit() -> Result<()>
 #[test]
 fn mail_waits_for_its_server_over_a_killed_daemon() -> Result<()> {
     let mailboxes = Dovecot::start()?;
-    mailboxes.mailbox("ann")?;
+    person(&mailboxes, "ann")?;
     let mut server = Exim::start(&mailboxes, Manners::default())?;
     let ours = desk("ours", &mailboxes, &server, "[outbox]\nretry_first = \"4s\"\nretry_max = \"4s\"")?;
     server.stop()?;
@@ -155,30 +160,31 @@ fn what_is_refused_for_good_is_given_up_until_somebody_asks_again() -> Result<()
         mailbox.deliver(&messages::request(number, sender))?;
     }
     ours.mailmill(&["run", "--once"])?.success()?;
-    let states = |all: &[Sending]| -> Vec<(String, String, u64)> {
-        all.iter().map(|it| (it.target.clone(), it.state.clone(), it.attempts)).collect()
+    let state_of = |target: &str| -> Result<Sending> {
+        let all = outbox(&ours)?;
+        let found = all.iter().find(|it| it.target == target).cloned();
+        found.with_context(|| format!("{target}: {all:#?}"))
     };
-    let all = outbox(&ours)?;
-    let row = |target: &str, state: &str, attempts| (target.to_owned(), state.to_owned(), attempts);
-    let expect = [
-        row("gone@client.example", "dead", 1),
-        row("busy@client.example", "waiting", 1),
-        row("lost@client.example", "dead", 1),
-    ];
-    assert_eq!(states(&all), expect, "{all:#?}");
-    assert!(all[0].last_error.contains("550") && all[0].last_error.contains("no such mailbox"), "{all:#?}");
-    assert!(all[1].last_error.contains("451"), "{all:#?}");
+    let [gone, busy, lost] =
+        ["gone", "busy", "lost"].map(|name| state_of(&format!("{name}@client.example")).expect("it is listed"));
+    assert_eq!((gone.state.as_str(), gone.attempts), ("dead", 1), "{gone:?}");
+    assert!(gone.last_error.contains("550") && gone.last_error.contains("no such mailbox"), "{gone:?}");
+    assert_eq!((busy.state.as_str(), busy.attempts), ("waiting", 1), "{busy:?}");
+    assert!(busy.last_error.contains("451"), "{busy:?}");
+    assert_eq!(lost.state, "dead", "{lost:?}");
     let list = ours.mailmill(&["outbox", "list", "--state", "dead"])?.success()?.stdout;
     assert!(list.contains("gone@client.example") && !list.contains("busy@client.example"), "{list}");
 
-    mailboxes.mailbox("gone")?;
-    let said = ours.mailmill(&["outbox", "retry", &all[0].id])?.success()?.stdout;
-    assert_eq!(said, format!("retried: {}\n", all[0].id));
-    ours.mailmill(&["outbox", "drop", &all[1].id, &all[2].id, "--json"])?.success()?;
+    person(&mailboxes, "gone")?;
+    let said = ours.mailmill(&["outbox", "retry", &gone.id])?.success()?.stdout;
+    assert_eq!(said, format!("retried: {}\n", gone.id));
+    ours.mailmill(&["outbox", "drop", &busy.id, &lost.id, "--json"])?.success()?;
     ours.mailmill(&["run", "--once"])?.success()?;
-    assert_eq!(states(&outbox(&ours)?), [row("gone@client.example", "sent", 1)]);
+    let left = outbox(&ours)?;
+    assert_eq!(left.len(), 1, "{left:#?}");
+    assert_eq!((left[0].id.as_str(), left[0].state.as_str(), left[0].attempts), (gone.id.as_str(), "sent", 1));
     for verb in ["retry", "drop"] {
-        let refused = ours.mailmill(&["outbox", verb, &all[0].id])?;
+        let refused = ours.mailmill(&["outbox", verb, &gone.id])?;
         assert_eq!(refused.code, Some(1));
         assert!(refused.stderr.contains("was sent: nothing can be done"), "{}", refused.stderr);
     }
@@ -190,7 +196,7 @@ fn what_is_refused_for_good_is_given_up_until_somebody_asks_again() -> Result<()
 #[test]
 fn the_server_is_spoken_to_as_the_settings_say() -> Result<()> {
     let mailboxes = Dovecot::start()?;
-    mailboxes.mailbox("ann")?;
+    person(&mailboxes, "ann")?;
     let server = Exim::start(&mailboxes, Manners::default())?;
     let ours = desk("ours", &mailboxes, &server, "")?;
     ours.write("wrong", "not the secret")?;
@@ -220,7 +226,7 @@ fn the_server_is_spoken_to_as_the_settings_say() -> Result<()> {
 #[test]
 fn an_answer_to_our_mail_finds_its_ticket_and_a_guess_does_not() -> Result<()> {
     let mailboxes = Dovecot::start()?;
-    mailboxes.mailbox("ann")?;
+    person(&mailboxes, "ann")?;
     let server = Exim::start(&mailboxes, Manners::default())?;
     let ours = desk("ours", &mailboxes, &server, "")?;
     let mut mailbox = mailboxes.mailbox("ours")?;
@@ -313,7 +319,7 @@ fn a_webhook_is_called_until_it_answers_and_can_check_who_calls() -> Result<()> 
     )?;
     let statement = "[[statement]]\nname = \"tell\"\nthen = [{ do = \"create-ticket\", class = \"incident\" }, \
                      { do = \"webhook\", name = \"billing\", event = \"ticket.created\" }]\nstop = true\n";
-    installation.write("rules/statements/00-test.toml", statement)?;
+    installation.write("rules/statements/10-default.toml", statement)?;
     installation.write("mail/1.eml", &messages::request(1, "ann@client.example"))?;
     let mut daemon = start(&installation)?;
     let first = calls.recv_timeout(mailmill_tests::PATIENCE).context(daemon.log())?;
@@ -337,14 +343,14 @@ fn a_webhook_is_called_until_it_answers_and_can_check_who_calls() -> Result<()> 
 #[test]
 fn a_message_is_forwarded_as_it_came_and_stored_once() -> Result<()> {
     let mailboxes = Dovecot::start()?;
-    mailboxes.mailbox("team")?;
+    person(&mailboxes, "team")?;
     let server = Exim::start(&mailboxes, Manners::default())?;
     let ours = desk("ours", &mailboxes, &server, "[maildir]\narchive = \"archive\"")?;
     let statement = "[[statement]]\nname = \"pass on\"\nthen = [{ do = \"forward\", to = \"Team <team@client.example>\" }, \
                      { do = \"store-maildir\", folder = \"archive\" }, { do = \"store-maildir\", folder = \"archive\" }, \
                      { do = \"forward\", to = \"ours@ours.example\" }, { do = \"store-maildir\", folder = \"other\" }]\n\
                      stop = true\n";
-    ours.write("rules/statements/00-test.toml", statement)?;
+    ours.write("rules/statements/10-default.toml", statement)?;
     let message = messages::request(1, "ann@client.example");
     mailboxes.mailbox("ours")?.deliver(&message)?;
     ours.mailmill(&["run", "--once"])?.success()?;

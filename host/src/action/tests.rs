@@ -168,7 +168,8 @@ fn a_faulty_action_is_explained() {
     check(
         "creat-ticket",
         &[],
-        "there is no such verb; there are create-ticket, comment, set-status, set-field, reject, ignore",
+        "there is no such verb; there are create-ticket, comment, set-status, set-field, notify, \
+         forward, webhook, store-maildir, reject, ignore",
     );
     check("create-ticket", &[], "the argument `class` is missing or blank");
     check("reject", &[("why", "x")], "it takes no argument `why`; it takes reason");

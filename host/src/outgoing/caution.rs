@@ -24,9 +24,9 @@ impl Occasion {
     /// What there is to know of a message.
     #[must_use]
     pub fn of(message: &Message) -> Self {
-        let reply_to = message.header_addresses("Reply-To").chain(message.header_addresses("Return-Path"));
-        let senders: BTreeSet<String> =
-            message.sender.iter().chain(reply_to).map(|address| address.email.to_lowercase()).collect();
+        let reply_to = message.header_addresses("Reply-To");
+        let known = message.sender.iter().chain(reply_to).map(|address| address.email.to_lowercase());
+        let senders: BTreeSet<String> = known.chain(return_path(message).map(str::to_lowercase)).collect();
         let known: Vec<&MessageId> = message.references.iter().filter(|id| is_plain_id(id)).collect();
         // RFC 5322 section 3.6.4 allows to leave some out; the first one is what the conversation is known by.
         let skipped = known.len().saturating_sub(REFERENCES_MAX);
@@ -47,6 +47,12 @@ impl Occasion {
     }
 }
 
+/// The address that the last mail system was to send failures to; empty if to nobody (RFC 5321 section 4.4).
+fn return_path(message: &Message) -> Option<&str> {
+    let path = message.header("Return-Path")?.trim();
+    Some(path.strip_prefix('<').and_then(|path| path.strip_suffix('>')).unwrap_or(path).trim())
+}
+
 fn unanswered(message: &Message) -> Option<String> {
     let why = match message.origin {
         Origin::Human => None,
@@ -59,8 +65,7 @@ fn unanswered(message: &Message) -> Option<String> {
         return Some(format!("{why}, and automatic mail is never answered"));
     }
     // RFC 3834 section 2: never to the null address.
-    let returns_to = message.header("Return-Path").map(str::trim);
-    if returns_to.is_some_and(|path| matches!(path, "<>" | "")) {
+    if return_path(message) == Some("") {
         return Some("the message says that nothing is to be sent back (its return path is empty)".to_owned());
     }
     let wish = message.header("X-Auto-Response-Suppress").unwrap_or_default().to_ascii_lowercase();

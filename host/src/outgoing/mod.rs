@@ -243,7 +243,8 @@ pub fn address(text: &str) -> Option<Address> {
         None => ("", text),
     };
     let email = email.trim();
-    is_mailable(email).then(|| Address { name: one_line(name.trim().trim_matches('"')), email: email.to_owned() })
+    let name = one_line(name.trim().trim_matches('"'));
+    (is_mailable(email) && !name.contains(['<', '>'])).then(|| Address { name, email: email.to_owned() })
 }
 
 /// Whether mail can be sent to an address: one `@` with something on both sides, and nothing that ends a command or a

@@ -154,7 +154,7 @@ fn the_subject_has_the_tag_once() {
     check(TagEnd::End, "Re: MessageID:T00004#", "Re: MessageID:T00004# MessageID:T00005#");
     check(TagEnd::End, "", "MessageID:T00005#");
     check(TagEnd::End, "a\r\nBcc: x@y.example", "a Bcc: x@y.example MessageID:T00005#");
-    assert_eq!(sender(TagEnd::End).subject("about {ticket}", None), "about ");
+    assert_eq!(sender(TagEnd::End).subject("about {ticket}", None), "about");
 }
 
 #[test]

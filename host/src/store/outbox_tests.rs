@@ -7,6 +7,7 @@ use crate::message::{Address, parse};
 use crate::outgoing::{Limits, Mail, Notice, Occasion, Outgoing, OwnIds, Parcel, Recipient, TagEnd};
 use crate::thread::ThreadTag;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
