@@ -5,7 +5,7 @@ use mailmill_tests::{Installation, messages, sample, steady};
 
 #[test]
 fn help_of_each_command() -> Result<()> {
-    let commands: [&[&str]; 20] = [
+    let commands: [&[&str]; 23] = [
         &[],
         &["run"],
         &["check"],
@@ -19,6 +19,9 @@ fn help_of_each_command() -> Result<()> {
         &["quarantine", "list"],
         &["quarantine", "show"],
         &["quarantine", "release"],
+        &["outbox", "list"],
+        &["outbox", "retry"],
+        &["outbox", "drop"],
         &["plugin", "list"],
         &["plugin", "inspect"],
         &["config", "example"],

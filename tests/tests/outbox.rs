@@ -373,3 +373,34 @@ fn a_message_is_forwarded_as_it_came_and_stored_once() -> Result<()> {
     assert_eq!(std::fs::read_dir(ours.path("archive/tmp"))?.count(), 0);
     Ok(())
 }
+
+/// What a desk agent reads of mail that is not sent.
+#[test]
+fn what_is_not_sent_is_told_with_the_reason() -> Result<()> {
+    let installation = Installation::new()?;
+    installation.add_folder_job("desk")?;
+    installation.write(
+        "mailmill.toml",
+        "[smtp]\nserver = \"smtp.example.org\"\nfrom = \"Desk <desk@desk.example>\"\n\n[outbox]\nanswers_per_sender_max = 1\n",
+    )?;
+    installation.write("rules/statements/10-default.toml", ANSWER_ALL)?;
+    let check = |name: &str, headers: &str| -> Result<()> {
+        installation
+            .write("message.eml", &format!("{headers}\nSubject: Lamp\nMessage-ID: <1@x.example>\n\nIt is dark.\n"))?;
+        let story = installation.mailmill(&["try", "message.eml"])?.success()?.stdout;
+        let plan: Vec<&str> = story
+            .lines()
+            .skip_while(|line| !line.starts_with("7 plan"))
+            .take_while(|line| !line.starts_with("9 mark"))
+            .collect();
+        insta::assert_snapshot!(name, plan.join("\n"));
+        Ok(())
+    };
+    check("not-sent-nothing-speaks-against-it", "From: ann@x.example")?;
+    check("not-sent-absence-notice", "From: ann@x.example\nAuto-Submitted: auto-replied")?;
+    check("not-sent-report-of-undelivered-mail", "From: MAILER-DAEMON@x.example\nReturn-Path: <>")?;
+    check("not-sent-list", "From: ann@x.example\nList-Id: <l.x.example>")?;
+    check("not-sent-null-return-path", "From: ann@x.example\nReturn-Path: <>")?;
+    check("not-sent-own-address", "From: Desk@Desk.example")?;
+    check("not-sent-no-sender", "To: desk@desk.example")
+}

@@ -49,3 +49,37 @@ fn was_read(folder: &Path, file: &str) -> io::Result<bool> {
     }
     Ok(false)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(folder: &Path, part: &str) -> Vec<String> {
+        let entries = fs::read_dir(folder.join(part)).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn a_message_is_stored_once_also_after_it_was_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, content) = (folder.path().join("archive"), Content::from(&b"hello"[..]));
+        put(&path, "1.x", &content).unwrap();
+        put(&path, "1.x", &content).unwrap();
+        assert_eq!((files(&path, "new"), files(&path, "tmp").len()), (vec!["1.x".to_owned()], 0));
+        assert_eq!(fs::read(path.join("new/1.x")).unwrap(), b"hello");
+        fs::rename(path.join("new/1.x"), path.join("cur/1.x:2,S")).unwrap();
+        put(&path, "1.x", &content).unwrap();
+        assert_eq!(files(&path, "new").len(), 0);
+        put(&path, "1.xy", &content).unwrap();
+        assert_eq!(files(&path, "new").len(), 1);
+    }
+
+    #[test]
+    fn what_was_left_half_written_is_written_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("tmp")).unwrap();
+        fs::write(folder.path().join("tmp/1.x"), "half of something longer").unwrap();
+        put(folder.path(), "1.x", &Content::from(&b"hello"[..])).unwrap();
+        assert_eq!(fs::read(folder.path().join("new/1.x")).unwrap(), b"hello");
+    }
+}

@@ -209,3 +209,78 @@ fn resolve(secret: &mut SecretRef, dir: &Path) {
         *path = dir.join(&*path);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+    use super::super::tests::loaded;
+    use super::*;
+
+    #[test]
+    fn nothing_is_sent_by_default() {
+        let config = loaded("mailmill.toml", "", Config::load).unwrap();
+        assert_eq!((config.smtp.server, config.webhook.0.len(), config.maildir.0.len()), (None, 0, 0));
+    }
+
+    #[test]
+    fn all_is_read() {
+        let text = "[smtp]\nserver = \"smtp.example.org\"\nsecurity = \"starttls\"\nfrom = \"Desk <desk@example.org>\"\n\
+                    user = \"desk\"\npassword = { file = \"secret\" }\ntag = \"beginning\"\n\
+                    [webhook.billing]\nurl = \"https://example.org/hook\"\nsecret = { file = \"hook\" }\n\
+                    [maildir]\narchive = \"archive\"\n";
+        let config = loaded("mailmill.toml", text, Config::load).unwrap();
+        assert_eq!((config.smtp.port(), config.smtp.tag), (587, TagEnd::Beginning));
+        assert_eq!(config.smtp.from.map(String::from).as_deref(), Some("Desk <desk@example.org>"));
+        let is_absolute = |secret: &SecretRef| matches!(secret, SecretRef::File(path) if path.is_absolute());
+        assert!(config.smtp.password.as_ref().is_some_and(is_absolute));
+        assert!(is_absolute(&config.webhook.0["billing"].secret));
+        assert!(config.maildir.0["archive"].is_absolute());
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_reported_at_once() {
+        let text = "\
+[smtp]
+server = \"smtp.example.org\"
+user = \"desk\"
+own_addresses = [\"desk\"]
+[webhook.billing]
+url = \"example.org/hook\"
+secret = { env = \"S\" }
+[webhook.\"no name\"]
+url = \"https://example.org\"
+secret = \"visible\"
+[maildir]
+archive = 1
+";
+        let told = loaded("mailmill.toml", text, Config::load).unwrap_err();
+        let mut reasons: Vec<&str> = told.lines().filter(|line| line.starts_with("error: ")).collect();
+        reasons.sort_unstable();
+        // What cannot be read, and then, once all can be, what does not go together.
+        let expect = [
+            "error: \"no name\" is no name: lower-case letters, digits and `-`, at most 64",
+            "error: `archive` must be a path, as a string, not 1",
+            "error: `secret` must not stand in the file itself",
+        ];
+        assert_eq!(reasons, expect, "{told}");
+        let sound = text
+            .replace("\"no name\"", "other")
+            .replace("\"visible\"", "{ env = \"S\" }")
+            .replace("= 1\n", "= \"a\"\n");
+        let told = loaded("mailmill.toml", &sound, Config::load).unwrap_err();
+        let reasons: Vec<&str> = told.lines().filter(|line| line.starts_with("error: ")).collect();
+        let expect = [
+            "error: `smtp` has a `server`, but no `from`: say who the mail is from",
+            "error: `smtp` has a `user`, but no `password`",
+            "error: \"desk\" is no address",
+            "error: `url` must begin with https:// (or http://) and name a host",
+        ];
+        assert_eq!(reasons, expect, "{told}");
+        assert!(!told.contains("visible"));
+        let from = loaded("mailmill.toml", "[smtp]\nfrom = \"desk\"", Config::load).unwrap_err();
+        assert!(
+            from.contains("`from` must be an address such as \"Support <support@example.org>\", not \"desk\""),
+            "{from}"
+        );
+    }
+}

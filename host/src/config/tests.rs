@@ -3,7 +3,7 @@ use super::*;
 use crate::secret::SecretRef;
 
 /// Writes `text` into a file and hands what `load` makes of it to `check`, with the folder's name taken out.
-fn loaded<T>(name: &str, text: &str, load: impl Fn(&Path) -> Result<T, Diagnostics>) -> Result<T, String> {
+pub(super) fn loaded<T>(name: &str, text: &str, load: impl Fn(&Path) -> Result<T, Diagnostics>) -> Result<T, String> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(name);
     std::fs::write(&path, text).unwrap();

@@ -208,6 +208,9 @@ impl<'s> Dispatch<'s> {
                 None => return Err("there is no ticket, and so no requester".to_owned()),
             },
         };
+        if to.email.is_empty() {
+            return Err("the requester's address is not known".to_owned());
+        }
         if !is_mailable(&to.email) {
             return Err(format!("\"{}\" is no address that mail can be sent to", to.email));
         }

@@ -135,7 +135,7 @@ async fn nobody_writes_to_himself_or_to_no_address() {
     ];
     let receipts = store.commit(&batch).await.unwrap();
     assert!(receipts[0].withheld[0].contains("never writes to itself"), "{:?}", receipts[0].withheld);
-    assert!(receipts[1].withheld[0].contains("no address"), "{:?}", receipts[1].withheld);
+    assert!(receipts[1].withheld[0].contains("address is not known"), "{:?}", receipts[1].withheld);
     assert_eq!(mails(&store).await[0].subject, "Re: it MessageID:T00004#", "the last ticket created");
 }
 
