@@ -8,7 +8,7 @@ use crate::plugin::{self, Compiler, Engine, EngineSettings};
 use crate::rules::watch::{Changed, Places, Watch};
 use crate::rules::{Reloader, RuleSet};
 use crate::store::Store;
-use crate::thread::{TagPlace, Tags, ThreadTag};
+use crate::thread::{Tags, ThreadTag};
 use crate::{store, telemetry};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -98,13 +98,16 @@ fn limits(limits: &PluginLimits) -> plugin::Limits {
     }
 }
 
-/// The ticket tag that the settings describe.
+/// The ticket tags that the settings describe.
 ///
 /// # Errors
-/// If it cannot be used, such as for a blank prefix.
+/// If one cannot be used, such as for a blank prefix.
 pub fn tags(config: &Config) -> Result<Tags, Error> {
-    let tag = ThreadTag::new(&config.thread.prefix, &config.thread.suffix)?;
-    Ok(Tags { tags: vec![tag], place: TagPlace::Subject })
+    let thread = &config.thread;
+    let earlier = thread.earlier.iter().map(|tag| (&tag.prefix, &tag.suffix));
+    let tags = std::iter::once((&thread.prefix, &thread.suffix)).chain(earlier);
+    let tags = tags.map(|(prefix, suffix)| ThreadTag::new(prefix, suffix)).collect::<Result<_, _>>()?;
+    Ok(Tags { tags, place: thread.place })
 }
 
 /// How long the daemon runs.
@@ -157,7 +160,11 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
     let ctx = context(&config, tags, store.clone(), reloader.subscribe(), stopped);
     tracing::info!(jobs = jobs.len(), revision = %reloader.current().revision(), "mailmill is running");
     let outcome = match mode {
-        Mode::Once(once) => run_once(ctx, jobs, once).await,
+        Mode::Once(once) => {
+            let outcome = run_once(ctx, jobs, once).await;
+            job::sweep_log(&store, config.incoming_log.retention_days).await;
+            outcome
+        }
         Mode::UntilStopped => {
             let settings = Settings { file: file.to_owned(), config };
             let (board, refused) = (Arc::new(Board::default()), BTreeMap::new());
@@ -317,9 +324,11 @@ impl Running {
         jobs.into_iter().for_each(|job| self.start(job));
         let mut signals = Signals::new()?;
         let (board, store) = (self.board.clone(), self.ctx.store.clone());
+        let retention_days = self.settings.config.incoming_log.retention_days;
         let outcome = tokio::select! {
             outcome = self.watch(changes, &mut signals) => outcome,
             () = board.keep(&store) => Ok(()),
+            () = job::keep_log(&store, retention_days) => Ok(()),
         };
         tracing::info!("stopping: messages in hand are finished first; a second signal stops at once");
         let _ = stop.send(true);

@@ -29,6 +29,9 @@ impl Interval {
     /// Every minute.
     pub const MINUTE: Self = Self(Duration::from_secs(60));
 
+    /// Every hour.
+    pub const HOUR: Self = Self(Duration::from_secs(60 * 60));
+
     /// Reads an interval.
     ///
     /// # Errors

@@ -203,12 +203,14 @@ fn migrations() -> Vec<Migration> {
     let third = include_str!("../../migrations/sqlite/0003_mailboxes.sql");
     let fourth = include_str!("../../migrations/sqlite/0004_chunks.sql");
     let fifth = include_str!("../../migrations/sqlite/0005_enclosures.sql");
+    let seventh = include_str!("../../migrations/sqlite/0007_follow_ups_and_brakes.sql");
     let all = [
         (1, "ledger and tickets", first),
         (2, "job control", second),
         (3, "mailboxes", third),
         (4, "chunks", fourth),
         (5, "enclosures", fifth),
+        (7, "follow-ups and brakes", seventh),
     ];
     all.into_iter()
         .map(|(version, description, sql)| {
