@@ -60,7 +60,7 @@ pub(super) enum As {
 }
 
 impl As {
-    fn from_others(self) -> FromOthers {
+    fn policy(self) -> FromOthers {
         match self {
             Self::FollowUp => FromOthers::Accept,
             Self::NewTicket => FromOthers::NewTicket,
@@ -163,7 +163,7 @@ async fn release(global: &Global, store: &Store, id: i64, taken: Option<As>, jso
     let job = job.with_context(|| format!("the job \"{}\" that fetched it is gone", detail.row.job))?;
 
     let parsed: Parsed = pipeline::parse(raw_message(&detail), &crate::daemon::tags(&config)?)?;
-    let reception = Reception::of(job).released(taken.map(As::from_others));
+    let reception = Reception::of(job).released(taken.map(As::policy));
     let threading = reception.thread(store, &parsed).await?;
     let cleaning: Cleaning = cleaning(job, &rules);
     let verdict = pipeline::run(&mut rules.instances()?, &parsed, &threading, &cleaning);

@@ -106,7 +106,7 @@ impl Resulted {
     /// A signature of anybody else says nothing about the domain in From.
     fn is_for(&self, method: Method, domain: &str) -> bool {
         let value = |wanted: &&str| self.properties.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
-        let named = method.properties().iter().find_map(|name| value(name));
+        let named = method.properties().iter().find_map(value);
         named.is_some_and(|named| {
             let named = named.rsplit('@').next().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
             let domain = domain.to_ascii_lowercase();

@@ -144,7 +144,8 @@ impl<'b> Ber<'b> {
                     Some(length) => Self(self.take(length)?),
                     None => Self(self.0),
                 };
-                while !pieces.0.is_empty() && !(length.is_none() && pieces.0.starts_with(&[0, 0])) {
+                let is_at_end = |rest: &[u8]| rest.is_empty() || length.is_none() && rest.starts_with(&[0, 0]);
+                while !is_at_end(pieces.0) {
                     pieces.octets(out, depth)?;
                 }
                 if length.is_none() {
