@@ -9,7 +9,7 @@ use crate::plugin::{self, Compiler, Engine, EngineSettings};
 use crate::rules::watch::{Changed, Places, Watch};
 use crate::rules::{Reloader, RuleSet};
 use crate::store::Store;
-use crate::thread::{TagPlace, Tags, ThreadTag};
+use crate::thread::{Tags, ThreadTag};
 use crate::{store, telemetry};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -99,13 +99,16 @@ fn limits(limits: &PluginLimits) -> plugin::Limits {
     }
 }
 
-/// The ticket tag that the settings describe.
+/// The ticket tags that the settings describe.
 ///
 /// # Errors
-/// If it cannot be used, such as for a blank prefix.
+/// If one cannot be used, such as for a blank prefix.
 pub fn tags(config: &Config) -> Result<Tags, Error> {
-    let tag = ThreadTag::new(&config.thread.prefix, &config.thread.suffix)?;
-    Ok(Tags { tags: vec![tag], place: TagPlace::Subject, own_ids: None })
+    let thread = &config.thread;
+    let earlier = thread.earlier.iter().map(|tag| (&tag.prefix, &tag.suffix));
+    let tags = std::iter::once((&thread.prefix, &thread.suffix)).chain(earlier);
+    let tags = tags.map(|(prefix, suffix)| ThreadTag::new(prefix, suffix)).collect::<Result<_, _>>()?;
+    Ok(Tags { tags, place: thread.place, own_ids: None })
 }
 
 /// How long the daemon runs.
@@ -162,7 +165,11 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
     let ctx = context(&config, &jobs, tags, store.clone(), reloader.subscribe(), stopped);
     tracing::info!(jobs = jobs.len(), revision = %reloader.current().revision(), "mailmill is running");
     let outcome = match mode {
-        Mode::Once(once) => run_once(ctx, jobs, once, sending).await,
+        Mode::Once(once) => {
+            let outcome = run_once(ctx, jobs, once, sending).await;
+            job::sweep_log(&store, config.incoming_log.retention_days).await;
+            outcome
+        }
         Mode::UntilStopped => {
             let settings = Settings { file: file.to_owned(), config };
             let (board, refused) = (Arc::new(Board::default()), BTreeMap::new());
@@ -327,9 +334,11 @@ impl Running {
         let sending = tokio::spawn(sending.run(self.ctx.stop.clone()));
         let mut signals = Signals::new()?;
         let (board, store) = (self.board.clone(), self.ctx.store.clone());
+        let retention_days = self.settings.config.incoming_log.retention_days;
         let outcome = tokio::select! {
             outcome = self.watch(changes, &mut signals) => outcome,
             () = board.keep(&store) => Ok(()),
+            () = job::keep_log(&store, retention_days) => Ok(()),
         };
         tracing::info!("stopping: messages in hand are finished first; a second signal stops at once");
         let _ = stop.send(true);

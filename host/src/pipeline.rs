@@ -3,7 +3,7 @@
 //! It is a pure function of the bytes, the conversation, the rule set and the message's own time (invariant 3), so any
 //! stored message can be run again with the same result.
 
-use crate::action::{self, Outcome, Plan};
+use crate::action::{self, Plan};
 use crate::class::Class;
 use crate::config::ApplyTo;
 use crate::content;
@@ -14,7 +14,7 @@ use crate::outgoing::{Occasion, Outlets};
 use crate::plugin::capabilities::Level;
 use crate::report::{Cause, Report};
 use crate::rules::{Instances, StepFault};
-use crate::thread::{self, Conversation, Tags, ThreadKeys};
+use crate::thread::{self, Conversation, Tags, ThreadKeys, Threading};
 use std::sync::Arc;
 
 /// How a job wants its messages cleaned.
@@ -82,25 +82,32 @@ pub struct Verdict {
     pub report: Report,
 }
 
-/// Hops 4 to 7: preprocess, extract, statements, plan.
+/// Hops 4 to 7: preprocess, extract, statements, plan. A message that hop 3 holds goes no further.
 #[must_use]
 pub fn run(
     instances: &mut Instances,
     parsed: &Parsed,
-    conversation: &Conversation,
+    threading: &Threading,
     cleaning: &Cleaning,
     outlets: &Outlets,
 ) -> Verdict {
     let message = &parsed.message;
-    let mut report = Report::begin(&instances.revision().to_string(), message, parsed.raw.content.len(), conversation);
+    let mut report = Report::begin(&instances.revision().to_string(), message, parsed.raw.content.len(), threading);
     report.warnings.extend(parsed.keys.forged.iter().map(|id| forged(&id.0)));
-    let plan = hops(instances, message, conversation, cleaning, outlets, &mut report);
+    let plan = match &threading.held {
+        Some(reason) => Err(held(reason)),
+        None => hops(instances, message, &threading.conversation, cleaning, outlets, &mut report),
+    };
     report.warnings.extend(logged_warnings(&report.steps));
     match &plan {
         Ok(plan) => report.plan = Some(plan.clone()),
         Err(cause) => report.quarantine = Some(cause.clone()),
     }
     Verdict { plan, report }
+}
+
+fn held(reason: &str) -> Cause {
+    Cause { hop: "thread".to_owned(), step: None, reason: reason.to_owned(), class: Class::Permanent }
 }
 
 fn hops(
@@ -178,15 +185,4 @@ fn logged_warnings(steps: &[crate::rules::StepReport]) -> Vec<String> {
 fn give_up(hop: &str, fault: StepFault, steps: &mut Vec<crate::rules::StepReport>) -> Cause {
     steps.extend(fault.steps);
     Cause { hop: hop.to_owned(), step: Some(fault.step), reason: fault.sentence, class: Class::Permanent }
-}
-
-/// What a plan comes to, in a word: for logs and tables.
-#[must_use]
-pub fn outcome_name(plan: &Result<Plan, Cause>) -> &'static str {
-    match plan {
-        Ok(Plan { outcome: Outcome::Accepted, .. }) => "accepted",
-        Ok(Plan { outcome: Outcome::Rejected { .. }, .. }) => "rejected",
-        Ok(Plan { outcome: Outcome::Ignored { .. }, .. }) => "ignored",
-        Err(_) => "quarantined",
-    }
 }

@@ -8,7 +8,7 @@ use crate::message::document::{BodyKind, Cut, CutKinds};
 use crate::message::{Address, ClientGuess, Defect, Message, Origin};
 use crate::plugin::Decision;
 use crate::rules::StepReport;
-use crate::thread::Conversation;
+use crate::thread::{Conversation, Finding, Threading};
 use serde::{Deserialize, Serialize};
 
 /// What one message went through, hop by hop.
@@ -20,6 +20,9 @@ pub struct Report {
     pub message: Facts,
     /// The conversation it belongs to (hop 3).
     pub conversation: Conversation,
+    /// What was made of each ticket that it refers to (hop 3).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thread: Vec<Finding>,
     /// The body and what was cut of it (hop 4).
     pub body: Body,
     /// The fields taken out of it (hop 5).
@@ -119,11 +122,12 @@ pub struct Cause {
 impl Report {
     /// The report of a message of which nothing but the bytes is known yet.
     #[must_use]
-    pub fn begin(revision: &str, message: &Message, bytes: u64, conversation: &Conversation) -> Self {
+    pub fn begin(revision: &str, message: &Message, bytes: u64, threading: &Threading) -> Self {
         Self {
             revision: revision.to_owned(),
             message: Facts::of(message, bytes),
-            conversation: conversation.clone(),
+            conversation: threading.conversation.clone(),
+            thread: threading.findings.clone(),
             body: Body {
                 kind: message.document.kind(),
                 cuts: Vec::new(),
@@ -224,7 +228,7 @@ mod tests {
             visibility: Visibility::Public,
         };
         let changes = texts.iter().map(comment).collect();
-        let mut report = Report::begin("r", &message, 0, &Conversation::New);
+        let mut report = Report::begin("r", &message, 0, &Threading::default());
         report.plan = Some(Plan { outcome: Outcome::Accepted, changes });
         let shown = serde_json::to_value(report.clone().with_texts(&message)).unwrap();
         let lean = report.with_texts(&message).without_texts(&message);

@@ -2,6 +2,13 @@
 //!
 //! [`keys`] finds in a message what could name a ticket; the store looks the keys up, in their order.
 
+mod admission;
+
+pub use admission::{
+    AUTHORS_MAX, Candidate, Finding, FromOthers, Link, PEOPLE_MAX, Policy, Required, Threading, admit, authors,
+    link_of_tag, people,
+};
+
 use crate::message::{Message, MessageId};
 use crate::outgoing::{Checked, OwnIds};
 use crate::ticket::{TicketNumber, TicketSummary};
@@ -28,11 +35,26 @@ pub enum Conversation {
     Inactive(TicketSummary),
 }
 
+impl Conversation {
+    /// The ticket that it is about; none if it is new.
+    #[must_use]
+    pub fn ticket(&self) -> Option<&TicketSummary> {
+        match self {
+            Self::New => None,
+            Self::Active(ticket) | Self::Inactive(ticket) => Some(ticket),
+        }
+    }
+}
+
 /// What could name the ticket that a message follows up, most trustworthy first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ThreadKeys {
-    /// The tickets that its tags name, in the order of the text. At most [`TICKETS_MAX`].
+    /// The tickets that its tags name, in the order of the text, then those that the signed Message-IDs of our own mail name. At most [`TICKETS_MAX`].
     pub tickets: Vec<TicketNumber>,
+    /// How many of these, the first ones, are named in the subject.
+    pub tickets_in_subject: usize,
+    /// How many are named by tags, wherever. The others are those of our own mail that it answers.
+    pub tickets_in_tags: usize,
     /// The messages that it answers (In-Reply-To, RFC 5322 section 3.6.4). At most [`MESSAGE_IDS_MAX`].
     pub answered: Vec<MessageId>,
     /// The messages before them, from the newest to the oldest (References). They count only if the ticket has the same
@@ -70,13 +92,15 @@ pub struct Tags {
 #[must_use]
 pub fn keys(message: &Message, Tags { tags, place, own_ids }: &Tags) -> ThreadKeys {
     let mut tickets = Vec::new();
-    let texts = match place {
-        TagPlace::Subject => vec![message.subject.as_str()],
-        TagPlace::SubjectAndBody => vec![message.subject.as_str(), message.document.text()],
-    };
-    for text in texts {
+    let mut find = |text: &str| {
         tags.iter().flat_map(|tag| tag.tickets(text)).for_each(|ticket| push_new(&mut tickets, ticket, TICKETS_MAX));
+        tickets.len()
+    };
+    let tickets_in_subject = find(&message.subject);
+    if *place == TagPlace::SubjectAndBody {
+        find(message.document.text());
     }
+    let tickets_in_tags = tickets.len();
     let (mut answered, mut references, mut forged) = (Vec::new(), Vec::new(), Vec::new());
     for id in &message.in_reply_to {
         match check(own_ids.as_ref(), id) {
@@ -95,7 +119,8 @@ pub fn keys(message: &Message, Tags { tags, place, own_ids }: &Tags) -> ThreadKe
             Checked::Own(_) | Checked::Foreign => push_new(&mut references, id.clone(), MESSAGE_IDS_MAX),
         }
     }
-    ThreadKeys { tickets, answered, references, subject: BaseSubject::of(&message.subject), forged }
+    let subject = BaseSubject::of(&message.subject);
+    ThreadKeys { tickets, tickets_in_subject, tickets_in_tags, answered, references, subject, forged }
 }
 
 fn check(own_ids: Option<&OwnIds>, id: &MessageId) -> Checked {
@@ -342,6 +367,8 @@ mod tests {
         let check = |place, expect: &[u64]| {
             let expect = ThreadKeys {
                 tickets: tickets(expect),
+                tickets_in_subject: 1,
+                tickets_in_tags: expect.len(),
                 answered: ids(&["c@x"]),
                 references: ids(&["b@x", "a@x"]),
                 subject: BaseSubject::of("New:T00003"),

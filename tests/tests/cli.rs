@@ -5,7 +5,7 @@ use mailmill_tests::{Installation, messages, sample, steady};
 
 #[test]
 fn help_of_each_command() -> Result<()> {
-    let commands: [&[&str]; 23] = [
+    let commands: [&[&str]; 24] = [
         &[],
         &["run"],
         &["check"],
@@ -14,6 +14,7 @@ fn help_of_each_command() -> Result<()> {
         &["test-connection"],
         &["folders"],
         &["log"],
+        &["log", "clear"],
         &["ticket", "list"],
         &["ticket", "show"],
         &["quarantine", "list"],

@@ -94,6 +94,17 @@ pub enum Change {
 }
 
 impl Change {
+    /// The ticket that has to exist for it; none if it makes one, or goes without.
+    pub(crate) fn existing_ticket(&self) -> Option<&TicketNumber> {
+        match self {
+            Self::CreateTicket { .. } => None,
+            Self::AddComment { ticket, .. } | Self::SetStatus { ticket, .. } | Self::SetField { ticket, .. } => {
+                Some(ticket)
+            }
+            Self::Send { ticket, .. } => ticket.as_ref(),
+        }
+    }
+
     /// The text that it brings, which for most is the message's own.
     pub(crate) fn text_mut(&mut self) -> Option<&mut String> {
         match self {

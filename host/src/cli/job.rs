@@ -171,7 +171,7 @@ async fn list(global: &Global, folder: &Path, json: bool) -> Done {
 
 /// How the job's last session in the log ended: one that found nothing is not there.
 async fn logged(store: &Store, name: &str) -> Result<Option<LastRun>, Failure> {
-    let filter = SessionFilter { job: Some(name.to_owned()), since: None, limit: Some(1) };
+    let filter = SessionFilter { job: Some(name.to_owned()), limit: Some(1), ..SessionFilter::default() };
     let last = store.sessions(&filter).await?.into_iter().next();
     Ok(last
         .and_then(|row| Some(LastRun { ended_at: row.finished_at?, received: row.tally.received, error: row.error })))

@@ -1,85 +1,284 @@
 //! `mailmill log`: the incoming mail log.
 
-use super::paint::{Paint, stdout_has_colour};
+use super::paint::{Paint, stdout_has_colour, tame};
 use super::show::{Ends, story};
 use super::table::{short, table};
 use super::{Done, Failure, Global, print, print_json};
+use crate::job;
 use crate::message;
 use crate::report::Report;
-use crate::store::{Receipt, ReceiptRow, SessionFilter, SessionId, SessionRow, Store};
+use crate::store::{
+    OldSessions, Outcome, Receipt, ReceiptRow, SessionFilter, SessionId, SessionOutcome, SessionRow, Store,
+};
 use anyhow::Context as _;
-use clap::Args;
-use jiff::{Timestamp, ToSpan};
+use clap::{Args, Subcommand, ValueEnum};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+/// How often `--follow` looks.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How many earlier sessions `--follow` begins with.
+const FOLLOW_BEFORE: u32 = 10;
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Options {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// The session whose messages to list [default: list the sessions]
     session: Option<i64>,
     /// Tell the story of one message, by the number of its receipt
     #[arg(long, value_name = "RECEIPT", conflicts_with = "session")]
     message: Option<i64>,
+    /// With a session: tell the story of each of its messages
+    #[arg(long, requires = "session")]
+    reports: bool,
     /// Only sessions of this job
     #[arg(long)]
     job: Option<String>,
-    /// Only sessions of so many days back
-    #[arg(long)]
-    days: Option<u16>,
+    /// Only sessions begun since: 7d, 12h, 30m ago, or a date such as 2026-01-31 (UTC) [default: all]
+    #[arg(long, value_name = "WHEN", value_parser = since)]
+    since: Option<Timestamp>,
+    /// Only sessions, or messages of a session, with this outcome
+    #[arg(long, value_name = "OUTCOME")]
+    outcome: Option<Wanted>,
     /// At most so many sessions [default: 50; with --json, all]
     #[arg(long)]
     limit: Option<u32>,
-    /// Print JSON
+    /// Print each session as it ends, until stopped
+    #[arg(long, short, conflicts_with_all = ["session", "message", "limit"])]
+    follow: bool,
+    /// Print JSON; with --follow, a line for each session
     #[arg(long)]
     json: bool,
 }
 
-pub(super) async fn run(global: &Global, options: Options) -> Done {
-    let store = global.store_to_read().await?;
-    if let Some(receipt) = options.message {
-        return show_message(&store, receipt, options.json).await;
-    }
-    match options.session {
-        Some(session) => {
-            let messages = store.session_messages(SessionId(session)).await?;
-            if messages.is_empty() && !is_session(&store, session).await? {
-                return Err(anyhow::anyhow!("there is no session {session}; see: mailmill log").into());
-            }
-            if options.json { print_json(&messages) } else { print(&messages_table(&messages)) }
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Remove sessions, and the reports of their messages; tickets, receipts and the quarantine stay
+    Clear {
+        /// Only sessions of this job
+        #[arg(long)]
+        job: Option<String>,
+        /// Only sessions begun before: 30d, 12h ago, or a date such as 2026-01-31 (UTC) [default: all]
+        #[arg(long, value_name = "WHEN", value_parser = since)]
+        before: Option<Timestamp>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// An outcome of a message, or of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Wanted {
+    /// It created or updated a ticket.
+    Accepted,
+    /// A statement refused it.
+    Rejected,
+    /// It was kept, and nothing was done.
+    Ignored,
+    /// It went to quarantine.
+    Quarantined,
+    /// The session ended early, or left something undone.
+    Failed,
+}
+
+impl Wanted {
+    fn session(self) -> SessionOutcome {
+        match self {
+            Self::Accepted => SessionOutcome::Accepted,
+            Self::Rejected => SessionOutcome::Rejected,
+            Self::Ignored => SessionOutcome::Ignored,
+            Self::Quarantined => SessionOutcome::Quarantined,
+            Self::Failed => SessionOutcome::Failed,
         }
-        None => {
-            let since = options.days.map(|days| Timestamp::now() - (i64::from(days) * 24).hours());
-            let filter = SessionFilter { job: options.job, since, limit: super::rows(options.limit, options.json) };
-            let sessions = store.sessions(&filter).await?;
-            if options.json { print_json(&sessions) } else { print(&sessions_table(&sessions)) }
+    }
+
+    fn is(self, outcome: &Outcome) -> bool {
+        match self {
+            Self::Accepted => matches!(outcome, Outcome::Accepted),
+            Self::Rejected => matches!(outcome, Outcome::Rejected { .. }),
+            Self::Ignored => matches!(outcome, Outcome::Ignored { .. }),
+            Self::Quarantined => matches!(outcome, Outcome::Quarantined { .. }),
+            Self::Failed => false,
         }
     }
 }
 
-async fn is_session(store: &Store, id: i64) -> Result<bool, Failure> {
-    let all = SessionFilter { job: None, since: None, limit: None };
-    Ok(store.sessions(&all).await?.iter().any(|session| session.id == SessionId(id)))
+/// A time in the past: so long ago, or a date.
+fn since(text: &str) -> Result<Timestamp, String> {
+    let refused = || format!("write how long ago, such as 7d, 12h or 30m, or a date such as 2026-01-31, not {text:?}");
+    if let Ok(date) = text.parse::<jiff::civil::Date>() {
+        return date.to_zoned(jiff::tz::TimeZone::UTC).map(|at| at.timestamp()).map_err(|_| refused());
+    }
+    let unit = text.chars().last().ok_or_else(refused)?;
+    let seconds = match unit {
+        'd' => 24 * 60 * 60,
+        'h' => 60 * 60,
+        'm' => 60,
+        _ => return Err(refused()),
+    };
+    let number: u32 = text.strip_suffix(unit).and_then(|number| number.parse().ok()).ok_or_else(refused)?;
+    let age = SignedDuration::from_secs(i64::from(number) * seconds);
+    Timestamp::now().checked_sub(age).map_err(|_| refused())
+}
+
+pub(super) async fn run(global: &Global, options: Options) -> Done {
+    if let Some(Command::Clear { job, before, yes }) = options.command {
+        let before = Some(before.unwrap_or_else(Timestamp::now));
+        return clear(&global.store().await?, &OldSessions { job, before }, yes).await;
+    }
+    let store = global.store_to_read().await?;
+    if let Some(receipt) = options.message {
+        return show_message(&store, receipt, options.json).await;
+    }
+    if let Some(session) = options.session {
+        return show_session(&store, session, &options).await;
+    }
+    let outcome = options.outcome.map(Wanted::session);
+    let filter = SessionFilter { job: options.job, since: options.since, outcome, after: None, limit: None };
+    if options.follow {
+        return follow(&store, filter, options.json).await;
+    }
+    let sessions = store.sessions(&SessionFilter { limit: super::rows(options.limit, options.json), ..filter }).await?;
+    if options.json { print_json(&sessions) } else { print(&sessions_table(&sessions)) }
+}
+
+async fn clear(store: &Store, old: &OldSessions, yes: bool) -> Done {
+    let sessions = store.old_sessions(old).await?;
+    if sessions > 0 && !yes {
+        if !std::io::stdin().is_terminal() {
+            return Err(anyhow::anyhow!("{sessions} sessions would be removed from the log; to do so: --yes").into());
+        }
+        eprint!("Remove {sessions} sessions, and the reports of their messages? Tickets and receipts stay. [y/N] ");
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer)?;
+        if !answer.trim().eq_ignore_ascii_case("y") {
+            return print("nothing was removed\n");
+        }
+    }
+    let forgotten = job::forget(store, old).await?;
+    print(&format!("removed {} sessions and {} reports\n", forgotten.sessions, forgotten.reports))
+}
+
+/// Prints sessions as they end. They may end in another order than they began.
+async fn follow(store: &Store, filter: SessionFilter, json: bool) -> Done {
+    let latest = store.sessions(&SessionFilter { limit: Some(FOLLOW_BEFORE), ..filter.clone() }).await?;
+    let mut after = latest.last().map(|oldest| SessionId(oldest.id.0 - 1));
+    let mut printed = BTreeSet::new();
+    loop {
+        let mut sessions = store.sessions(&SessionFilter { after, ..filter.clone() }).await?;
+        sessions.reverse();
+        for row in sessions.iter().filter(|row| row.finished_at.is_some()) {
+            if printed.insert(row.id) && !print_line(row, json)? {
+                return Ok(());
+            }
+        }
+        // What lies before the first that still runs need not be asked for again.
+        let running = sessions.iter().find(|row| row.finished_at.is_none());
+        let last = running.map(|row| SessionId(row.id.0 - 1)).or_else(|| sessions.last().map(|row| row.id));
+        after = last.or(after);
+        printed.retain(|id| Some(*id) > after);
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Answers whether somebody still reads.
+fn print_line(row: &SessionRow, json: bool) -> Result<bool, Failure> {
+    let line = if json { serde_json::to_string(row)? } else { line(row) };
+    let mut output = std::io::stdout().lock();
+    match writeln!(output, "{line}").and_then(|()| output.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        written => Ok(written.map(|()| true)?),
+    }
+}
+
+fn line(row: &SessionRow) -> String {
+    let tally = &row.tally;
+    let comment = comment(row);
+    let comment = if comment.is_empty() { comment } else { format!("; {comment}") };
+    format!(
+        "{} {}: session {}, {}: created {}, updated {}, received {}, waiting {}, quarantined {}, errors {}{comment}",
+        row.started_at.strftime("%Y-%m-%d %H:%M:%SZ"),
+        tame(&row.job),
+        row.id.0,
+        duration(row),
+        tally.created,
+        tally.updated,
+        tally.received,
+        tally.waiting,
+        tally.quarantined,
+        tally.errors,
+    )
+}
+
+async fn show_session(store: &Store, session: i64, options: &Options) -> Done {
+    let id = SessionId(session);
+    let mut messages = store.session_messages(id).await?;
+    if messages.is_empty() && !is_session(store, id).await? {
+        return Err(anyhow::anyhow!("there is no session {session}; see: mailmill log").into());
+    }
+    messages.retain(|row| options.outcome.is_none_or(|wanted| wanted.is(&row.receipt.outcome)));
+    if !options.reports {
+        return if options.json { print_json(&messages) } else { print(&messages_table(&messages)) };
+    }
+    let mut list = Vec::new();
+    for row in messages {
+        if options.json {
+            let report = store.report(row.receipt.id).await?;
+            list.push(serde_json::json!({ "receipt": row, "report": report }));
+        } else {
+            print(&format!("RECEIPT {}\n{}\n", row.receipt.id, message_story(store, &row).await?))?;
+        }
+    }
+    if options.json { print_json(&list) } else { Ok(()) }
+}
+
+async fn is_session(store: &Store, id: SessionId) -> Result<bool, Failure> {
+    let this = SessionFilter { after: Some(SessionId(id.0.saturating_sub(1))), ..SessionFilter::default() };
+    Ok(store.sessions(&this).await?.iter().any(|session| session.id == id))
 }
 
 async fn show_message(store: &Store, id: i64, json: bool) -> Done {
     let row =
         store.receipt(id).await?.with_context(|| format!("there is no receipt {id}; see: mailmill log SESSION"))?;
-    let report = store.report(id).await?;
+    if !json {
+        return print(&message_story(store, &row).await?);
+    }
+    match full_report(store, &row).await? {
+        Some((report, _)) => print_json(&report),
+        None => print_json(&serde_json::Value::Null),
+    }
+}
+
+/// The report of a message with its texts, and the message's length; none if the log has forgotten it.
+async fn full_report(store: &Store, row: &ReceiptRow) -> Result<Option<(Report, u64)>, Failure> {
+    let report = store.report(row.receipt.id).await?;
+    if report.is_null() {
+        return Ok(None);
+    }
     let raw = store.raw(&row.sha256).await?;
     let report: Report = serde_json::from_value(report).context("the report was written by another version")?;
-    let report = report.with_texts(&message::read(&raw, None)?);
-    if json {
-        return print_json(&report);
-    }
+    Ok(Some((report.with_texts(&message::read(&raw, None)?), raw.len())))
+}
+
+async fn message_story(store: &Store, row: &ReceiptRow) -> Result<String, Failure> {
+    let committed = format!("{} at {}: {}", row.receipt.outcome.name(), row.committed_at, result(&row.receipt));
     let marked = match row.marked_at {
         Some(at) => format!("marked in the mailbox at {at}"),
         None if row.receipt.disposition.is_nothing() => "left as it is in the mailbox".to_owned(),
         None => "not marked yet: the next session does it".to_owned(),
     };
-    let ends = Ends {
-        fetched: &format!("{} by job {}, {} bytes", row.receipt.key, row.job, raw.len()),
-        committed: &format!("{} at {}: {}", row.receipt.outcome.name(), row.committed_at, result(&row.receipt)),
-        marked: &marked,
+    let Some((report, bytes)) = full_report(store, row).await? else {
+        let key = tame(&row.receipt.key.to_string());
+        return Ok(format!("{key} by job {}\n{committed}\n{marked}\nits report is no longer in the log\n", row.job));
     };
-    print(&story(&report, &ends, Paint::new(stdout_has_colour())))
+    let fetched = format!("{} by job {}, {bytes} bytes", row.receipt.key, row.job);
+    let ends = Ends { fetched: &fetched, committed: &committed, marked: &marked };
+    Ok(story(&report, &ends, Paint::new(stdout_has_colour())))
 }
 
 /// What a receipt says, in short.
@@ -123,20 +322,23 @@ fn comment(row: &SessionRow) -> String {
     }
 }
 
+fn duration(row: &SessionRow) -> String {
+    row.finished_at.map_or_else(
+        || "running".to_owned(),
+        |finished| format!("{} ms", finished.duration_since(row.started_at).as_millis()),
+    )
+}
+
 fn sessions_table(sessions: &[SessionRow]) -> String {
     let rows: Vec<Vec<String>> = sessions
         .iter()
         .map(|row| {
             let tally = &row.tally;
-            let duration = row.finished_at.map_or_else(
-                || "running".to_owned(),
-                |finished| format!("{} ms", finished.duration_since(row.started_at).as_millis()),
-            );
             vec![
                 row.id.0.to_string(),
                 row.started_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
                 row.job.clone(),
-                duration,
+                duration(row),
                 tally.created.to_string(),
                 tally.updated.to_string(),
                 tally.received.to_string(),
@@ -161,4 +363,25 @@ fn sessions_table(sessions: &[SessionRow]) -> String {
         "COMMENT",
     ];
     table(&head, &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_in_the_past_are_read() {
+        let ago = |text: &str| {
+            let at = since(text).expect("is a time");
+            Timestamp::now().duration_since(at).as_secs()
+        };
+        for (text, seconds) in [("7d", 604_800), ("12h", 43_200), ("30m", 1_800), ("0d", 0)] {
+            assert!((seconds..seconds + 60).contains(&ago(text)), "{text}");
+        }
+        assert_eq!(since("2026-01-31").unwrap().to_string(), "2026-01-31T00:00:00Z");
+        for text in ["", "d", "7", "-7d", "7w", "7 d", "yesterday", "2026-02-30", "99999999999d", "4294967295d", "7é"]
+        {
+            assert!(since(text).is_err(), "{text:?}");
+        }
+    }
 }

@@ -6,14 +6,15 @@ use super::show::{Ends, story};
 use super::table::{short, table};
 use super::{Done, Failure, Global, print, print_content, print_json};
 use crate::config::Job;
-use crate::job::{cleaning, entry};
+use crate::job::{Reception, cleaning, entry};
 use crate::mailbox::RawMessage;
 use crate::pipeline::{self, Cleaning, Parsed};
 use crate::report::Report;
 use crate::rules::RuleSet;
 use crate::store::{QuarantineDetail, QuarantineRow, Store, Verdict};
+use crate::thread::FromOthers;
 use anyhow::Context as _;
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use std::fmt::Write as _;
 
 #[derive(Debug, Subcommand)]
@@ -39,11 +40,36 @@ pub(super) enum Command {
     Release {
         /// Its number in the quarantine
         id: i64,
+        /// Take the answer of somebody who is not on the ticket all the same: as the follow-up that it says it is, or as a
+        /// message of its own
+        #[arg(long = "as", value_name = "WHAT")]
+        taken: Option<As>,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
 }
+
+/// What the answer of somebody who is not on the ticket is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum As {
+    /// The follow-up that it says it is.
+    FollowUp,
+    /// A message of its own.
+    NewTicket,
+}
+
+impl As {
+    fn policy(self) -> FromOthers {
+        match self {
+            Self::FollowUp => FromOthers::Accept,
+            Self::NewTicket => FromOthers::NewTicket,
+        }
+    }
+}
+
+/// What can be done about a message that hop 3 holds.
+const HELD: &str = "; to take it all the same: --as follow-up, or --as new-ticket";
 
 pub(super) async fn run(global: &Global, command: Command) -> Done {
     let store = match &command {
@@ -82,7 +108,7 @@ pub(super) async fn run(global: &Global, command: Command) -> Done {
             }
             print(&shown(&detail)?)
         }
-        Command::Release { id, json } => release(global, &store, id, json).await,
+        Command::Release { id, taken, json } => release(global, &store, id, taken, json).await,
     }
 }
 
@@ -119,7 +145,7 @@ fn raw_message(detail: &QuarantineDetail) -> RawMessage {
     RawMessage { key: detail.row.key.clone(), received: Some(detail.received_at), content: detail.raw.clone() }
 }
 
-async fn release(global: &Global, store: &Store, id: i64, json: bool) -> Done {
+async fn release(global: &Global, store: &Store, id: i64, taken: Option<As>, json: bool) -> Done {
     let config = global.load()?;
     let detail = find(store, id).await?;
     if let Some(at) = detail.row.released_at {
@@ -142,12 +168,14 @@ async fn release(global: &Global, store: &Store, id: i64, json: bool) -> Done {
     let store = store.clone().sending_as(sender);
     let outlets = crate::outbox::outlets(&config, &jobs);
     let parsed: Parsed = pipeline::parse(raw_message(&detail), &tags)?;
-    let conversation = store.conversation(&parsed.keys).await?;
+    let reception = Reception::of(job).released(taken.map(As::policy));
+    let threading = reception.thread(&store, &parsed).await?;
     let cleaning: Cleaning = cleaning(job, &rules);
-    let verdict = pipeline::run(&mut rules.instances(), &parsed, &conversation, &cleaning, &outlets);
+    let verdict = pipeline::run(&mut rules.instances(), &parsed, &threading, &cleaning, &outlets);
     let entry = entry(&job.name, &job.handling, None, &parsed, verdict);
     if let Verdict::Quarantine { cause, .. } = &entry.verdict {
-        return Err(anyhow::anyhow!("it stays in quarantine: {}", tame(cause)).into());
+        let help = if threading.held.is_some() { HELD } else { "" };
+        return Err(anyhow::anyhow!("it stays in quarantine: {}{help}", tame(cause)).into());
     }
     let receipt = store.quarantine_release(id, &entry).await?;
     if json { print_json(&receipt) } else { print(&format!("{}: {}\n", receipt.outcome.name(), result(&receipt))) }

@@ -7,7 +7,7 @@ use crate::message::document::Cut;
 use crate::plugin::capabilities::Level;
 use crate::report::{Body, Facts, Report};
 use crate::rules::Hop;
-use crate::thread::Conversation;
+use crate::thread::{Conversation, Finding};
 use std::fmt::Write as _;
 
 /// The most characters of one line of a message that are shown.
@@ -39,7 +39,7 @@ pub(crate) fn story(report: &Report, ends: &Ends<'_>, paint: Paint) -> String {
     };
     hop(1, "fetch", ends.fetched);
     hop(2, "parse", &parse(&report.message));
-    hop(3, "thread", &thread(&report.conversation));
+    hop(3, "thread", &thread(report));
     hop(4, "preprocess", &preprocess(report, paint));
     hop(5, "extract", &fields(report));
     hop(6, "statements", &statements(report, paint));
@@ -75,14 +75,37 @@ fn parse(facts: &Facts) -> String {
     text
 }
 
-fn thread(conversation: &Conversation) -> String {
-    match conversation {
-        Conversation::New => "a new conversation: no ticket tag, and no reply to a message that is known".to_owned(),
+fn thread(report: &Report) -> String {
+    let (taken, refused): (Vec<&Finding>, Vec<&Finding>) = report.thread.iter().partition(|finding| finding.taken);
+    let is_held = report.quarantine.as_ref().is_some_and(|cause| cause.hop == "thread");
+    let mut lines = Vec::new();
+    if !is_held || refused.is_empty() {
+        lines.push(conversation(report, taken.first().copied()));
+    }
+    lines.extend(refused.into_iter().map(|finding| {
+        let Finding { ticket, link, because, .. } = finding;
+        format!("was not taken as an answer to {ticket}: {}, but {}", link.clause(), tame(because))
+    }));
+    lines.join("\n")
+}
+
+fn conversation(report: &Report, taken: Option<&Finding>) -> String {
+    let why = taken.map(|finding| format!(": {}; {}", finding.link.clause(), tame(&finding.because)));
+    let why = why.unwrap_or_default();
+    match &report.conversation {
+        Conversation::New if report.thread.is_empty() => {
+            "a new conversation: no ticket tag, and no reply to a message that is known".to_owned()
+        }
+        Conversation::New => "a new conversation".to_owned(),
         Conversation::Active(ticket) => {
-            format!("follows up {}, {}, {}", ticket.number, ticket.class.name(), ticket.status.name())
+            format!("follows up {}, {}, {}{why}", ticket.number, ticket.class.name(), ticket.status.name())
         }
         Conversation::Inactive(ticket) => {
-            format!("refers to {}, which is {}: not a follow-up", ticket.number, ticket.status.name())
+            format!(
+                "refers to {}, which is {}, so that it is not a follow-up{why}",
+                ticket.number,
+                ticket.status.name()
+            )
         }
     }
 }

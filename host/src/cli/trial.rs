@@ -6,7 +6,7 @@ use super::show::{Ends, story};
 use super::{Done, Failure, Global, print, print_json};
 use crate::config::{ApplyTo, Handling, Job, job_files};
 use crate::content::Spool;
-use crate::job::{cleaning, entry};
+use crate::job::{Reception, cleaning, entry};
 use crate::mailbox::{Disposition, MessageKey, RawMessage};
 use crate::message::document::CutKinds;
 use crate::pipeline::{self, Cleaning};
@@ -46,9 +46,9 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
         Some(name) => Some(super::find_job(&config, name)?),
         None => only_job(&config.jobs)?,
     };
-    let (name, handling, wanted) = match &job {
-        Some(job) => (job.name.clone(), job.handling.clone(), cleaning(job, &rules)),
-        None => ("try".to_owned(), as_usual(), everything(&rules)),
+    let (name, handling, wanted, reception) = match &job {
+        Some(job) => (job.name.clone(), job.handling.clone(), cleaning(job, &rules), Reception::of(job)),
+        None => ("try".to_owned(), as_usual(), everything(&rules), Reception::default()),
     };
 
     let raw = read(&options.message, &crate::job::spool(&config))?;
@@ -60,13 +60,13 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
     let store = store.sending_as(sender);
     let outlets = crate::outbox::outlets(&config, &jobs);
     let parsed = pipeline::parse(raw, &tags)?;
-    let conversation = store.conversation(&parsed.keys).await?;
-    let verdict = pipeline::run(&mut rules.instances(), &parsed, &conversation, &wanted, &outlets);
+    let threading = reception.thread(&store, &parsed).await?;
+    let verdict = pipeline::run(&mut rules.instances(), &parsed, &threading, &wanted, &outlets);
     let report = verdict.report.clone().with_texts(&parsed.message);
     if options.html {
         return print(&parsed.message.document.html_view(&report.body.cuts, report.body.applied));
     }
-    let receipt = store.rehearse(&entry(&name, &handling, None, &parsed, verdict)).await?;
+    let receipt = store.rehearse(&reception.braked(entry(&name, &handling, None, &parsed, verdict))).await?;
     if options.json {
         return print_json(&Trial { report: &report, receipt: &receipt });
     }

@@ -1,5 +1,6 @@
 //! Jobs: `jobs/NAME.toml`, one account each.
 
+use super::follow_ups::{Brake, FollowUps};
 use super::handling::Handling;
 use super::oauth::OAuth;
 use super::reader::{self, Section, Setting, leaves};
@@ -29,6 +30,10 @@ pub struct Job {
     pub schedule: Schedule,
     /// What is cut before the rules see a message.
     pub preprocess: Preprocess,
+    /// Whose answers to tickets it takes.
+    pub follow_ups: FollowUps,
+    /// How many messages it takes.
+    pub brake: Brake,
     /// What becomes of the original messages.
     pub handling: Handling,
     /// Its own limits.
@@ -242,6 +247,7 @@ impl Job {
         let (mail, schedule) = (section.required("source", out), section.table("schedule", out));
         let preprocess = section.table("preprocess", out);
         let mut handling: Option<Handling> = section.table("handling", out);
+        let (follow_ups, brake) = (section.table("follow_ups", out), section.table("brake", out));
         let limits = section.table("limits", out);
         section.finish(out);
         if let (Some(JobSource::Pop3(_)), Some(handling)) = (&mail, &mut handling) {
@@ -252,6 +258,8 @@ impl Job {
             source: mail?,
             schedule: schedule?,
             preprocess: preprocess?,
+            follow_ups: follow_ups?,
+            brake: brake?,
             handling: handling?,
             limits: limits?,
         };
@@ -397,6 +405,12 @@ pub fn job_example() -> String {
         table("source", &[" Where the mail comes from."][..], source),
         table("schedule", &[" When the job runs."], Schedule::describe()),
         table("preprocess", &[" What is cut before the rules see a message."], Preprocess::describe()),
+        table(
+            "follow_ups",
+            &[" Who may follow up a ticket besides its requester and who was on its mail."],
+            FollowUps::describe(),
+        ),
+        table("brake", &[" What keeps a flood of messages from becoming a flood of tickets."], Brake::describe()),
         table("handling", &[" What becomes of the original messages."], Handling::describe()),
         table("limits", &[" Limits that differ from those in mailmill.toml."], JobLimits::describe()),
     ];

@@ -4,6 +4,7 @@
 //! made from the same declaration.
 
 mod edit;
+mod follow_ups;
 mod handling;
 mod job;
 mod oauth;
@@ -14,6 +15,7 @@ pub(crate) mod settings;
 mod watched;
 
 pub use edit::{Error as EditError, JobFile};
+pub use follow_ups::{Brake, FollowUps, Methods, RequiredAuthentication};
 pub use handling::Handling;
 pub use job::{
     ApplyTo, Authentication, Folder, Imap, Job, JobLimits, JobSource, Maildir, Pop3, Preprocess, Schedule, Server,
@@ -24,6 +26,7 @@ pub use outgoing::{Author, Named, Outbox, Smtp, Webhook};
 pub use watched::{ExistingMail, Mailboxes, Maildrop, Watched};
 
 use crate::diagnostic::{Diagnostics, Source};
+use crate::thread::TagPlace;
 use reader::{Section, Setting, leaves};
 use serde::{Deserialize, Serialize};
 use settings::{Settings, settings};
@@ -58,9 +61,22 @@ pub enum LogLevel {
     Trace,
 }
 
+/// A tag that was in use before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EarlierTag {
+    /// What stood before the ticket's number.
+    pub prefix: String,
+    /// What stood after it.
+    #[serde(default)]
+    pub suffix: String,
+}
+
 leaves! {
     LogFormat: "\"human\" or \"json\"";
     LogLevel: "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"";
+    TagPlace: "\"subject\" or \"subject-and-body\"";
+    Vec<EarlierTag>: "a list of tags such as { prefix = \"[Case \", suffix = \"]\" }";
 }
 
 settings! {
@@ -90,6 +106,8 @@ settings! {
         maildir: Named<PathBuf> => named("{ archive = \"archive\" }"),
         /// What is logged, on standard error.
         log: Log => table,
+        /// The incoming mail log.
+        incoming_log: IncomingLog => table,
         /// Where compiled plugins are kept, so that they need not be compiled again.
         plugins_cache: PluginsCache => table,
         /// How changes of rules, plugins, jobs and settings are noticed.
@@ -153,6 +171,10 @@ settings! {
         prefix: String => default("MessageID:".into()),
         /// What stands after it.
         suffix: String => default("#".into()),
+        /// Where it is looked for: in the "subject", or in "subject-and-body".
+        place: TagPlace => default(TagPlace::Subject),
+        /// Tags of before, which stay recognised: `[{ prefix = "[Case ", suffix = "]" }]`.
+        earlier: Vec<EarlierTag> => default(Vec::new()),
     }
 }
 
@@ -163,6 +185,14 @@ settings! {
         format: LogFormat => default(LogFormat::Human),
         /// The least important lines that are written: `error`, `warn`, `info`, `debug` or `trace`.
         level: LogLevel => default(LogLevel::Info),
+    }
+}
+
+settings! {
+    /// The incoming mail log: `mailmill log`.
+    pub struct IncomingLog {
+        /// For how many days sessions, and the reports of their messages, are kept. Tickets and receipts stay. 0: for ever.
+        retention_days: u16 => default(90),
     }
 }
 

@@ -83,7 +83,7 @@ error: unknown key `colour`
 10 | colour = 1
    | ^^^^^^
    |
-   = help: known here: `prefix`, `suffix`
+   = help: known here: `prefix`, `suffix`, `place`, `earlier`
 
 error: `prefix` must be a string, not an array
   --> mailmill.toml:11:10

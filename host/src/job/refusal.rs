@@ -10,7 +10,7 @@ use crate::pipeline::{self, Verdict};
 use crate::report::{Cause, Report};
 use crate::store::{Entry, SessionId};
 use crate::tame::tame;
-use crate::thread::Conversation;
+use crate::thread::Threading;
 use std::sync::Arc;
 
 impl Run<'_> {
@@ -73,7 +73,7 @@ fn refusal(ctx: &Context, job: &Job, id: SessionId, header: RawMessage, reason: 
     };
     let parsed = pipeline::parse(header, &ctx.tags)?;
     let revision = ctx.rules.borrow().revision().to_string();
-    let mut report = Report::begin(&revision, &parsed.message, parsed.raw.content.len(), &Conversation::New);
+    let mut report = Report::begin(&revision, &parsed.message, parsed.raw.content.len(), &Threading::default());
     report.quarantine = Some(cause.clone());
     let verdict = Verdict { plan: Err(cause), report };
     Ok(Entry { header_only: true, ..entry(&job.name, &job.handling, Some(id), &parsed, verdict) })

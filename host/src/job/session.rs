@@ -2,12 +2,14 @@
 
 use super::order::{self, Turn};
 use super::sight::{self, Recognised, Renumbered};
-use super::{Context, Error, Progress, cleaning};
+use super::{Context, Error, Progress, Reception, cleaning};
 use crate::config::{Handling, Job};
 use crate::mailbox::{self, Disposition, Fetched, Listed, LoginMemory, MessageKey, RawMessage, Session};
-use crate::pipeline::{self, Parsed, Verdict};
+use crate::message::Address;
+use crate::pipeline::{Parsed, Verdict};
 use crate::store::{self, Entry, Receipt, SessionId, SessionTally};
 use crate::tame::tame;
+use crate::thread;
 use futures::StreamExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -380,6 +382,7 @@ async fn pump(
         let (workers, tags, job) = (ctx.workers.clone(), ctx.tags.clone(), job.clone());
         async move { (workers.parse(&job.name, raw, tags).await, permit) }
     };
+    let reception = Arc::new(Reception::of(&job));
     let mut parsed = std::pin::pin!(within_budget.map(parse).buffered(PARSE_AHEAD));
     while let Some((parsed, permit)) = parsed.next().await {
         let parsed = match parsed {
@@ -393,9 +396,10 @@ async fn pump(
         let Ok(place) = places.clone().acquire_owned().await else { return };
         let turn = ctx.order.enter(order::names(&parsed), ctx.turns.fetch_add(1, Ordering::Relaxed));
         let (ctx, job, renumbered, done) = (ctx.clone(), job.clone(), renumbered.clone(), done.clone());
+        let reception = reception.clone();
         tokio::spawn(async move {
             // If the session is gone, nobody marks: the next one does, from the ledger.
-            let _ = done.send(handle(&ctx, &job, id, &renumbered, parsed, turn).await);
+            let _ = done.send(handle(&ctx, &job, &reception, id, &renumbered, parsed, turn).await);
             drop((permit, place));
         });
     }
@@ -405,6 +409,7 @@ async fn pump(
 async fn handle(
     ctx: &Context,
     job: &Job,
+    reception: &Reception,
     id: SessionId,
     renumbered: &Renumbered,
     parsed: Parsed,
@@ -415,14 +420,14 @@ async fn handle(
         ctx.tell(Progress::Handled { job: job.name.clone() });
         return Ok(known);
     }
-    let conversation = ctx.store.conversation(&parsed.keys).await?;
+    let threading = reception.thread(&ctx.store, &parsed).await?;
     let rules = ctx.rules.borrow().clone();
     let cleaning = Arc::new(cleaning(job, &rules));
     let parsed = Arc::new(parsed);
-    let verdict =
-        ctx.workers.decide(&job.name, rules, parsed.clone(), conversation, cleaning, ctx.outlets.clone()).await?;
-    let outcome = pipeline::outcome_name(&verdict.plan);
-    let receipt = ctx.committer.commit(entry(&job.name, &job.handling, Some(id), &parsed, verdict)).await?;
+    let outlets = ctx.outlets.clone();
+    let verdict = ctx.workers.decide(&job.name, rules, parsed.clone(), threading, cleaning, outlets).await?;
+    let receipt =
+        ctx.committer.commit(reception.braked(entry(&job.name, &job.handling, Some(id), &parsed, verdict))).await?;
     ctx.tell(Progress::Handled { job: job.name.clone() });
     let key = tame(&receipt.key.to_string());
     if receipt.repeated {
@@ -432,7 +437,7 @@ async fn handle(
     tracing::info!(
         job = job.name,
         key,
-        outcome,
+        outcome = receipt.outcome.name(),
         created = %list(&receipt.created),
         updated = %list(&receipt.updated),
         revision = receipt.revision,
@@ -464,6 +469,9 @@ pub fn entry(job: &str, handling: &Handling, session: Option<SessionId>, parsed:
         key: parsed.raw.key.clone(),
         raw: parsed.raw.content.clone(),
         message_id: message.message_id.clone(),
+        sender: message.sender.as_ref().map(Address::key),
+        people: thread::people(message),
+        brake: None,
         attachments: message.attachments.clone(),
         revision: report.revision.clone(),
         report: serde_json::to_string(&report.without_texts(message)).unwrap_or_else(|_| "null".to_owned()),

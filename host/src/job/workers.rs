@@ -8,7 +8,7 @@ use crate::outgoing::Outlets;
 use crate::pipeline::{self, Cleaning, Parsed, Verdict};
 use crate::report::{Cause, Report};
 use crate::rules::{Instances, RuleSet};
-use crate::thread::{Conversation, Tags};
+use crate::thread::{Tags, Threading};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
@@ -88,11 +88,11 @@ impl Workers {
         job: &str,
         rules: Arc<RuleSet>,
         parsed: Arc<Parsed>,
-        conversation: Conversation,
+        threading: Threading,
         cleaning: Arc<Cleaning>,
         outlets: Arc<Outlets>,
     ) -> Result<Verdict, Error> {
-        self.run(job, move |bench| bench.decide(&rules, &parsed, &conversation, &cleaning, &outlets)).await
+        self.run(job, move |bench| bench.decide(&rules, &parsed, &threading, &cleaning, &outlets)).await
     }
 
     async fn run<T: Send + 'static>(
@@ -153,7 +153,7 @@ impl Bench {
         &mut self,
         rules: &Arc<RuleSet>,
         parsed: &Parsed,
-        conversation: &Conversation,
+        threading: &Threading,
         cleaning: &Cleaning,
         outlets: &Outlets,
     ) -> Verdict {
@@ -161,14 +161,14 @@ impl Bench {
             Some(instances) if instances.revision() == rules.revision() => instances,
             _ => rules.instances(),
         };
-        let run = || pipeline::run(&mut instances, parsed, conversation, cleaning, outlets);
+        let run = || pipeline::run(&mut instances, parsed, threading, cleaning, outlets);
         match catch_unwind(AssertUnwindSafe(run)) {
             Ok(verdict) => {
                 self.instances = Some(instances);
                 verdict
             }
             // The instances may be in any state after a panic: they are not used again.
-            Err(panic) => bug(rules, parsed, conversation, &panic_text(&*panic)),
+            Err(panic) => bug(rules, parsed, threading, &panic_text(&*panic)),
         }
     }
 }
@@ -183,15 +183,14 @@ fn work(queue: &Queue) {
     }
 }
 
-fn bug(rules: &RuleSet, parsed: &Parsed, conversation: &Conversation, panic: &str) -> Verdict {
+fn bug(rules: &RuleSet, parsed: &Parsed, threading: &Threading, panic: &str) -> Verdict {
     let cause = Cause {
         hop: "pipeline".to_owned(),
         step: None,
         reason: format!("a bug in mailmill: {panic}; please report it"),
         class: Class::Bug,
     };
-    let mut report =
-        Report::begin(&rules.revision().to_string(), &parsed.message, parsed.raw.content.len(), conversation);
+    let mut report = Report::begin(&rules.revision().to_string(), &parsed.message, parsed.raw.content.len(), threading);
     report.quarantine = Some(cause.clone());
     tracing::error!(panic, key = %parsed.raw.key, "a message made the pipeline panic; it is quarantined");
     Verdict { plan: Err(cause), report }

@@ -162,8 +162,8 @@ fn text(
 
 /// Labels that programs put on whatever they have.
 fn is_often_wrong(label: &str) -> bool {
-    matches!(label, "us-ascii" | "ascii" | "utf-8" | "utf8" | "iso-8859-1" | "latin1" | "windows-1252")
-        || charset_decoder(label.as_bytes()).is_none()
+    let usual = ["us-ascii", "ascii", "utf-8", "utf8", "iso-8859-1", "latin1", "windows-1252", "x-user-defined"];
+    usual.contains(&label) || charset_decoder(label.as_bytes()).is_none()
 }
 
 /// Reads bytes as what they look like, and says as what.
@@ -174,7 +174,7 @@ fn recognised<'l>(bytes: &[u8], label: &'l str) -> (String, &'l str) {
     }
     let decoder = match label {
         "cp932" | "windows-31j" | "ms932" => charset_decoder(b"shift_jis"),
-        "utf-8" | "utf8" | "us-ascii" | "ascii" => None,
+        "utf-8" | "utf8" | "us-ascii" | "ascii" | "x-user-defined" => None,
         _ => charset_decoder(label.as_bytes()),
     };
     let labelled = decoder.map(|decode| decode(bytes));

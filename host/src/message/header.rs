@@ -1,6 +1,6 @@
 //! Header fields, decoded (RFC 5322 section 3.6, RFC 2047).
 
-use super::{Address, Defect, HeaderField, MessageId};
+use super::{Address, Defect, HeaderField, MessageId, encoded_word};
 use crate::field::DateTime;
 use mail_parser::parsers::MessageStream;
 use mail_parser::{Header, HeaderValue};
@@ -20,7 +20,8 @@ pub(super) fn fields(parsed: &mail_parser::Message<'_>, defects: &mut Vec<Defect
     }
     let field = |header: &Header<'_>| {
         let raw = parsed.raw_message.get(header.offset_start as usize..header.offset_end as usize);
-        let value = MessageStream::new(raw.unwrap_or_default()).parse_unstructured();
+        let raw = encoded_word::joined(raw.unwrap_or_default());
+        let value = MessageStream::new(&raw).parse_unstructured();
         HeaderField { name: header.name.as_str().to_owned(), value: as_text(&value) }
     };
     headers.iter().take(FIELDS_MAX).map(field).collect()
@@ -127,7 +128,22 @@ pub(super) fn date(parsed: &mail_parser::Message<'_>, defects: &mut Vec<Defect>)
         defects.push(Defect(if there { "the Date field holds no date" } else { "there is no Date field" }.to_owned()));
         return None;
     };
+    Some(date_time(date))
+}
+
+/// When the last server on the way took the message over: what its Received field says, which is the topmost one
+/// (RFC 5321 section 4.4). Unlike Date, no sender writes it.
+pub(super) fn arrival(parsed: &mail_parser::Message<'_>) -> Option<DateTime> {
+    let headers = parsed.parts.first().map_or(&[][..], |part| &part.headers);
+    let topmost = headers.iter().find_map(|header| match &header.value {
+        HeaderValue::Received(received) => Some(received),
+        _ => None,
+    });
+    topmost?.date.as_ref().filter(|date| date.is_valid()).map(date_time)
+}
+
+fn date_time(date: &mail_parser::DateTime) -> DateTime {
     let minutes = i16::from(date.tz_hour).saturating_mul(60).saturating_add(i16::from(date.tz_minute));
     let offset_minutes = if date.tz_before_gmt { -minutes } else { minutes };
-    Some(DateTime { seconds: date.to_timestamp(), offset_minutes })
+    DateTime { seconds: date.to_timestamp(), offset_minutes }
 }

@@ -2,19 +2,25 @@
 
 pub mod address;
 mod attachment;
+pub mod authentication;
 mod body;
 pub(crate) mod client;
 pub mod document;
 pub mod enclosure;
+mod encoded_word;
 mod header;
+mod loops;
 mod origin;
 mod parse;
 mod skeleton;
+mod smime;
 mod transfer;
 
-pub use address::{Address, MessageId};
+pub use address::{Address, AddressPattern, MessageId};
+pub use authentication::AuthenticationResults;
 pub use document::Document;
 pub use enclosure::Enclosure;
+pub use loops::loop_sign;
 pub use parse::{parse, read};
 
 use crate::field::DateTime;
@@ -121,10 +127,13 @@ pub struct Message {
     pub in_reply_to: Vec<MessageId>,
     /// The conversation before it, oldest first (References).
     pub references: Vec<MessageId>,
-    /// When it was received or, if that is not known, its Date field; the epoch if there is neither.
+    /// When it was received: as the mailbox says, or the topmost Received field, or the Date field; the epoch if none of them
+    /// says it.
     pub received: DateTime,
     /// Who or what wrote it.
     pub origin: Origin,
+    /// What mail servers say of where it comes from, the last one first.
+    pub authentication: Vec<AuthenticationResults>,
     /// The mail client that it looks like.
     pub client: ClientGuess,
     /// The body.

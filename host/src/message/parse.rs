@@ -2,7 +2,7 @@
 
 use super::document::{Document, TEXT_BYTES_MAX};
 use super::skeleton::Skeleton;
-use super::{Defect, Enclosure, Message, attachment, body, client, header, origin};
+use super::{Defect, Enclosure, Message, attachment, authentication, body, client, header, origin, smime};
 use crate::content::{self, Content};
 use crate::field::DateTime;
 use mail_parser::{Encoding, MessageParser, MessagePart, PartType};
@@ -104,7 +104,10 @@ fn with_structure(
 ) -> Result<Message, content::Error> {
     let mut defects = Vec::new();
     let headers = header::fields(parsed, &mut defects);
-    let body = body::of(parsed, &mut defects);
+    let body = match smime::of(parsed) {
+        Some(sealed) => unsealed(sealed, &mut defects),
+        None => body::of(parsed, &mut defects),
+    };
     let date = header::date(parsed, &mut defects);
     let is_cut = body.parts.iter().filter_map(|id| parsed.part(*id)).any(|part| source.is_cut(part));
     Ok(Message {
@@ -115,14 +118,39 @@ fn with_structure(
         message_id: header::message_id(parsed, &mut defects),
         in_reply_to: header::message_ids(parsed.in_reply_to()),
         references: header::message_ids(parsed.references()),
-        received: received.or(date).unwrap_or(EPOCH),
+        received: received.or_else(|| header::arrival(parsed)).or(date).unwrap_or(EPOCH),
         origin: origin::of(&headers, parsed),
+        authentication: authentication::of(parsed),
         client: client::guess(&headers, body.html.as_deref().unwrap_or_default()),
         document: body.document(is_cut, &mut defects),
         attachments: attachment::of(parsed, &body.parts, source, &mut defects)?,
         headers,
         defects,
     })
+}
+
+/// The body of what is inside of an S/MIME message. The message as a whole is its attachment.
+fn unsealed(sealed: smime::Sealed, defects: &mut Vec<Defect>) -> body::Body {
+    let smime::Sealed::Signed(content) = sealed else {
+        let reason = "the message is encrypted (S/MIME), or its seal is damaged: its text cannot be read";
+        defects.push(Defect(reason.to_owned()));
+        return body::Body::default();
+    };
+    let Some(inner) = parsed(&content) else { return body::Body::default() };
+    let mut body = body::of(&inner, defects);
+    let is_part = |(id, part): &(usize, &MessagePart<'_>)| {
+        !matches!(part.body, PartType::Multipart(_)) && !body.parts.iter().any(|body| *body as usize == *id)
+    };
+    let inside = match inner.parts.iter().enumerate().filter(is_part).count() {
+        0 => "its text is read out of smime.p7m".to_owned(),
+        1 => "1 attachment stays inside of smime.p7m".to_owned(),
+        many => format!("{many} attachments stay inside of smime.p7m"),
+    };
+    defects.push(Defect(format!("the message is signed in one piece (S/MIME): {inside}")));
+    take_apart(inner);
+    // What is inside has numbers of its own.
+    body.parts.clear();
+    body
 }
 
 /// Drops a message, innermost part last: left to itself, the drop recurses into nested messages, and a small message
@@ -154,6 +182,7 @@ fn without_structure(raw: &[u8], received: Option<DateTime>) -> Message {
         references: Vec::new(),
         received: received.unwrap_or(EPOCH),
         origin: super::Origin::Human,
+        authentication: Vec::new(),
         client: super::ClientGuess::default(),
         document: Document::from_plain(&String::from_utf8_lossy(raw.get(..TEXT_BYTES_MAX).unwrap_or(raw))),
         attachments: Vec::new(),
@@ -161,5 +190,7 @@ fn without_structure(raw: &[u8], received: Option<DateTime>) -> Message {
     }
 }
 
+#[cfg(test)]
+mod real;
 #[cfg(test)]
 mod tests;

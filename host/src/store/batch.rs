@@ -1,6 +1,7 @@
 //! Recording a batch: what is known is read at once, what it comes to is worked out in memory, and each table is written
 //! with few statements.
 
+use super::brake::Recent;
 use super::bulk::{self, Insert, VALUES_PER_QUERY};
 use super::bytes;
 use super::dispatch::{self, Dispatch};
@@ -29,7 +30,8 @@ pub(super) async fn record(
     let before = numbers(&mut *connection).await?;
     let known = tickets(&mut *connection, &mentioned(entries)).await?;
     let dispatch = Dispatch::read(&mut *connection, sender, entries).await?;
-    let mut draft = Draft::new(before, known, dispatch);
+    let recent = Recent::before(&mut *connection, entries).await?;
+    let mut draft = Draft::new(before, known, dispatch, recent);
     let mut is_repeated = Vec::with_capacity(entries.len());
     for entry in entries {
         // Of two entries for one message, the first counts.
@@ -143,6 +145,7 @@ const RECEIPTS: Insert = Insert {
         "received_offset",
         "committed_at",
         "wanted_json",
+        "sender",
     ],
     end: "",
 };
@@ -175,6 +178,7 @@ async fn write_receipts(connection: &mut AnyConnection, lines: &[Line<'_>], at: 
             .bind(i64::from(entry.received_at.offset_minutes))
             .bind(at)
             .bind(line.wanted_json.as_deref())
+            .bind(entry.sender.as_deref())
     });
     bulk::run(connection, statements).await
 }
@@ -224,6 +228,9 @@ const EFFECTS: Insert =
 const INDEX: Insert =
     Insert { table: "thread_index", columns: &["message_id", "ticket"], end: "ON CONFLICT (message_id) DO NOTHING" };
 
+const CORRESPONDENTS: Insert =
+    Insert { table: "correspondents", columns: &["ticket", "email"], end: "ON CONFLICT (ticket, email) DO NOTHING" };
+
 async fn write_tickets(connection: &mut AnyConnection, draft: &Draft<'_>, at: i64) -> sqlx::Result<()> {
     let new: Vec<&NewTicket<'_>> = draft.tickets.values().collect();
     let statements = TICKETS.all(&new, |query, ticket| {
@@ -255,6 +262,9 @@ async fn write_tickets(connection: &mut AnyConnection, draft: &Draft<'_>, at: i6
     });
     bulk::run(&mut *connection, statements).await?;
     let statements = INDEX.all(&draft.index, |query, (id, ticket)| query.bind(id.as_ref()).bind(*ticket));
+    bulk::run(&mut *connection, statements).await?;
+    let people: Vec<_> = draft.correspondents.iter().collect();
+    let statements = CORRESPONDENTS.all(&people, |query, (ticket, email)| query.bind(*ticket).bind(*email));
     bulk::run(connection, statements).await
 }
 

@@ -1,11 +1,13 @@
 //! What every database behind the store has to do. Each database's own tests call [`run`] with an empty store.
 
+mod log;
+mod threads;
+
 use super::*;
 use crate::action::{Change, Outcome as Planned, Plan};
 use crate::class::Class;
 use crate::field::{self, DateTime, Value};
 use crate::message::{Address, MessageId};
-use crate::thread::BaseSubject;
 use crate::ticket::{Status, TicketClass, Visibility};
 
 pub(super) fn key(uid: &str) -> MessageKey {
@@ -40,6 +42,9 @@ pub(super) fn entry(uid: &str, verdict: Verdict) -> Entry {
         key: key(uid),
         raw: format!("Subject: {uid}\r\n\r\nhello").into_bytes().into(),
         message_id: Some(MessageId(format!("{uid}@mail"))),
+        sender: Some("bob@example.org".to_owned()),
+        people: vec!["bob@example.org".to_owned(), "cy@example.org".to_owned()],
+        brake: None,
         attachments: Vec::new(),
         revision: "r1".to_owned(),
         report: serde_json::json!({ "uid": uid }).to_string(),
@@ -77,7 +82,7 @@ pub(super) fn set_status(ticket: u64, status: Status) -> Change {
     Change::SetStatus { ticket: TicketNumber::new(ticket), status }
 }
 
-async fn commit_one(store: &Store, entry: Entry) -> Receipt {
+pub(super) async fn commit_one(store: &Store, entry: Entry) -> Receipt {
     store.commit(&[entry]).await.unwrap().remove(0)
 }
 
@@ -97,7 +102,7 @@ pub(super) async fn run(store: &Store) {
     refused_entries_fail_alone(store).await;
     quarantine_is_released_once(store).await;
     what_has_no_body_is_forgotten(store).await;
-    conversations_are_found(store).await;
+    threads::conversations_are_found(store).await;
     marks_are_kept(store).await;
     attachments_are_stored_once(store).await;
     attachments_lie_in_their_messages(store).await;
@@ -108,6 +113,8 @@ pub(super) async fn run(store: &Store) {
     jobs_are_ordered_and_report(store).await;
     what_was_there_before_is_passed_over(store).await;
     renumbered_messages_are_recognised(store).await;
+    threads::floods_are_held(store).await;
+    log::old_sessions_are_forgotten(store).await;
 }
 
 async fn what_was_there_before_is_passed_over(store: &Store) {
@@ -243,38 +250,6 @@ async fn quarantine_is_released_once(store: &Store) {
     assert_eq!(repeated, Receipt { repeated: true, ..released });
     let other = store.quarantine_release(id, &entry("7", accepted(Vec::new()))).await.unwrap_err();
     assert_eq!(other.to_string(), format!("there is no such message in quarantine: number {id}"));
-}
-
-async fn conversations_are_found(store: &Store) {
-    let find = async |tickets: &[u64], ids: &[&str]| {
-        let tickets = tickets.iter().copied().map(TicketNumber::new).collect();
-        let ids = ids.iter().map(|id| MessageId((*id).to_owned())).collect();
-        match store.conversation(&ThreadKeys { tickets, answered: ids, ..ThreadKeys::default() }).await.unwrap() {
-            Conversation::New => "new".to_owned(),
-            Conversation::Active(ticket) => format!("active {}", ticket.number),
-            Conversation::Inactive(ticket) => format!("inactive {}", ticket.number),
-        }
-    };
-    assert_eq!(find(&[], &[]).await, "new");
-    assert_eq!(find(&[77, 2], &["1@mail"]).await, "active T00002");
-    assert_eq!(find(&[u64::MAX], &["nowhere@mail", "2@mail", "7@mail"]).await, "active T00001");
-    assert_eq!(find(&[], &["3@mail"]).await, "new");
-    commit_one(store, entry("10", accepted(vec![set_status(2, Status::Closed)]))).await;
-    assert_eq!(find(&[2], &[]).await, "inactive T00002");
-    assert_eq!(find(&[2], &["1@mail"]).await, "active T00001", "a closed ticket's tag stays in subjects");
-    // An earlier message of the thread counts only as long as people write about the same thing.
-    let subject = store.ticket(&TicketNumber::new(1)).await.unwrap().unwrap().ticket.subject;
-    for (subject, expect) in [(format!("Re: {subject}"), "active"), ("something else".to_owned(), "new")] {
-        let references = vec![MessageId("1@mail".to_owned())];
-        let keys = ThreadKeys { references, subject: BaseSubject::of(&subject), ..ThreadKeys::default() };
-        let found = store.conversation(&keys).await.unwrap();
-        assert_eq!(matches!(found, Conversation::Active(_)), expect == "active", "{subject}");
-    }
-    // A later message with the same Message-ID does not take the conversation over.
-    let mut copy = entry("11", accepted(vec![create("copy")]));
-    copy.message_id = Some(MessageId("1@mail".to_owned()));
-    commit_one(store, copy).await;
-    assert_eq!(find(&[], &["1@mail"]).await, "active T00001");
 }
 
 async fn marks_are_kept(store: &Store) {

@@ -2,6 +2,7 @@
 //!
 //! An entry whose plan cannot be carried out is found out here, before anything of it is written.
 
+use super::brake::Recent;
 use super::dispatch::{Cause, Dispatch, NewParcel, Subject, with_reasons};
 use super::rows::{column, to_json};
 use super::{Entry, Outcome, Receipt, Verdict};
@@ -96,6 +97,7 @@ pub(super) struct Draft<'e> {
     pub(super) numbers: Numbers,
     /// The tickets that exist, as far as the batch mentions them, and those that it creates.
     known: HashSet<i64>,
+    recent: Recent,
     pub(super) lines: Vec<Line<'e>>,
     pub(super) tickets: BTreeMap<i64, NewTicket<'e>>,
     /// The last value of each field counts.
@@ -105,6 +107,8 @@ pub(super) struct Draft<'e> {
     pub(super) attachments: Vec<NewAttachment<'e>>,
     /// Which ticket each Message-ID leads to.
     pub(super) index: Vec<(Cow<'e, str>, i64)>,
+    /// Who may follow up which ticket.
+    pub(super) correspondents: BTreeSet<(i64, &'e str)>,
     /// The tickets of before that change.
     pub(super) touched: BTreeSet<i64>,
     pub(super) statuses: BTreeMap<i64, Status>,
@@ -113,7 +117,7 @@ pub(super) struct Draft<'e> {
 /// The tickets that these entries mention.
 pub(super) fn mentioned(entries: &[Entry]) -> BTreeSet<i64> {
     let changes = entries.iter().filter_map(|entry| accepted(&entry.verdict)).flat_map(|plan| &plan.changes);
-    changes.filter_map(ticket_of).map(number).collect()
+    changes.filter_map(Change::existing_ticket).map(number).collect()
 }
 
 fn accepted(verdict: &Verdict) -> Option<&Plan> {
@@ -123,21 +127,10 @@ fn accepted(verdict: &Verdict) -> Option<&Plan> {
     }
 }
 
-/// The ticket that has to exist for a change.
-fn ticket_of(change: &Change) -> Option<&TicketNumber> {
-    match change {
-        Change::CreateTicket { .. } => None,
-        Change::AddComment { ticket, .. } | Change::SetStatus { ticket, .. } | Change::SetField { ticket, .. } => {
-            Some(ticket)
-        }
-        Change::Send { ticket, .. } => ticket.as_ref(),
-    }
-}
-
 impl<'e> Draft<'e> {
-    /// A draft that begins after these numbers, where these tickets exist.
-    pub(super) fn new(numbers: Numbers, known: HashSet<i64>, dispatch: Dispatch<'e>) -> Self {
-        Self { numbers, known, dispatch, ..Self::default() }
+    /// A draft that begins after these numbers, where these tickets exist, and after what was accepted and sent of late.
+    pub(super) fn new(numbers: Numbers, known: HashSet<i64>, dispatch: Dispatch<'e>, recent: Recent) -> Self {
+        Self { numbers, known, dispatch, recent, ..Self::default() }
     }
 
     /// Adds an entry. One whose changes cannot be made is quarantined instead.
@@ -150,7 +143,7 @@ impl<'e> Draft<'e> {
             }
         };
         let plan = accepted(&entry.verdict);
-        let refusal = plan.and_then(|plan| self.refusal(plan));
+        let refusal = plan.and_then(|plan| self.refusal(plan)).or_else(|| self.recent.refusal(entry));
         let (outcome, disposition) = match &refusal {
             // The message stays as it is in its mailbox, where someone can see it too.
             Some(cause) => {
@@ -187,7 +180,7 @@ impl<'e> Draft<'e> {
     fn refusal(&self, plan: &Plan) -> Option<String> {
         let mut newest = self.numbers.ticket;
         for change in &plan.changes {
-            match ticket_of(change) {
+            match change.existing_ticket() {
                 None => newest += i64::from(matches!(change, Change::CreateTicket { .. })),
                 Some(ticket) => {
                     let is_own = (self.numbers.ticket + 1..=newest).contains(&number(ticket));
@@ -204,7 +197,7 @@ impl<'e> Draft<'e> {
     fn carry_out(&mut self, receipt: i64, entry: &'e Entry, plan: &'e Plan) -> sqlx::Result<Effects> {
         let mut effects = Effects::default();
         for (place, change) in plan.changes.iter().enumerate() {
-            if let Some(ticket) = ticket_of(change).filter(|_| !matches!(change, Change::Send { .. })) {
+            if let Some(ticket) = change.existing_ticket().filter(|_| !matches!(change, Change::Send { .. })) {
                 self.touch(ticket, &mut effects);
             }
             match change {
@@ -234,6 +227,9 @@ impl<'e> Draft<'e> {
         self.note(receipt, &effects);
         self.attach(entry, &effects);
         self.index(entry, &effects);
+        for ticket in effects.created.iter().chain(&effects.updated).map(number) {
+            self.correspondents.extend(entry.people.iter().map(|email| (ticket, email.as_str())));
+        }
         Ok(effects)
     }
 

@@ -4,6 +4,7 @@
 //! once, whatever is repeated after a crash. A call that fails has recorded nothing.
 
 mod batch;
+mod brake;
 mod bulk;
 mod bytes;
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod sessions;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod tickets;
 
 pub use error::Error;
@@ -34,7 +36,7 @@ pub use records::*;
 use crate::content::{Content, Spool};
 use crate::mailbox::{Disposition, MessageKey, Opened};
 use crate::outgoing::Sender;
-use crate::thread::{Conversation, ThreadKeys};
+use crate::thread::{Candidate, ThreadKeys};
 use crate::ticket::TicketNumber;
 use draft::Slot;
 use jiff::Timestamp;
@@ -168,13 +170,13 @@ impl Store {
         self.explained(transaction.commit().await)
     }
 
-    /// The conversation that a message belongs to: that of the first ticket tag that exists, or else of the first
-    /// Message-ID that is known.
+    /// The tickets that a message refers to, each once, the most trustworthy link first: ticket tags, then messages that
+    /// it answers, then messages that it mentions. `authors` are its own, in lower case.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn conversation(&self, keys: &ThreadKeys) -> Result<Conversation, Error> {
-        self.explained(tickets::conversation(&mut *self.reader().await?, keys).await)
+    pub async fn candidates(&self, keys: &ThreadKeys, authors: &[String]) -> Result<Vec<Candidate>, Error> {
+        self.explained(threads::candidates(&mut *self.reader().await?, keys, authors).await)
     }
 
     /// Records a batch in one transaction; receipts come in the order of the entries. An entry whose message is in the
@@ -263,6 +265,26 @@ impl Store {
         self.explained(sessions::list(&mut *self.reader().await?, filter).await)
     }
 
+    /// How many sessions match.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn old_sessions(&self, old: &OldSessions) -> Result<u64, Error> {
+        self.explained(sessions::count_old(&mut *self.reader().await?, old).await)
+    }
+
+    /// Forgets sessions that match, and the reports of their messages: at most `rows_max` of each, in one transaction.
+    /// Receipts, messages, tickets and what waits in quarantine stay.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn forget_sessions(&self, old: &OldSessions, rows_max: u32) -> Result<Forgotten, Error> {
+        let mut transaction = self.transaction().await?;
+        let forgotten = self.explained(sessions::forget(&mut transaction, old, rows_max).await)?;
+        self.explained(transaction.commit().await)?;
+        Ok(forgotten)
+    }
+
     /// The receipts that a session wrote, oldest first.
     ///
     /// # Errors
@@ -279,7 +301,7 @@ impl Store {
         self.explained(ledger::receipt(&mut *self.reader().await?, id).await)
     }
 
-    /// The report of the run behind a receipt.
+    /// The report of the run behind a receipt; null if the log has forgotten it.
     ///
     /// # Errors
     /// Where there is no such receipt, or the database fails.

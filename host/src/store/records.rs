@@ -1,5 +1,9 @@
 //! What goes into the store and what comes out of it.
 
+mod log;
+
+pub use log::{Forgotten, OldSessions, SessionFilter, SessionOutcome, SessionRow, SessionTally};
+
 use crate::action::Plan;
 use crate::class::Class;
 use crate::content::Content;
@@ -64,6 +68,12 @@ pub struct Entry {
     pub raw: Content,
     /// Its Message-ID.
     pub message_id: Option<MessageId>,
+    /// The address of who wrote it, in lower case.
+    pub sender: Option<String>,
+    /// The addresses on it, in lower case: they may follow up the tickets that it changes.
+    pub people: Vec<String>,
+    /// How much of this kind is taken; none: any amount.
+    pub brake: Option<Brake>,
     /// Its attachments, which lie in `raw`; they go with the first ticket created, or else with the first comment.
     pub attachments: Vec<Attachment>,
     /// The revision of the rule set that decided.
@@ -78,6 +88,18 @@ pub struct Entry {
     pub received_at: DateTime,
     /// Whether the bytes are no more than the header, because the body was not fetched.
     pub header_only: bool,
+}
+
+/// How many messages are taken within a window of time, counted by when they were received. What is beyond goes to
+/// quarantine. Only messages that are accepted count, and only they are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Brake {
+    /// The window, in milliseconds.
+    pub window_ms: i64,
+    /// The most of one sender; none: any number.
+    pub sender_messages_max: Option<u64>,
+    /// The most that change one ticket; none: any number.
+    pub thread_messages_max: Option<u64>,
 }
 
 /// A mailbox that a job has seen.
@@ -209,58 +231,6 @@ pub struct ReceiptRow {
     pub committed_at: Timestamp,
     /// When the disposition was carried out.
     pub marked_at: Option<Timestamp>,
-}
-
-/// What a session counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct SessionTally {
-    /// Messages in the mailbox.
-    pub waiting: u64,
-    /// Messages fetched.
-    pub received: u64,
-    /// Tickets created.
-    pub created: u64,
-    /// Tickets updated.
-    pub updated: u64,
-    /// Messages rejected.
-    pub rejected: u64,
-    /// Messages ignored.
-    pub ignored: u64,
-    /// Messages quarantined.
-    pub quarantined: u64,
-    /// Errors met.
-    pub errors: u64,
-    /// Messages passed over, because they were there before the job.
-    pub passed_over: u64,
-}
-
-/// A session: a row of the incoming mail log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SessionRow {
-    /// Which one.
-    pub id: SessionId,
-    /// The job.
-    pub job: String,
-    /// When it began.
-    pub started_at: Timestamp,
-    /// When it ended; none while it runs, or if the program was killed.
-    pub finished_at: Option<Timestamp>,
-    /// What ended it early.
-    pub error: Option<String>,
-    /// What it counted.
-    #[serde(flatten)]
-    pub tally: SessionTally,
-}
-
-/// Which sessions to list; the default is all, up to [`super::ROWS_MAX`].
-#[derive(Debug, Clone, Default)]
-pub struct SessionFilter {
-    /// Of this job.
-    pub job: Option<String>,
-    /// Begun then or later.
-    pub since: Option<Timestamp>,
-    /// At most so many, the latest.
-    pub limit: Option<u32>,
 }
 
 /// Which tickets to list; the default is all, up to [`super::ROWS_MAX`].

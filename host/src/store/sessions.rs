@@ -1,9 +1,9 @@
 //! Sessions: the incoming mail log.
 
 use super::rows::{self, column, now};
-use super::{ROWS_MAX, SessionFilter, SessionId, SessionRow, SessionTally};
+use super::{Forgotten, OldSessions, ROWS_MAX, SessionFilter, SessionId, SessionOutcome, SessionRow, SessionTally};
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 /// What is said of a session that was never closed.
 const INTERRUPTED: &str = "ended early: mailmill or the job was stopped";
@@ -60,16 +60,72 @@ pub(super) async fn end_interrupted(connection: &mut AnyConnection, job: Option<
 
 /// The sessions that match, latest first.
 pub(super) async fn list(connection: &mut AnyConnection, filter: &SessionFilter) -> sqlx::Result<Vec<SessionRow>> {
-    let select = "SELECT * FROM sessions WHERE (CAST($1 AS TEXT) IS NULL OR job = $1) AND started_at >= $2 \
-                  ORDER BY id DESC LIMIT $3";
+    let select = "SELECT * FROM sessions WHERE (CAST($1 AS TEXT) IS NULL OR job = $1) AND started_at >= $2 AND id > $3 \
+                  AND CASE $4 WHEN 'accepted' THEN created + updated > 0 WHEN 'rejected' THEN rejected > 0 \
+                  WHEN 'ignored' THEN ignored > 0 WHEN 'quarantined' THEN quarantined > 0 \
+                  WHEN 'failed' THEN error IS NOT NULL OR errors > 0 ELSE TRUE END ORDER BY id DESC LIMIT $5";
     let since = filter.since.map_or(i64::MIN, jiff::Timestamp::as_millisecond);
     let rows = sqlx::query(select)
         .bind(filter.job.as_deref())
         .bind(since)
+        .bind(filter.after.map_or(i64::MIN, |after| after.0))
+        .bind(filter.outcome.map_or("", SessionOutcome::name))
         .bind(i64::from(filter.limit.unwrap_or(ROWS_MAX)))
         .fetch_all(connection)
         .await?;
     rows.iter().map(session).collect()
+}
+
+/// The sessions that [`forget`] is about.
+const OLD: &str = "sessions.finished_at IS NOT NULL AND (CAST($1 AS TEXT) IS NULL OR sessions.job = $1) \
+                   AND sessions.started_at < $2";
+
+/// How many sessions match.
+pub(super) async fn count_old(connection: &mut AnyConnection, old: &OldSessions) -> sqlx::Result<u64> {
+    let select = AssertSqlSafe(format!("SELECT COUNT(*) AS sessions FROM sessions WHERE {OLD}"));
+    let row = sqlx::query(select).bind(old.job.as_deref()).bind(before(old)).fetch_one(connection).await?;
+    rows::count(&row, "sessions")
+}
+
+/// Forgets sessions that match, and the reports of their messages, at most so many rows of each. The receipts stay: they
+/// are what makes a message count once.
+pub(super) async fn forget(
+    connection: &mut AnyConnection,
+    old: &OldSessions,
+    rows_max: u32,
+) -> sqlx::Result<Forgotten> {
+    let receipts = format!(
+        "UPDATE receipts SET session = NULL, report_json = 'null' WHERE id IN (SELECT receipts.id FROM sessions \
+         JOIN receipts ON receipts.session = sessions.id WHERE {OLD} LIMIT $3)"
+    );
+    let empty = format!(
+        "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE {OLD} \
+         AND NOT EXISTS (SELECT 1 FROM receipts WHERE receipts.session = sessions.id) LIMIT $3)"
+    );
+    let mut counts = [0; 2];
+    for (statement, count) in [receipts, empty].into_iter().zip(&mut counts) {
+        let query = sqlx::query(AssertSqlSafe(statement)).bind(old.job.as_deref()).bind(before(old));
+        *count = query.bind(i64::from(rows_max)).execute(&mut *connection).await?.rows_affected();
+    }
+    let [reports, sessions] = counts;
+    Ok(Forgotten { sessions, reports, is_partial: counts.iter().any(|count| *count >= u64::from(rows_max)) })
+}
+
+fn before(old: &OldSessions) -> i64 {
+    old.before.map_or(i64::MAX, jiff::Timestamp::as_millisecond)
+}
+
+impl SessionOutcome {
+    /// Its name, in the query.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+            Self::Ignored => "ignored",
+            Self::Quarantined => "quarantined",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 fn session(row: &AnyRow) -> sqlx::Result<SessionRow> {

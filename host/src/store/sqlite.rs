@@ -204,6 +204,7 @@ fn migrations() -> Vec<Migration> {
     let fourth = include_str!("../../migrations/sqlite/0004_chunks.sql");
     let fifth = include_str!("../../migrations/sqlite/0005_enclosures.sql");
     let sixth = include_str!("../../migrations/sqlite/0006_outbox.sql");
+    let seventh = include_str!("../../migrations/sqlite/0007_follow_ups_and_brakes.sql");
     let all = [
         (1, "ledger and tickets", first),
         (2, "job control", second),
@@ -211,6 +212,7 @@ fn migrations() -> Vec<Migration> {
         (4, "chunks", fourth),
         (5, "enclosures", fifth),
         (6, "outbox", sixth),
+        (7, "follow-ups and brakes", seventh),
     ];
     all.into_iter()
         .map(|(version, description, sql)| {

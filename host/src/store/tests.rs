@@ -377,6 +377,34 @@ async fn what_older_versions_stored_goes_on() {
 }
 
 #[tokio::test]
+async fn who_was_on_the_mail_of_before_may_follow_up() {
+    let (_directory, path) = place();
+    let store = Store::open(&path).await.unwrap();
+    let person = |email: &str| serde_json::json!({ "name": "", "email": email });
+    let people = [person("Bo@Example.org"), person("nobody")];
+    let report = serde_json::json!({ "message": { "sender": person(" Ann@example.org"), "recipients": people } });
+    let before = |uid: &str, report: String| {
+        let mail = entry(uid, accepted(vec![create("x")]));
+        Entry { report, people: Vec::new(), sender: None, ..mail }
+    };
+    let nobody = serde_json::json!({ "message": { "sender": null, "recipients": [] } });
+    let mail = [before("1", report.to_string()), before("2", nobody.to_string()), before("3", "null".to_owned())];
+    store.commit(&mail).await.unwrap();
+    let undo = "DROP TABLE correspondents; DROP INDEX receipts_by_sender; DROP INDEX receipt_tickets_by_ticket; \
+                ALTER TABLE receipts DROP COLUMN sender; DELETE FROM _sqlx_migrations WHERE version = 7";
+    sqlx::raw_sql(undo).execute(&store.writer).await.unwrap();
+    store.close().await;
+    let store = Store::open(&path).await.unwrap();
+    let keys = ThreadKeys { tickets: [1, 2, 3].map(TicketNumber::new).to_vec(), ..ThreadKeys::default() };
+    let authors = ["ann@example.org", "bo@example.org", "nobody"].map(str::to_owned);
+    let found = store.candidates(&keys, &authors).await.unwrap();
+    let known: Vec<&[String]> = found.iter().map(|candidate| candidate.correspondents.as_slice()).collect();
+    assert_eq!(known, [&authors[..2], &[], &[]]);
+    let row = sqlx::query("SELECT sender FROM receipts ORDER BY id").fetch_one(&store.writer).await.unwrap();
+    assert_eq!(sqlx::Row::get::<String, _>(&row, "sender"), "ann@example.org");
+}
+
+#[tokio::test]
 async fn an_attachment_whose_message_is_damaged_is_named() {
     let (_directory, path) = place();
     let store = Store::open(&path).await.unwrap();

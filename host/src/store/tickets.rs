@@ -1,93 +1,13 @@
-//! Reading tickets: for people, and for threading.
+//! Reading tickets, for people.
 
-use super::bulk;
 use super::draft::number;
 use super::rows;
 use super::{AttachmentRow, CommentRow, ROWS_MAX, TicketDetail, TicketFilter, TicketRow};
 use crate::field;
-use crate::message::{Address, MessageId};
-use crate::thread::{BaseSubject, Conversation, ThreadKeys};
-use crate::ticket::{Status, TicketClass, TicketNumber, TicketSummary, Visibility};
+use crate::message::Address;
+use crate::ticket::{Status, TicketClass, TicketNumber, Visibility};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
-use std::collections::{BTreeSet, HashMap};
-
-/// How many tags and how many Message-IDs of one message are looked up, the first ones.
-const THREAD_KEYS_MAX: usize = 100;
-
-/// The conversation that these keys lead to: the first ticket tag that exists, or else the first Message-ID known.
-pub(super) async fn conversation(connection: &mut AnyConnection, keys: &ThreadKeys) -> sqlx::Result<Conversation> {
-    // A ticket that is over counts only if no other is found: its tag stays in subjects for ever.
-    let mut inactive = Conversation::New;
-    let tagged = by_number(connection, keys).await?;
-    for ticket in keys.tickets.iter().take(THREAD_KEYS_MAX) {
-        let found = tagged.get(&number(ticket)).cloned();
-        if let Some(active) = found.and_then(|found| active_or(found, &mut inactive)) {
-            return Ok(active);
-        }
-    }
-    let known = by_message_id(connection, keys).await?;
-    let answered = keys.answered.iter().take(THREAD_KEYS_MAX).filter_map(|id| known.get(id.0.as_str()));
-    let mentioned = keys.references.iter().take(THREAD_KEYS_MAX).filter_map(|id| known.get(id.0.as_str()));
-    let mentioned = mentioned.filter(|(_, subject)| BaseSubject::of(subject) == keys.subject);
-    for (found, _) in answered.chain(mentioned) {
-        if let Some(active) = active_or(found.clone(), &mut inactive) {
-            return Ok(active);
-        }
-    }
-    Ok(inactive)
-}
-
-/// The conversation of this ticket if it is active; else it is noted, unless one was noted before.
-fn active_or(found: Conversation, inactive: &mut Conversation) -> Option<Conversation> {
-    if matches!(found, Conversation::Active(_)) {
-        return Some(found);
-    }
-    if *inactive == Conversation::New {
-        *inactive = found;
-    }
-    None
-}
-
-/// The tickets whose tags a message bears.
-async fn by_number(connection: &mut AnyConnection, keys: &ThreadKeys) -> sqlx::Result<HashMap<i64, Conversation>> {
-    let numbers: Vec<i64> = keys.tickets.iter().take(THREAD_KEYS_MAX).map(number).collect();
-    if numbers.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let query = bulk::about("SELECT number, class, status FROM tickets WHERE number", 1, numbers.len(), "");
-    let query = numbers.iter().fold(query, |query, number| query.bind(*number));
-    let rows = query.fetch_all(connection).await?;
-    rows.iter().map(|row| Ok((row.try_get("number")?, follow_up(row)?))).collect()
-}
-
-/// The tickets that the messages which a message answers or mentions belong to, with their subjects.
-async fn by_message_id(
-    connection: &mut AnyConnection,
-    keys: &ThreadKeys,
-) -> sqlx::Result<HashMap<String, (Conversation, String)>> {
-    let of = |ids: &'_ [MessageId]| ids.iter().take(THREAD_KEYS_MAX).map(|id| id.0.clone()).collect::<BTreeSet<_>>();
-    let ids = &of(&keys.answered) | &of(&keys.references);
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let select = "SELECT message_id, number, class, status, subject FROM tickets JOIN thread_index ON ticket = number \
-                  WHERE message_id";
-    let query = bulk::about(select, 1, ids.len(), "");
-    let query = ids.iter().fold(query, |query, id| query.bind(id.as_str()));
-    let rows = query.fetch_all(connection).await?;
-    rows.iter().map(|row| Ok((row.try_get("message_id")?, (follow_up(row)?, row.try_get("subject")?)))).collect()
-}
-
-fn follow_up(row: &AnyRow) -> sqlx::Result<Conversation> {
-    let summary = TicketSummary {
-        number: rows::ticket(row, "number")?,
-        class: rows::named(row, "class", TicketClass::parse)?,
-        status: rows::named(row, "status", Status::parse)?,
-    };
-    let over = summary.status.is_terminal();
-    Ok(if over { Conversation::Inactive(summary) } else { Conversation::Active(summary) })
-}
 
 /// The tickets that match, latest first.
 pub(super) async fn list(connection: &mut AnyConnection, filter: &TicketFilter) -> sqlx::Result<Vec<TicketRow>> {

@@ -1,0 +1,96 @@
+//! Sessions, as the incoming mail log has them.
+
+use super::SessionId;
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// What a session counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct SessionTally {
+    /// Messages in the mailbox.
+    pub waiting: u64,
+    /// Messages fetched.
+    pub received: u64,
+    /// Tickets created.
+    pub created: u64,
+    /// Tickets updated.
+    pub updated: u64,
+    /// Messages rejected.
+    pub rejected: u64,
+    /// Messages ignored.
+    pub ignored: u64,
+    /// Messages quarantined.
+    pub quarantined: u64,
+    /// Errors met.
+    pub errors: u64,
+    /// Messages passed over, because they were there before the job.
+    pub passed_over: u64,
+}
+
+/// A session: a row of the incoming mail log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionRow {
+    /// Which one.
+    pub id: SessionId,
+    /// The job.
+    pub job: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended; none while it runs, or if the program was killed.
+    pub finished_at: Option<Timestamp>,
+    /// What ended it early.
+    pub error: Option<String>,
+    /// What it counted.
+    #[serde(flatten)]
+    pub tally: SessionTally,
+}
+
+/// What sessions can be picked by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionOutcome {
+    /// Messages created or updated tickets.
+    Accepted,
+    /// Messages were rejected.
+    Rejected,
+    /// Messages were ignored.
+    Ignored,
+    /// Messages went to quarantine.
+    Quarantined,
+    /// Something went wrong.
+    Failed,
+}
+
+/// Which sessions to list; the default is all, up to [`crate::store::ROWS_MAX`].
+#[derive(Debug, Clone, Default)]
+pub struct SessionFilter {
+    /// Of this job.
+    pub job: Option<String>,
+    /// Begun then or later.
+    pub since: Option<Timestamp>,
+    /// With this outcome.
+    pub outcome: Option<SessionOutcome>,
+    /// Begun after this one.
+    pub after: Option<SessionId>,
+    /// At most so many, the latest.
+    pub limit: Option<u32>,
+}
+
+/// Which sessions to forget: those that have ended and match.
+#[derive(Debug, Clone, Default)]
+pub struct OldSessions {
+    /// Of this job.
+    pub job: Option<String>,
+    /// Begun before.
+    pub before: Option<Timestamp>,
+}
+
+/// What was forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Forgotten {
+    /// Sessions.
+    pub sessions: u64,
+    /// Reports of messages.
+    pub reports: u64,
+    /// Whether there may be more.
+    pub is_partial: bool,
+}
