@@ -76,7 +76,8 @@ fn automatic_mail_is_not_answered() {
     check("Auto-Submitted: auto-generated\r\n", Some("a program wrote"));
     check("List-Id: <l.example>\r\n", Some("mailing list"));
     check("Content-Type: multipart/report; report-type=delivery-status; boundary=x\r\n", Some("not delivered"));
-    check("Return-Path: <>\r\n", Some("return path is empty"));
+    check("Return-Path: <>\r\n", Some("a program wrote"));
+    check("Auto-Submitted: no\r\nReturn-Path: <>\r\n", Some("return path is empty"));
     check("X-Auto-Response-Suppress: DR, AutoReply\r\n", Some("X-Auto-Response-Suppress"));
     check("X-Auto-Response-Suppress: All\r\n", Some("X-Auto-Response-Suppress"));
 }
