@@ -3,6 +3,7 @@
 use crate::config::{Config, Job, LogFormat, PluginLimits};
 use crate::diagnostic::Diagnostics;
 use crate::job::{self, BatchSettings, Board, Committer, Context, Limits, Order, Progress, Workers};
+use crate::message::AttachmentLimits;
 use crate::oauth::Tokens;
 use crate::outbox::{self, Outbox};
 use crate::plugin::{self, Compiler, Engine, EngineSettings};
@@ -109,6 +110,18 @@ pub fn tags(config: &Config) -> Result<Tags, Error> {
     let tags = std::iter::once((&thread.prefix, &thread.suffix)).chain(earlier);
     let tags = tags.map(|(prefix, suffix)| ThreadTag::new(prefix, suffix)).collect::<Result<_, _>>()?;
     Ok(Tags { tags, place: thread.place, own_ids: None })
+}
+
+/// Which attachments go to tickets, as the settings say.
+#[must_use]
+pub fn attachment_limits(config: &Config) -> AttachmentLimits {
+    let limits = &config.attachments;
+    AttachmentLimits {
+        count_max: limits.count_max.get(),
+        bytes_max: limits.bytes_max.get(),
+        total_bytes_max: limits.total_bytes_max.get(),
+        refuse_types: limits.refuse_types.iter().map(|kind| kind.trim().to_ascii_lowercase()).collect(),
+    }
 }
 
 /// How long the daemon runs.
@@ -223,6 +236,7 @@ fn context(
         tokens: Tokens::beside(&config.store.path),
         tags: Arc::new(tags),
         outlets: Arc::new(outbox::outlets(config, jobs)),
+        attachments: Arc::new(attachment_limits(config)),
         limits: Limits {
             fetch_ahead_bytes: config.limits.fetch_ahead_bytes.get(),
             message_bytes_max: config.limits.message_bytes_max.get(),

@@ -9,7 +9,7 @@ use crate::config::ApplyTo;
 use crate::content;
 use crate::mailbox::RawMessage;
 use crate::message::document::CutKinds;
-use crate::message::{self, Message};
+use crate::message::{self, AttachmentLimits, Message};
 use crate::outgoing::{Occasion, Outlets};
 use crate::plugin::capabilities::Level;
 use crate::report::{Cause, Report};
@@ -61,12 +61,14 @@ pub struct Parsed {
     pub keys: ThreadKeys,
 }
 
-/// Hop 2: decodes a raw message, and works out the digest under which it is stored.
+/// Hop 2: decodes a raw message, says which attachments go to a ticket, and works out the digest under which it is stored.
 ///
 /// # Errors
 /// Whatever the message is, it is decoded; but its bytes may not be readable.
-pub fn parse(raw: RawMessage, tags: &Tags) -> Result<Parsed, content::Error> {
-    let message = Arc::new(message::read(&raw.content, raw.received)?);
+pub fn parse(raw: RawMessage, tags: &Tags, limits: &AttachmentLimits) -> Result<Parsed, content::Error> {
+    let mut message = message::read(&raw.content, raw.received)?;
+    limits.apply(&mut message.attachments);
+    let message = Arc::new(message);
     let keys = thread::keys(&message, tags);
     // Here, on a worker, because there is only one committer.
     raw.content.sha256()?;
@@ -94,6 +96,7 @@ pub fn run(
     let message = &parsed.message;
     let mut report = Report::begin(&instances.revision().to_string(), message, parsed.raw.content.len(), threading);
     report.warnings.extend(parsed.keys.forged.iter().map(|id| forged(&id.0)));
+    report.warnings.extend(refused_attachments(message));
     let plan = match &threading.held {
         Some(reason) => Err(held(reason)),
         None => hops(instances, message, &threading.conversation, cleaning, outlets, &mut report),
@@ -148,9 +151,16 @@ fn hops(
 
     let view = message.document.view(&report.body.cuts, applied);
     let occasion = Occasion::of(message);
-    let sending = action::Sending { occasion: Some(&occasion), outlets: Some(outlets), fields: &report.fields };
-    let (sender, subject) = (message.sender.as_ref(), message.subject.as_str());
-    let facts = action::Facts { sender, subject, body: view.text(), conversation, sending };
+    let body = message::marked_text(message, &view);
+    let facts = action::Facts {
+        sender: message.sender.as_ref(),
+        recipients: &message.recipients,
+        subject: &message.subject,
+        body: &body,
+        conversation,
+        classes: instances.classes(),
+        sending: action::Sending { occasion: Some(&occasion), outlets: Some(outlets), fields: &report.fields },
+    };
     let plan = action::plan(&report.actions, &facts);
     report.body.left = Some(view.text().to_owned());
     plan.map_err(|error| Cause {
@@ -173,6 +183,15 @@ fn warn_of_faults(steps: &[crate::rules::StepReport], report: &mut Report) {
         }
         report.warnings.extend(step.warnings.iter().map(|warning| format!("step \"{}\": {warning}", step.step)));
     }
+}
+
+fn refused_attachments(message: &Message) -> impl Iterator<Item = String> {
+    let refused = message.attachments.iter().enumerate();
+    refused.filter_map(|(index, attachment)| {
+        let reason = attachment.refused.as_ref()?;
+        let name = if attachment.name.is_empty() { "without a name" } else { &attachment.name };
+        Some(format!("attachment {} ({name}) does not go to a ticket: {reason}", index + 1))
+    })
 }
 
 /// What the plugins warn of, such as a value that does not fit its field.

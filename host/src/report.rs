@@ -77,6 +77,15 @@ pub struct AttachmentFacts {
     pub bytes: u64,
     /// Whether it belongs into the body.
     pub inline: bool,
+    /// The media type that its content shows, where it is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<String>,
+    /// What a message or a calendar in it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Why it does not go to a ticket, if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// The body, with its cuts.
@@ -195,6 +204,9 @@ impl Facts {
             media_type: attachment.media_type.clone(),
             bytes: attachment.enclosure.size,
             inline: attachment.inline,
+            seen: attachment.seen.clone().filter(|seen| *seen != attachment.media_type),
+            description: attachment.description.clone(),
+            refused: attachment.refused.clone(),
         });
         Self {
             message_id: message.message_id.as_ref().map(ToString::to_string).unwrap_or_default(),

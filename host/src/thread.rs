@@ -191,7 +191,7 @@ impl ThreadTag {
         }
         // Without a suffix the number must end where the word ends.
         let end = if suffix.is_empty() { r"\b".to_owned() } else { format!(r"\s*{}", regex::escape(suffix)) };
-        let source = format!(r"(?i){}\s*(T[0-9]{{5,18}}){end}", regex::escape(prefix));
+        let source = format!(r"(?i){}\s*([A-Z][A-Z_-]{{0,9}}[0-9]{{3,18}}){end}", regex::escape(prefix));
         let (prefix, suffix) = (prefix.to_owned(), suffix.to_owned());
         match Regex::new(&source) {
             Ok(pattern) => Ok(Self { prefix, suffix, pattern }),
@@ -205,7 +205,8 @@ impl ThreadTag {
         format!("{}{ticket}{}", self.prefix, self.suffix)
     }
 
-    /// The tickets that tags in `text` name, first to last.
+    /// The tickets that tags in `text` name, first to last, whatever the series of their numbers. Whether there are such
+    /// tickets, the store knows.
     pub fn tickets<'a>(&'a self, text: &'a str) -> impl Iterator<Item = TicketNumber> + 'a {
         let numbers = self.pattern.captures_iter(text).filter_map(|found| found.get(1));
         numbers.filter_map(|number| TicketNumber::parse(number.as_str()))
@@ -323,7 +324,8 @@ mod tests {
         default("MESSAGEid: T01234 #", &[1234]);
         default("messageid:\tt01234\n#", &[1234]);
         default("MessageID:T00001# MessageID:T00002#", &[1, 2]);
-        default("T01234 MessageID:T012#", &[]);
+        default("T01234 MessageID:T12# MessageID:12345#", &[]);
+        default("MessageID:inc-01234#", &[1234]);
         default("MessageID:T01234", &[]);
         check("[Case ", "]", "Re: [case t00042 ] x", &[42]);
         check("Ticket", "", "ticket T00042, please", &[42]);

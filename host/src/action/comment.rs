@@ -1,6 +1,6 @@
 //! `comment`: the message is added to a ticket.
 
-use super::verb::{Argument, Arguments, Fault, Step, Verb};
+use super::verb::{Argument, Arguments, Choices, Fault, Step, Verb};
 use super::{Change, Facts};
 use crate::field::ValueType::Text;
 use crate::ticket::Visibility;
@@ -14,7 +14,7 @@ pub(super) const VERB: Verb = Verb {
     arguments: &[
         Argument::optional("text", Text, "what it says; else the message's body").prose(),
         Argument::optional("visibility", Text, "who can read it: `public` (the default) or `internal`")
-            .one_of(Visibility::names),
+            .one_of(Choices::These(Visibility::names)),
         Argument::TICKET,
     ],
     plan,
@@ -26,6 +26,6 @@ fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
         ticket: arguments.ticket(facts)?,
         author: facts.sender.cloned().unwrap_or_default(),
         text: if text.trim().is_empty() { NO_TEXT.to_owned() } else { text.trim().to_owned() },
-        visibility: arguments.choice("visibility", Visibility::parse)?.unwrap_or(Visibility::Public),
+        visibility: arguments.choice("visibility", facts, Visibility::parse)?.unwrap_or(Visibility::Public),
     }))
 }

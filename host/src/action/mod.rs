@@ -5,6 +5,9 @@
 //!
 //! A verb is one file of this directory, with its row of the table and its `plan`, and one line in [`verbs`].
 
+mod add_participants;
+mod assign;
+mod close;
 mod comment;
 mod create_ticket;
 mod forward;
@@ -12,19 +15,21 @@ mod ignore;
 mod notify;
 mod plan;
 mod reject;
+mod reopen;
 mod set_field;
 mod set_status;
 mod store_maildir;
+mod update_ticket;
 mod verb;
 mod webhook;
 
 pub use plan::{ACTIONS_MAX, Error, Facts, Sending, plan};
-pub use verb::{Argument, Fault, Verb, verbs};
+pub use verb::{Argument, Choices, Fault, Verb, verbs};
 
 use crate::field::Entry;
 use crate::message::Address;
 use crate::outgoing::{Occasion, Outgoing};
-use crate::ticket::{Status, TicketClass, TicketNumber, Visibility};
+use crate::ticket::{Series, Status, TicketClass, TicketNumber, Visibility};
 use serde::{Deserialize, Serialize};
 
 /// Something that a rule asks for.
@@ -43,16 +48,28 @@ pub struct Action {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "change")]
 pub enum Change {
-    /// Creates a ticket; the store gives it the next number.
+    /// Creates a ticket; the store gives it the next number of its series.
     CreateTicket {
         /// Its class.
         class: TicketClass,
+        /// The series of its number.
+        #[serde(default)]
+        series: Series,
+        /// Its status.
+        #[serde(default = "before_classes")]
+        status: Status,
         /// Its subject.
         subject: String,
         /// Its description.
         description: String,
-        /// Who asks.
+        /// Who asks; known from now on, if unknown before.
         requester: Address,
+        /// Who is to work on it.
+        #[serde(default, skip_serializing_if = "Assignment::is_nobody")]
+        assignment: Assignment,
+        /// Who takes part, besides the requester.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        participants: Vec<Address>,
         /// Further fields, by name.
         fields: Vec<Entry>,
     },
@@ -66,6 +83,21 @@ pub enum Change {
         text: String,
         /// Who can read it.
         visibility: Visibility,
+    },
+    /// Changes attributes of a ticket.
+    UpdateTicket {
+        /// Which ticket.
+        ticket: TicketNumber,
+        /// The attributes.
+        #[serde(flatten)]
+        update: Update,
+    },
+    /// Adds people to those who take part in a ticket. Those who do already stay as they are.
+    AddParticipants {
+        /// Which ticket.
+        ticket: TicketNumber,
+        /// Who.
+        participants: Vec<Address>,
     },
     /// Sets a ticket's status.
     SetStatus {
@@ -93,14 +125,68 @@ pub enum Change {
     },
 }
 
+/// Who is to work on a ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Assignment {
+    /// The person, as the desk calls them; empty: nobody.
+    pub person: String,
+    /// The group; empty: none.
+    pub group: String,
+}
+
+impl Assignment {
+    /// Whether neither a person nor a group is to work on it.
+    #[must_use]
+    pub fn is_nobody(&self) -> bool {
+        self.person.is_empty() && self.group.is_empty()
+    }
+}
+
+impl std::fmt::Display for Assignment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.person.as_str(), self.group.as_str()) {
+            (person, "") => f.write_str(person),
+            ("", group) => f.write_str(group),
+            (person, group) => write!(f, "{person} ({group})"),
+        }
+    }
+}
+
+/// New values of attributes; none: the attribute stays.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Update {
+    /// The subject.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// Who asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requester: Option<Address>,
+    /// The person who is to work on it; empty: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
+    /// The group that is to work on it; empty: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+}
+
+/// The status of new tickets in reports that do not name it.
+fn before_classes() -> Status {
+    Status::new("new")
+}
+
 impl Change {
     /// The ticket that has to exist for it; none if it makes one, or goes without.
     pub(crate) fn existing_ticket(&self) -> Option<&TicketNumber> {
         match self {
             Self::CreateTicket { .. } => None,
-            Self::AddComment { ticket, .. } | Self::SetStatus { ticket, .. } | Self::SetField { ticket, .. } => {
-                Some(ticket)
-            }
+            Self::AddComment { ticket, .. }
+            | Self::SetStatus { ticket, .. }
+            | Self::SetField { ticket, .. }
+            | Self::UpdateTicket { ticket, .. }
+            | Self::AddParticipants { ticket, .. } => Some(ticket),
             Self::Send { ticket, .. } => ticket.as_ref(),
         }
     }
@@ -109,7 +195,11 @@ impl Change {
     pub(crate) fn text_mut(&mut self) -> Option<&mut String> {
         match self {
             Self::CreateTicket { description: text, .. } | Self::AddComment { text, .. } => Some(text),
-            Self::SetStatus { .. } | Self::SetField { .. } | Self::Send { .. } => None,
+            Self::SetStatus { .. }
+            | Self::SetField { .. }
+            | Self::UpdateTicket { .. }
+            | Self::AddParticipants { .. }
+            | Self::Send { .. } => None,
         }
     }
 }

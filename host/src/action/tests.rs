@@ -1,8 +1,9 @@
 use super::*;
+use crate::action::Assignment;
 use crate::field::{DateTime, Decimal, Money, Value};
 use crate::message::document::TEXT_BYTES_MAX;
 use crate::outgoing::{Notice, Outgoing, Outlets, Recipient};
-use crate::ticket::{Status, TicketClass, TicketNumber, TicketSummary, Visibility};
+use crate::ticket::{Classes, Series, Status, TicketClass, TicketNumber, TicketSummary, Visibility};
 
 fn action(verb: &str, arguments: &[(&str, &str)]) -> Action {
     let entry =
@@ -12,16 +13,18 @@ fn action(verb: &str, arguments: &[(&str, &str)]) -> Action {
 
 fn follow_up() -> Conversation {
     let number = TicketNumber::new(7);
-    Conversation::Active(TicketSummary { number, class: TicketClass::Incident, status: Status::Open })
+    Conversation::Active(TicketSummary { number, class: TicketClass::new("incident"), status: Status::new("open") })
 }
 
 fn run(actions: &[Action], conversation: &Conversation) -> Result<Plan, String> {
     let sender = Address { name: "Ann".to_owned(), email: "ann@example.org".to_owned() };
     let facts = Facts {
         sender: Some(&sender),
+        recipients: &[],
         subject: " Help ",
         body: "It broke.\n",
         conversation,
+        classes: &Classes::default(),
         sending: Sending::default(),
     };
     plan(actions, &facts).map_err(|error| error.to_string())
@@ -39,10 +42,14 @@ fn accepted(actions: &[Action], conversation: &Conversation, expect: &[Change]) 
 
 fn ticket(subject: &str, description: &str, requester: (&str, &str), fields: Vec<Entry>) -> Change {
     Change::CreateTicket {
-        class: TicketClass::Incident,
+        class: TicketClass::new("incident"),
         subject: subject.to_owned(),
         description: description.to_owned(),
+        series: Series::default(),
+        status: Status::new("new"),
         requester: Address { name: requester.0.to_owned(), email: requester.1.to_owned() },
+        assignment: Assignment::default(),
+        participants: Vec::new(),
         fields,
     }
 }
@@ -63,8 +70,15 @@ fn a_ticket_takes_what_is_not_said_from_the_message() {
 
 #[test]
 fn a_message_without_anything_makes_a_ticket_too() {
-    let facts =
-        Facts { sender: None, subject: "", body: "", conversation: &Conversation::New, sending: Sending::default() };
+    let facts = Facts {
+        sender: None,
+        subject: "",
+        body: "",
+        conversation: &Conversation::New,
+        recipients: &[],
+        classes: &Classes::default(),
+        sending: Sending::default(),
+    };
     let made = plan(&[action("create-ticket", &[("class", "incident")])], &facts).expect("is planned");
     assert_eq!(made.changes, [ticket("(no subject)", "", ("", ""), Vec::new())]);
 }
@@ -78,6 +92,8 @@ fn a_long_subject_of_a_message_is_shortened() {
         body: "",
         conversation: &Conversation::New,
         sending: Sending::default(),
+        recipients: &[],
+        classes: &Classes::default(),
     };
     let made = plan(&[action("create-ticket", &[("class", "incident")])], &facts).expect("is planned");
     assert_eq!(made.changes, [ticket(&"ü".repeat(1000), "", ("", ""), Vec::new())]);
@@ -100,7 +116,7 @@ fn changes_go_to_the_ticket_of_the_conversation() {
     );
     check(
         action("set-status", &[("status", "open")]),
-        Change::SetStatus { ticket: number.clone(), status: Status::Open },
+        Change::SetStatus { ticket: number.clone(), status: Status::new("open") },
     );
     let field = Entry { name: "order".to_owned(), value: Value::Text("4711".to_owned()) };
     check(
@@ -161,6 +177,130 @@ fn a_verdict_stands_alone() {
 }
 
 #[test]
+fn attributes_go_to_the_ticket_of_the_conversation() {
+    let number = TicketNumber::new(7);
+    let check = |wanted: Action, update: Update| {
+        let expect = Change::UpdateTicket { ticket: number.clone(), update };
+        accepted(&[wanted], &follow_up(), &[expect]);
+    };
+    let text = |text: &str| Some(text.to_owned());
+    check(
+        action("update-ticket", &[("subject", " a\nb "), ("status", "pending"), ("person", "Dee")]),
+        Update { subject: text("a b"), status: Some(Status::new("pending")), person: text("Dee"), ..Update::default() },
+    );
+    let requester = Address { name: "Bo".to_owned(), email: "bo@b.example".to_owned() };
+    check(
+        action("update-ticket", &[("requester", "Bo <bo@b.example>"), ("ticket", "T00007")]),
+        Update { requester: Some(requester), ..Update::default() },
+    );
+    check(
+        action("assign", &[("group", "Desk")]),
+        Update { person: text(""), group: text("Desk"), ..Update::default() },
+    );
+    let status = |verb: &str, arguments: &[(&str, &str)], status: &str| {
+        let expect = Change::SetStatus { ticket: number.clone(), status: Status::new(status) };
+        accepted(&[action(verb, arguments)], &follow_up(), &[expect]);
+    };
+    status("reopen", &[], "open");
+    status("close", &[], "closed");
+    status("close", &[("status", "closed"), ("ticket", "t00007")], "closed");
+}
+
+#[test]
+fn attributes_and_people_go_to_a_ticket_just_created() {
+    let actions = [
+        action("create-ticket", &[("class", "approval-request"), ("status", "open"), ("group", "Heads")]),
+        action("update-ticket", &[("subject", "Chairs"), ("status", "approved"), ("requester", "cy@example.org")]),
+        action("assign", &[("person", "Dee")]),
+        action(
+            "add-participants",
+            &[("participants", "Ann <ann@example.org>, \"Lee, Bo\" <BO@b.example>; bo@B.example\ncy@example.org")],
+        ),
+    ];
+    let made = run(&actions, &Conversation::New).expect("is planned");
+    let address = |name: &str, email: &str| Address { name: name.to_owned(), email: email.to_owned() };
+    let expect = Change::CreateTicket {
+        class: TicketClass::new("approval-request"),
+        series: Series::default(),
+        status: Status::new("approved"),
+        subject: "Chairs".to_owned(),
+        description: "It broke.".to_owned(),
+        requester: address("", "cy@example.org"),
+        assignment: Assignment { person: "Dee".to_owned(), group: String::new() },
+        participants: vec![address("Lee, Bo", "BO@b.example")],
+        fields: Vec::new(),
+    };
+    assert_eq!(made.changes, [expect]);
+}
+
+#[test]
+fn participants_are_the_recipients_but_not_the_desk() {
+    let address = |email: &str| Address { name: String::new(), email: email.to_owned() };
+    let sender = address("ann@example.org");
+    let recipients =
+        ["desk@example.com", "bo@b.example", "Ann@Example.org", "list@lists.example", "BO@B.example"].map(address);
+    let conversation = follow_up();
+    let facts = Facts {
+        sender: Some(&sender),
+        recipients: &recipients,
+        subject: "",
+        body: "",
+        conversation: &conversation,
+        classes: &Classes::default(),
+    };
+    let check = |arguments: &[(&str, &str)], expect: &[&str]| {
+        let made = plan(&[action("add-participants", arguments)], &facts).expect("is planned").changes;
+        let found: Vec<&str> = match made.as_slice() {
+            [Change::AddParticipants { participants, .. }] => {
+                participants.iter().map(|one| one.email.as_str()).collect()
+            }
+            [] => Vec::new(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(found, expect, "{arguments:?}");
+    };
+    check(&[], &["desk@example.com", "bo@b.example", "list@lists.example"]);
+    check(&[("except", "Desk <DESK@example.com>, @Lists.example")], &["bo@b.example"]);
+    check(&[("except", "@example.com @b.example")], &["desk@example.com", "bo@b.example", "list@lists.example"]);
+    check(&[("except", "@example.com\n@b.example;@lists.example")], &[]);
+    check(&[("participants", "cy@example.org")], &["cy@example.org"]);
+}
+
+#[test]
+fn a_status_belongs_to_a_class() {
+    let statuses = "but a ticket of the class incident is new, open, pending, resolved, closed";
+    let check = |verb: &str, arguments: &[(&str, &str)], expect: &str| {
+        refused(&[action(verb, arguments)], &format!("statement \"s\": {verb}: {expect}"));
+    };
+    for verb in ["set-status", "update-ticket", "close"] {
+        check(verb, &[("status", "approved")], &format!("the argument `status` is \"approved\", {statuses}"));
+    }
+    check(
+        "create-ticket",
+        &[("class", "incident"), ("status", "declined")],
+        &format!("the argument `status` is \"declined\", {statuses}"),
+    );
+    check("close", &[("status", "open")], "the argument `status` is \"open\", which is none of closed");
+    check("update-ticket", &[], "at least one of the arguments subject, status, requester, person, group is needed");
+    check("assign", &[("ticket", "T00007")], "at least one of the arguments person, group is needed");
+    check(
+        "add-participants",
+        &[("participants", "bo")],
+        "the argument `participants` is \"bo\", which is no address such as `Ann Lee <ann@example.org>`",
+    );
+    let number = TicketNumber::new(7);
+    let gone =
+        Conversation::Inactive(TicketSummary { number, class: TicketClass::new("gone"), status: Status::new("open") });
+    let error = run(&[action("reopen", &[])], &gone).expect_err("is refused");
+    assert_eq!(error, "statement \"s\": reopen: the ticket is of the class gone, which rules/classes.toml has no more");
+    let error = run(&[action("close", &[])], &Conversation::New).expect_err("is refused");
+    assert!(
+        error.ends_with("the message follows up no ticket: ask for it in the condition (`ticket is not blank`)"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_faulty_action_is_explained() {
     let check = |verb: &str, arguments: &[(&str, &str)], expect: &str| {
         refused(&[action(verb, arguments)], &format!("statement \"s\": {verb}: {expect}"));
@@ -168,8 +308,8 @@ fn a_faulty_action_is_explained() {
     check(
         "creat-ticket",
         &[],
-        "there is no such verb; there are create-ticket, comment, set-status, set-field, notify, \
-         forward, webhook, store-maildir, reject, ignore",
+        "there is no such verb; there are create-ticket, update-ticket, comment, set-status, set-field, assign, reopen, \
+         close, add-participants, notify, forward, webhook, store-maildir, reject, ignore",
     );
     check("create-ticket", &[], "the argument `class` is missing or blank");
     check("reject", &[("why", "x")], "it takes no argument `why`; it takes reason");
@@ -182,7 +322,7 @@ fn a_faulty_action_is_explained() {
     check(
         "set-status",
         &[("status", "Done")],
-        "the argument `status` is \"Done\", which is none of new, open, pending, resolved, closed",
+        "the argument `status` is \"Done\", but a ticket of the class incident is new, open, pending, resolved, closed",
     );
     check(
         "comment",
@@ -217,15 +357,26 @@ fn a_choice_of_the_table_is_taken() {
     let mut choices = Vec::new();
     for verb in verbs() {
         for row in verb.arguments {
-            for choice in (row.choices)() {
-                let plan = run(&[action(verb.name, &[(row.name, choice)])], &follow_up());
+            let classes = Classes::default();
+            // The others are statuses of another class, or none in which an incident is over.
+            let fits = |choice: &&str| match (verb.name, row.name) {
+                ("close", "status") => *choice == "closed",
+                (_, "status") => !matches!(*choice, "approved" | "declined"),
+                _ => true,
+            };
+            for choice in row.choices.names(&classes).into_iter().filter(fits) {
+                let class = [("class", "incident")];
+                let of_class =
+                    verb.arguments.iter().any(|row| row.name == "class" && row.required) && row.name != "class";
+                let arguments = [if of_class { &class[..] } else { &[] }, &[(row.name, choice)]].concat();
+                let plan = run(&[action(verb.name, &arguments)], &follow_up());
                 assert!(plan.is_ok(), "{} {} {choice}: {plan:?}", verb.name, row.name);
-                choices.push((row.name, choice));
+                choices.push((verb.name, row.name, choice.to_owned()));
             }
         }
     }
-    let expect = TicketClass::ALL.len() + Visibility::ALL.len() + Status::ALL.len();
-    assert_eq!(choices.len(), expect, "{choices:?}");
+    // Classes, statuses of create-ticket, update-ticket and set-status, visibilities, and the one status of close.
+    assert_eq!(choices.len(), 7 + 3 * 5 + 2 + 1, "{choices:?}");
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! The table of verbs, and what they have in common.
 
-use super::{Change, Facts, Outcome};
+use super::{Change, Facts, Outcome, Update};
 use crate::field::{Entry, Value, ValueType};
+use crate::message::Address;
 use crate::message::document::TEXT_BYTES_MAX;
 use crate::outgoing::Outgoing;
 use crate::thread::Conversation;
-use crate::ticket::TicketNumber;
+use crate::ticket::{ClassSpec, Classes, Status, TicketClass, TicketNumber};
 
 /// The longest subject, reason or text of a field, in characters.
 pub(super) const LINE_CHARS_MAX: usize = 1000;
@@ -15,11 +16,16 @@ pub(super) const PROSE_BYTES_MAX: usize = TEXT_BYTES_MAX;
 /// All verbs, in the order in which they are shown.
 #[must_use]
 pub fn verbs() -> &'static [Verb] {
-    static VERBS: [Verb; 10] = [
+    static VERBS: [Verb; 15] = [
         super::create_ticket::VERB,
+        super::update_ticket::VERB,
         super::comment::VERB,
         super::set_status::VERB,
         super::set_field::VERB,
+        super::assign::VERB,
+        super::reopen::VERB,
+        super::close::VERB,
+        super::add_participants::VERB,
         super::notify::VERB,
         super::forward::VERB,
         super::webhook::VERB,
@@ -51,25 +57,51 @@ pub struct Argument {
     pub kind: ValueType,
     /// Whether an action without it is refused.
     pub required: bool,
-    /// The texts that it can be; empty: whatever its type allows.
-    pub choices: fn() -> Vec<&'static str>,
+    /// The texts that it can be.
+    pub choices: Choices,
     /// Whether it is a text of one line.
     pub one_line: bool,
     /// What it is for, as one sentence.
     pub summary: &'static str,
 }
 
+/// The texts that an argument can be.
+#[derive(Debug, Clone, Copy)]
+pub enum Choices {
+    /// Whatever its type allows.
+    Any,
+    /// The names of the classes of tickets.
+    Classes,
+    /// The names of the statuses that a class has.
+    Statuses,
+    /// These.
+    These(fn() -> Vec<&'static str>),
+}
+
+impl Choices {
+    /// The texts, where tickets have these classes; empty: whatever the argument's type allows.
+    #[must_use]
+    pub fn names(self, classes: &Classes) -> Vec<&str> {
+        match self {
+            Self::Any => Vec::new(),
+            Self::Classes => classes.names(),
+            Self::Statuses => classes.statuses(),
+            Self::These(names) => names(),
+        }
+    }
+}
+
 impl Argument {
     pub(super) const fn required(name: &'static str, kind: ValueType, summary: &'static str) -> Self {
-        Self { name, kind, required: true, choices: Vec::new, one_line: true, summary }
+        Self { name, kind, required: true, choices: Choices::Any, one_line: true, summary }
     }
 
     pub(super) const fn optional(name: &'static str, kind: ValueType, summary: &'static str) -> Self {
-        Self { name, kind, required: false, choices: Vec::new, one_line: true, summary }
+        Self { name, kind, required: false, choices: Choices::Any, one_line: true, summary }
     }
 
     /// The same, and it is to be one of these texts.
-    pub(super) const fn one_of(self, choices: fn() -> Vec<&'static str>) -> Self {
+    pub(super) const fn one_of(self, choices: Choices) -> Self {
         Self { choices, ..self }
     }
 
@@ -101,6 +133,20 @@ pub(super) enum Step {
         ticket: Option<TicketNumber>,
         /// What is sent.
         outgoing: Outgoing,
+    },
+    /// It changes attributes: of the named ticket, or else of the one that an earlier action creates.
+    Update {
+        /// The ticket, if one is named.
+        ticket: Option<TicketNumber>,
+        /// The attributes.
+        update: Update,
+    },
+    /// It adds participants: to the named ticket, or else to the one that an earlier action creates.
+    AddParticipants {
+        /// The ticket, if one is named.
+        ticket: Option<TicketNumber>,
+        /// Who.
+        participants: Vec<Address>,
     },
     /// It decides about the message as a whole.
     Verdict(Outcome),
@@ -180,6 +226,28 @@ pub enum Fault {
     #[error("the arguments {arguments} exclude each other: a field has one value")]
     ManyValues {
         /// Those given.
+        arguments: String,
+    },
+    /// A status that tickets of the class have not.
+    #[error("the argument `status` is \"{found}\", but a ticket of the class {class} is {allowed}")]
+    StatusOfAnotherClass {
+        /// The value.
+        found: String,
+        /// The class.
+        class: TicketClass,
+        /// The statuses of that class.
+        allowed: String,
+    },
+    /// The class of the ticket is none that there is any more.
+    #[error("the ticket is of the class {class}, which rules/classes.toml has no more")]
+    ClassGone {
+        /// The class.
+        class: TicketClass,
+    },
+    /// Nothing is asked for.
+    #[error("at least one of the arguments {arguments} is needed")]
+    Nothing {
+        /// Those that there are.
         arguments: String,
     },
     /// It needs a ticket and there is none.
@@ -268,11 +336,36 @@ impl<'a> Arguments<'a> {
     }
 
     /// One of the choices that the table gives for the argument, read by `parse`; none if it is not given.
-    pub(super) fn choice<T>(&self, name: &'static str, parse: fn(&str) -> Option<T>) -> Result<Option<T>, Fault> {
+    pub(super) fn choice<T>(
+        &self,
+        name: &'static str,
+        facts: &Facts<'_>,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, Fault> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        let choices = || self.rows.iter().filter(|row| row.name == name).flat_map(|row| (row.choices)());
+        let choices =
+            || self.rows.iter().filter(|row| row.name == name).flat_map(|row| row.choices.names(facts.classes));
         let refused = || Fault::NoneOf { argument: name, found: excerpt(text), allowed: listed(choices()) };
         parse(text.trim()).map(Some).ok_or_else(refused)
+    }
+
+    /// A status that tickets of this class have; none if it is not given.
+    pub(super) fn status(&self, spec: &ClassSpec) -> Result<Option<Status>, Fault> {
+        let Some(text) = self.text("status") else { return Ok(None) };
+        let refused = || Fault::StatusOfAnotherClass {
+            found: excerpt(text),
+            class: spec.class.clone(),
+            allowed: listed(spec.statuses.iter().map(Status::name)),
+        };
+        spec.status(text.trim()).cloned().map(Some).ok_or_else(refused)
+    }
+
+    /// `Name <local@domain>` or `local@domain`; none if it is not given.
+    pub(super) fn address(&self, name: &'static str) -> Result<Option<Address>, Fault> {
+        let Some(text) = self.line(name)? else { return Ok(None) };
+        let read = address(&text);
+        let expected = "address such as `Ann Lee <ann@example.org>`";
+        read.map(Some).ok_or_else(|| Fault::Malformed { argument: name, found: excerpt(&text), expected })
     }
 
     /// The ticket that the argument `ticket` names; none if it is not given.
@@ -306,6 +399,30 @@ pub(super) fn followed_up(facts: &Facts<'_>) -> Option<TicketNumber> {
         Conversation::New => None,
         Conversation::Active(ticket) | Conversation::Inactive(ticket) => Some(ticket.number.clone()),
     }
+}
+
+/// The class of the ticket that the message follows up.
+pub(super) fn class_followed_up<'f>(facts: &Facts<'f>) -> Result<&'f ClassSpec, Fault> {
+    match facts.conversation {
+        Conversation::New => Err(Fault::NoTicket),
+        Conversation::Active(ticket) | Conversation::Inactive(ticket) => {
+            let gone = || Fault::ClassGone { class: ticket.class.clone() };
+            facts.classes.get(ticket.class.name()).ok_or_else(gone)
+        }
+    }
+}
+
+/// Reads `Name <local@domain>` or `local@domain`.
+pub(super) fn address(text: &str) -> Option<Address> {
+    let (name, email) = match text.trim().strip_suffix('>') {
+        Some(rest) => rest.rsplit_once('<')?,
+        None => ("", text),
+    };
+    let email = email.trim();
+    let (local, domain) = email.rsplit_once('@')?;
+    let well_formed = !local.is_empty() && !domain.is_empty() && !email.contains(char::is_whitespace);
+    let name = name.trim().trim_matches('"').trim();
+    well_formed.then(|| Address { name: name.to_owned(), email: email.to_owned() })
 }
 
 /// A piece of a value that is short enough for an error message.

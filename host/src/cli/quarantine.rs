@@ -167,9 +167,9 @@ async fn release(global: &Global, store: &Store, id: i64, taken: Option<As>, jso
     tags.own_ids = sender.as_ref().map(|sender| sender.ids.clone());
     let store = store.clone().sending_as(sender);
     let outlets = crate::outbox::outlets(&config, &jobs);
-    let parsed: Parsed = pipeline::parse(raw_message(&detail), &tags)?;
+    let parsed: Parsed = pipeline::parse(raw_message(&detail), &tags, &crate::daemon::attachment_limits(&config))?;
     let reception = Reception::of(job).released(taken.map(As::policy));
-    let threading = reception.thread(&store, &parsed).await?;
+    let threading = reception.thread(&store, &parsed, rules.classes()).await?;
     let cleaning: Cleaning = cleaning(job, &rules);
     let verdict = pipeline::run(&mut rules.instances(), &parsed, &threading, &cleaning, &outlets);
     let entry = entry(&job.name, &job.handling, None, &parsed, verdict);

@@ -2,7 +2,8 @@
 
 use super::paint::{Paint, Style, tame};
 use super::table::short;
-use crate::action::{Change, Outcome, Plan};
+use crate::action::{Change, Outcome, Plan, Update};
+use crate::message::Address;
 use crate::message::document::Cut;
 use crate::plugin::capabilities::Level;
 use crate::report::{Body, Facts, Report};
@@ -67,7 +68,17 @@ fn parse(facts: &Facts) -> String {
     for attachment in &facts.attachments {
         let name = if attachment.name.is_empty() { "without a name" } else { &attachment.name };
         let place = if attachment.inline { "inline" } else { "attached" };
-        let _ = write!(text, "\n{place}: {} ({}, {} bytes)", short(name, 80), attachment.media_type, attachment.bytes);
+        let _ = write!(text, "\n{place}: {} ({}, {} bytes", short(name, 80), attachment.media_type, attachment.bytes);
+        if let Some(seen) = &attachment.seen {
+            let _ = write!(text, ", looks like {seen}");
+        }
+        text.push(')');
+        if let Some(description) = &attachment.description {
+            let _ = write!(text, ": {}", short(description, 200));
+        }
+        if let Some(reason) = &attachment.refused {
+            let _ = write!(text, "\n  not attached: {}", short(reason, 120));
+        }
     }
     for defect in &facts.defects {
         let _ = write!(text, "\ndefect: {}", short(&defect.0, LINE_CHARS_MAX));
@@ -246,14 +257,23 @@ fn planned(plan: &Plan) -> String {
 
 fn change(change: &Change) -> String {
     match change {
-        Change::CreateTicket { class, subject, requester, .. } => {
+        Change::CreateTicket { class, subject, requester, assignment, participants, .. } => {
             let requester = if requester.email.is_empty() && requester.name.is_empty() {
                 "nobody (the message names no sender)".to_owned()
             } else {
                 short(&requester.to_string(), 80)
             };
-            format!("create a ticket ({}) \"{}\" for {requester}", class.name(), short(subject, 80))
+            let mut text = format!("create a ticket ({}) \"{}\" for {requester}", class.name(), short(subject, 80));
+            if !assignment.is_nobody() {
+                let _ = write!(text, ", assigned to {}", short(&assignment.to_string(), 80));
+            }
+            if !participants.is_empty() {
+                let _ = write!(text, ", with {}", listed(participants));
+            }
+            text
         }
+        Change::UpdateTicket { ticket, update } => format!("change {ticket}: {}", updated(update)),
+        Change::AddParticipants { ticket, participants } => format!("add {} to {ticket}", listed(participants)),
         Change::AddComment { ticket, visibility, text, .. } => {
             format!("add a {} comment to {ticket}: \"{}\"", visibility.name(), short(text.trim(), 60))
         }
@@ -268,6 +288,28 @@ fn change(change: &Change) -> String {
             format!("send {} once this is committed", short(&outgoing.describe(), 120))
         }
     }
+}
+
+/// The new values of attributes.
+fn updated(update: &Update) -> String {
+    let value = |text: &str| if text.is_empty() { "nobody".to_owned() } else { format!("\"{}\"", short(text, 60)) };
+    let attributes = [
+        ("subject", update.subject.as_deref().map(value)),
+        ("status", update.status.as_ref().map(|status| status.name().to_owned())),
+        ("requester", update.requester.as_ref().map(|requester| short(&requester.to_string(), 80))),
+        ("person", update.person.as_deref().map(value)),
+        ("group", update.group.as_deref().map(value)),
+    ];
+    let new = attributes.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?)));
+    new.collect::<Vec<_>>().join(", ")
+}
+
+/// A few people, and how many more.
+fn listed(people: &[Address]) -> String {
+    const SHOWN_MAX: usize = 5;
+    let shown: Vec<String> = people.iter().take(SHOWN_MAX).map(|person| short(&person.to_string(), 60)).collect();
+    let more = people.len().saturating_sub(SHOWN_MAX);
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
 }
 
 #[cfg(test)]

@@ -14,12 +14,12 @@ use std::path::PathBuf;
 pub(super) enum Command {
     /// List tickets, the latest first
     List {
-        /// Only this status: new, open, pending, resolved, closed
-        #[arg(long, value_parser = status)]
-        status: Option<Status>,
+        /// Only this status, such as open
+        #[arg(long)]
+        status: Option<String>,
         /// Only this class, such as incident
-        #[arg(long, value_parser = class)]
-        class: Option<TicketClass>,
+        #[arg(long)]
+        class: Option<String>,
         /// Only tickets that this job brought
         #[arg(long)]
         job: Option<String>,
@@ -44,14 +44,15 @@ pub(super) enum Command {
     },
 }
 
-fn status(text: &str) -> Result<Status, String> {
-    let names = || Status::ALL.map(Status::name).join(", ");
-    Status::parse(text).ok_or_else(|| format!("no such status; there are: {}", names()))
-}
-
-fn class(text: &str) -> Result<TicketClass, String> {
-    let names = || TicketClass::ALL.map(TicketClass::name).join(", ");
-    TicketClass::parse(text).ok_or_else(|| format!("no such class; there are: {}", names()))
+/// Whether there is such a status and such a class. Where the classes cannot be read, that is for `mailmill check` to say.
+fn check_names(global: &Global, status: Option<&str>, class: Option<&str>) -> Done {
+    let Ok(classes) = crate::rules::classes(&global.load_or_default()?.rules) else { return Ok(()) };
+    for (what, name, known) in [("status", status, classes.statuses()), ("class", class, classes.names())] {
+        if let Some(name) = name.filter(|name| !known.contains(name)) {
+            return Err(anyhow::anyhow!("no such {what}: \"{name}\"; there are: {}", known.join(", ")).into());
+        }
+    }
+    Ok(())
 }
 
 fn number(text: &str) -> Result<TicketNumber, String> {
@@ -62,7 +63,14 @@ pub(super) async fn run(global: &Global, command: Command) -> Done {
     let store = global.store_to_read().await?;
     match command {
         Command::List { status, class, job, limit, json } => {
-            let filter = TicketFilter { status, class, job, before: None, limit: super::rows(limit, json) };
+            check_names(global, status.as_deref(), class.as_deref())?;
+            let filter = TicketFilter {
+                status: status.as_deref().map(Status::new),
+                class: class.as_deref().map(TicketClass::new),
+                job,
+                before: None,
+                limit: super::rows(limit, json),
+            };
             let tickets = store.tickets(&filter).await?;
             if json {
                 return print_json(&tickets);
@@ -75,11 +83,12 @@ pub(super) async fn run(global: &Global, command: Command) -> Done {
                         ticket.class.name().to_owned(),
                         ticket.status.name().to_owned(),
                         short(&ticket.requester.to_string(), 40),
+                        short(&ticket.assignment.to_string(), 30),
                         short(&ticket.subject, 60),
                     ]
                 })
                 .collect();
-            print(&table(&["NUMBER", "CLASS", "STATUS", "REQUESTER", "SUBJECT"], &rows))
+            print(&table(&["NUMBER", "CLASS", "STATUS", "REQUESTER", "ASSIGNED", "SUBJECT"], &rows))
         }
         Command::Show { number, save, json } => {
             let detail = store.ticket(&number).await?;
@@ -118,6 +127,13 @@ fn show(detail: &TicketDetail, paint: Paint) -> String {
     let _ = writeln!(text, "class      {}", ticket.class.name());
     let _ = writeln!(text, "status     {}", ticket.status.name());
     let _ = writeln!(text, "requester  {}", tame(&ticket.requester.to_string()));
+    if !ticket.assignment.is_nobody() {
+        let _ = writeln!(text, "assigned   {}", tame(&ticket.assignment.to_string()));
+    }
+    for (index, participant) in detail.participants.iter().enumerate() {
+        let label = if index == 0 { "with" } else { "" };
+        let _ = writeln!(text, "{label:<10} {}", tame(&participant.to_string()));
+    }
     let _ = writeln!(text, "created    {} by job {}", ticket.created_at, ticket.job);
     for field in &detail.fields {
         let _ = writeln!(text, "{:<10} {}", field.name, tame(&field.value.to_string()));

@@ -59,8 +59,8 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
     tags.own_ids = sender.as_ref().map(|sender| sender.ids.clone());
     let store = store.sending_as(sender);
     let outlets = crate::outbox::outlets(&config, &jobs);
-    let parsed = pipeline::parse(raw, &tags)?;
-    let threading = reception.thread(&store, &parsed).await?;
+    let parsed = pipeline::parse(raw, &tags, &crate::daemon::attachment_limits(&config))?;
+    let threading = reception.thread(&store, &parsed, rules.classes()).await?;
     let verdict = pipeline::run(&mut rules.instances(), &parsed, &threading, &wanted, &outlets);
     let report = verdict.report.clone().with_texts(&parsed.message);
     if options.html {

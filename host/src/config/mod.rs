@@ -104,6 +104,8 @@ settings! {
         webhook: Named<Webhook> => named("{ billing = { url = \"https://example.org/hook\", secret = { env = \"HOOK_SECRET\" } } }"),
         /// Folders in which rules may store messages, by name.
         maildir: Named<PathBuf> => named("{ archive = \"archive\" }"),
+        /// Which attachments go to tickets. The others stay in the message as it was received; report and ticket name them.
+        attachments: Attachments => table,
         /// What is logged, on standard error.
         log: Log => table,
         /// The incoming mail log.
@@ -175,6 +177,21 @@ settings! {
         place: TagPlace => default(TagPlace::Subject),
         /// Tags of before, which stay recognised: `[{ prefix = "[Case ", suffix = "]" }]`.
         earlier: Vec<EarlierTag> => default(Vec::new()),
+    }
+}
+
+settings! {
+    /// Which attachments go to tickets.
+    pub struct Attachments {
+        /// The most attachments of one message.
+        count_max: NonZeroUsize => default(NonZeroUsize::MIN.saturating_add(99)),
+        /// The largest one, in bytes.
+        bytes_max: NonZeroU64 => default(above_zero(25 * MIB)),
+        /// All of one message together, in bytes.
+        total_bytes_max: NonZeroU64 => default(above_zero(50 * MIB)),
+        /// Media types that are refused, such as "application/x-msdownload" or "video/*". What the content shows counts, and
+        /// what it is said to be.
+        refuse_types: Vec<String> => default(Vec::new()),
     }
 }
 
@@ -268,6 +285,7 @@ impl Config {
             replace(&mut section, "store", &mut config.store);
             replace(&mut section, "plugin_limits", &mut config.plugin_limits);
             replace(&mut section, "thread", &mut config.thread);
+            replace(&mut section, "attachments", &mut config.attachments);
             replace(&mut section, "plugins_cache", &mut config.plugins_cache);
         }
         Some(config.in_folder_of(source.path()))

@@ -34,6 +34,7 @@ pub use workers::Workers;
 use crate::config::Job;
 use crate::content::{self, Spool};
 use crate::mailbox::{self, Session};
+use crate::message::AttachmentLimits;
 use crate::oauth::Tokens;
 use crate::outgoing::Outlets;
 use crate::rules::RuleSet;
@@ -70,6 +71,8 @@ pub struct Context {
     pub tags: Arc<Tags>,
     /// Where things can be sent.
     pub outlets: Arc<Outlets>,
+    /// Which attachments go to tickets.
+    pub attachments: Arc<AttachmentLimits>,
     /// The limits of fetching.
     pub limits: Limits,
     /// Where long messages are kept until they are in the store.

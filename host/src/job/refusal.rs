@@ -35,7 +35,14 @@ impl Run<'_> {
             }
         };
         let raw = RawMessage { key: listed.key.clone(), received: None, content: header.clone().into() };
-        match sight::recognise(self.ctx, self.job, renumbered, &pipeline::parse(raw, &self.ctx.tags)?).await? {
+        match sight::recognise(
+            self.ctx,
+            self.job,
+            renumbered,
+            &pipeline::parse(raw, &self.ctx.tags, &self.ctx.attachments)?,
+        )
+        .await?
+        {
             Some(_) => {
                 self.ctx.tell(Progress::Handled { job: self.job.name.clone() });
                 self.recognised.known += 1;
@@ -71,7 +78,7 @@ fn refusal(ctx: &Context, job: &Job, id: SessionId, header: RawMessage, reason: 
         ),
         class: Class::Permanent,
     };
-    let parsed = pipeline::parse(header, &ctx.tags)?;
+    let parsed = pipeline::parse(header, &ctx.tags, &ctx.attachments)?;
     let revision = ctx.rules.borrow().revision().to_string();
     let mut report = Report::begin(&revision, &parsed.message, parsed.raw.content.len(), &Threading::default());
     report.quarantine = Some(cause.clone());

@@ -380,7 +380,8 @@ async fn pump(
     });
     let parse = |(raw, permit): (RawMessage, OwnedSemaphorePermit)| {
         let (workers, tags, job) = (ctx.workers.clone(), ctx.tags.clone(), job.clone());
-        async move { (workers.parse(&job.name, raw, tags).await, permit) }
+        let attachments = ctx.attachments.clone();
+        async move { (workers.parse(&job.name, raw, tags, attachments).await, permit) }
     };
     let reception = Arc::new(Reception::of(&job));
     let mut parsed = std::pin::pin!(within_budget.map(parse).buffered(PARSE_AHEAD));
@@ -420,8 +421,9 @@ async fn handle(
         ctx.tell(Progress::Handled { job: job.name.clone() });
         return Ok(known);
     }
-    let threading = reception.thread(&ctx.store, &parsed).await?;
+    let threading = reception.thread(&ctx.store, &parsed, rules.classes()).await?;
     let rules = ctx.rules.borrow().clone();
+    let conversation = ctx.store.conversation(&parsed.keys, rules.classes()).await?;
     let cleaning = Arc::new(cleaning(job, &rules));
     let parsed = Arc::new(parsed);
     let outlets = ctx.outlets.clone();
@@ -472,7 +474,7 @@ pub fn entry(job: &str, handling: &Handling, session: Option<SessionId>, parsed:
         sender: message.sender.as_ref().map(Address::key),
         people: thread::people(message),
         brake: None,
-        attachments: message.attachments.clone(),
+        attachments: message.attachments.iter().filter(|one| one.refused.is_none()).cloned().collect(),
         revision: report.revision.clone(),
         report: serde_json::to_string(&report.without_texts(message)).unwrap_or_else(|_| "null".to_owned()),
         verdict: match plan {

@@ -4,6 +4,7 @@ use super::fair::Lanes;
 use crate::class::Class;
 use crate::content;
 use crate::mailbox::RawMessage;
+use crate::message::AttachmentLimits;
 use crate::outgoing::Outlets;
 use crate::pipeline::{self, Cleaning, Parsed, Verdict};
 use crate::report::{Cause, Report};
@@ -75,8 +76,14 @@ impl Workers {
     ///
     /// # Errors
     /// If the workers have stopped, or the message's bytes cannot be read.
-    pub async fn parse(&self, job: &str, raw: RawMessage, tags: Arc<Tags>) -> Result<Parsed, Error> {
-        Ok(self.run(job, move |_| pipeline::parse(raw, &tags)).await??)
+    pub async fn parse(
+        &self,
+        job: &str,
+        raw: RawMessage,
+        tags: Arc<Tags>,
+        attachments: Arc<AttachmentLimits>,
+    ) -> Result<Parsed, Error> {
+        Ok(self.run(job, move |_| pipeline::parse(raw, &tags, &attachments)).await??)
     }
 
     /// Hops 4 to 7 on a worker, on this rule set, when it is this job's turn. A panic on the way is a bug of ours and quarantines the message.

@@ -4,23 +4,29 @@ pub mod address;
 mod attachment;
 pub mod authentication;
 mod body;
+mod calendar;
 pub(crate) mod client;
 pub mod document;
 pub mod enclosure;
 mod encoded_word;
 mod header;
+mod limits;
 mod loops;
+mod marks;
 mod origin;
 mod parse;
 mod skeleton;
 mod smime;
+mod tnef;
 mod transfer;
 
 pub use address::{Address, AddressPattern, MessageId};
 pub use authentication::AuthenticationResults;
 pub use document::Document;
 pub use enclosure::Enclosure;
+pub use limits::AttachmentLimits;
 pub use loops::loop_sign;
+pub use marks::marked_text;
 pub use parse::{parse, read};
 
 use crate::field::DateTime;
@@ -96,14 +102,21 @@ pub struct Defect(pub String);
 /// A part that is not the body (RFC 2183).
 #[derive(Debug, Clone)]
 pub struct Attachment {
-    /// The file name, decoded; empty if none was given. Never a path: separators are gone.
+    /// The file name, decoded; empty if none was given. Safe to use as one: no path, no name that a system keeps for
+    /// itself, nothing that is not shown.
     pub name: String,
-    /// The media type, lower case.
+    /// The media type that it is said to be, lower case.
     pub media_type: String,
+    /// The media type that its first bytes show, lower case; none if they could be of anything.
+    pub seen: Option<String>,
     /// The Content-ID without its angle brackets (RFC 2392); empty if none was given.
     pub content_id: String,
     /// Whether it belongs into the body.
     pub inline: bool,
+    /// What a message or a calendar in it is about, in one line.
+    pub description: Option<String>,
+    /// Why it does not go to a ticket, if it does not; see [`AttachmentLimits`].
+    pub refused: Option<String>,
     /// Its content.
     pub enclosure: Enclosure,
 }

@@ -62,6 +62,11 @@ impl Source<'_> {
         Ok((enclosure, is_as_it_says && (is_fault_of_cut || !part.is_encoding_problem)))
     }
 
+    /// All bytes of the message.
+    pub(super) fn raw(&self) -> &Content {
+        self.raw
+    }
+
     /// Whether the parser has not seen all of a part.
     fn is_cut(&self, part: &MessagePart<'_>) -> bool {
         self.skeleton.is_some_and(|skeleton| skeleton.has_gap(&body_range(part)))

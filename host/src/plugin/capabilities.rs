@@ -232,7 +232,11 @@ impl Call {
             Source::RecipientAddresses => lines(message.recipients.iter().map(|one| one.email.as_str())),
             Source::HeaderAddresses(name) => lines(message.header_addresses(name).map(|one| one.email.as_str())),
             Source::AttachmentNames => lines(message.attachments.iter().map(|one| one.name.as_str())),
-            Source::AttachmentTypes => lines(message.attachments.iter().map(|one| one.media_type.as_str())),
+            // What one is said to be, and what it is: rules that look for programs find both.
+            Source::AttachmentTypes => lines(message.attachments.iter().flat_map(|one| {
+                let seen = one.seen.as_deref().filter(|seen| *seen != one.media_type);
+                std::iter::once(one.media_type.as_str()).chain(seen)
+            })),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::field::{Entry, Value};
 use crate::message::document::{CutKind, CutKinds};
 use crate::message::{Message, parse};
 use crate::thread::Conversation;
-use crate::ticket::{Status, TicketClass, TicketNumber, TicketSummary};
+use crate::ticket::{ClassSpec, Classes, Status, TicketNumber, TicketSummary};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 use std::fmt::Write;
@@ -47,8 +47,8 @@ fn quotes() -> CutKinds {
 #[serde(deny_unknown_fields)]
 struct Ticket {
     number: Option<TicketNumber>,
-    class: Option<TicketClass>,
-    status: Option<Status>,
+    class: Option<String>,
+    status: Option<String>,
 }
 
 /// Runs the own tests of all steps and reports those that fail.
@@ -100,7 +100,8 @@ fn cleaned(set: &RuleSet, instances: &mut Instances, case: &Case, step: &Step) -
     let wanted = set.steps.iter().filter(|other| other.hop == Hop::Preprocess);
     let wanted = wanted.filter(|other| other.recommended || other.name == step.name);
     let steps: Vec<String> = wanted.map(|step| step.name.to_string()).collect();
-    let done = instances.preprocess(&message, &case.conversation(), &steps);
+    let conversation = case.conversation(instances.classes())?;
+    let done = instances.preprocess(&message, &conversation, &steps);
     if let Some(fault) = done.steps.into_iter().find_map(|step| step.fault.or(step.warnings.into_iter().next())) {
         return Err(fault);
     }
@@ -118,7 +119,8 @@ fn tidy(text: &str) -> String {
 fn extracted(instances: &mut Instances, case: &Case) -> Result<(String, String), String> {
     let expected = case.expect.as_object().ok_or("`expect` must be a table of fields")?;
     let message = Arc::new(case.message());
-    let done = instances.extract(&message, &case.conversation(), &[], CutKinds::NONE);
+    let conversation = case.conversation(instances.classes())?;
+    let done = instances.extract(&message, &conversation, &[], CutKinds::NONE);
     let fields = done.map_err(|fault| fault.to_string())?.fields;
     Ok((lines(expected.iter().map(|(name, value)| (name.as_str(), plain(value)))), lines(shown(&fields))))
 }
@@ -126,16 +128,18 @@ fn extracted(instances: &mut Instances, case: &Case) -> Result<(String, String),
 /// The actions that the message comes to, one per line. Arguments count where `expect` gives them.
 fn decided(instances: &mut Instances, case: &Case) -> Result<(String, String), String> {
     let expected = case.expect.as_array().ok_or("`expect` must be a list of verbs, or of tables with `do`")?;
-    let (message, conversation) = (Arc::new(case.message()), case.conversation());
+    let (message, conversation) = (Arc::new(case.message()), case.conversation(instances.classes())?);
     let fields = instances.extract(&message, &conversation, &[], CutKinds::NONE).map_err(|fault| fault.to_string())?;
     let done = instances.process(&message, &conversation, &[], CutKinds::NONE, &fields.fields);
     let actions = done.map_err(|fault| fault.to_string())?.actions;
     // What would be quarantined is not sound, whatever the test expects.
     let facts = Facts {
         sender: message.sender.as_ref(),
+        recipients: &message.recipients,
         subject: &message.subject,
         body: message.document.text(),
         conversation: &conversation,
+        classes: instances.classes(),
         sending: action::Sending::default(),
     };
     action::plan(&actions, &facts).map_err(|error| error.to_string())?;
@@ -228,15 +232,29 @@ impl Case {
         parse(raw.as_bytes(), None)
     }
 
-    fn conversation(&self) -> Conversation {
-        let Some(ticket) = &self.ticket else { return Conversation::New };
-        let summary = TicketSummary {
-            number: ticket.number.clone().unwrap_or_else(|| TicketNumber::new(1)),
-            class: ticket.class.unwrap_or(TicketClass::Incident),
-            status: ticket.status.unwrap_or(Status::Open),
+    /// The conversation; an error if there is no such class, or no such status of it.
+    fn conversation(&self, classes: &Classes) -> Result<Conversation, String> {
+        let Some(ticket) = &self.ticket else { return Ok(Conversation::New) };
+        let named = |name: &String| {
+            let known = || classes.names().join(", ");
+            classes.get(name).ok_or_else(|| format!("there is no class \"{name}\" of tickets; there are {}", known()))
         };
-        if summary.status.is_terminal() { Conversation::Inactive(summary) } else { Conversation::Active(summary) }
+        // A reply to no matter what: of the class of which most are, and in the midst of its life.
+        let spec = match &ticket.class {
+            Some(name) => named(name)?,
+            None => classes.iter().next().ok_or("there is no class of tickets")?,
+        };
+        let number = ticket.number.clone().unwrap_or_else(|| spec.series.number(1));
+        let status = ticket.status.as_deref().map_or(Ok(&spec.reopened), |name| status(spec, name))?.clone();
+        let is_over = spec.terminal.contains(&status);
+        let summary = TicketSummary { number, class: spec.class.clone(), status };
+        Ok(if is_over { Conversation::Inactive(summary) } else { Conversation::Active(summary) })
     }
+}
+
+fn status<'c>(spec: &'c ClassSpec, name: &str) -> Result<&'c Status, String> {
+    let known = || spec.statuses.iter().map(Status::name).collect::<Vec<_>>().join(", ");
+    spec.status(name).ok_or_else(|| format!("{} has no status \"{name}\"; it has {}", spec.class, known()))
 }
 
 #[cfg(test)]

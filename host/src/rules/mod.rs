@@ -4,6 +4,7 @@
 //! one [`Revision`]. [`Reloader`] keeps the set that is in force; [`watch`] says when the files have changed.
 
 mod check;
+mod classes;
 mod file;
 mod languages;
 mod listing;
@@ -23,6 +24,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Source, suggestion};
 use crate::message::client;
 use crate::plugin::sight::{Finders, Scanners};
 use crate::plugin::{Argument, Component, ConfigureError, Engine, Instance, PluginConfig, VerbSpec, World};
+use crate::ticket::Classes;
 use file::RuleFiles;
 use languages::Languages;
 use serde::{Deserialize, Serialize};
@@ -58,6 +60,7 @@ pub struct RuleSet {
     /// The places of the preprocessing steps, by name.
     preprocess: HashMap<String, usize>,
     scanners: Arc<Scanners>,
+    classes: Classes,
     tests: usize,
     warnings: Diagnostics,
 }
@@ -98,6 +101,7 @@ impl RuleSet {
             hash: Sha256::new(),
             components: BTreeMap::new(),
             languages: None,
+            classes: Classes::default(),
         }
         .load(&mut out)
         .filter(|_| out.errors() == 0);
@@ -139,6 +143,12 @@ impl RuleSet {
         steps.map(|step| step.name.to_string()).collect()
     }
 
+    /// The classes of tickets.
+    #[must_use]
+    pub fn classes(&self) -> &Classes {
+        &self.classes
+    }
+
     /// What is to be said of rules that are sound all the same.
     #[must_use]
     pub fn warnings(&self) -> &Diagnostics {
@@ -150,6 +160,20 @@ impl RuleSet {
     pub fn tests(&self) -> usize {
         self.tests
     }
+}
+
+/// The classes of tickets that the rules of this folder have, without loading anything else of them.
+///
+/// # Errors
+/// With all that is wrong with their file.
+pub fn classes(rules_dir: &Path) -> Result<Classes, Diagnostics> {
+    let path = rules_dir.join(classes::FILE);
+    if !path.exists() {
+        return Ok(Classes::default());
+    }
+    let mut out = Diagnostics::default();
+    let read = Source::read(&path, &mut out).and_then(|source| classes::read(&source, &mut out));
+    out.or(read)
 }
 
 impl Hop {
@@ -173,6 +197,7 @@ struct Loader<'a> {
     /// Each plugin is loaded once, however many steps use it; none if it cannot be.
     components: BTreeMap<String, Option<Component>>,
     languages: Option<Languages>,
+    classes: Classes,
 }
 
 impl Loader<'_> {
@@ -180,6 +205,7 @@ impl Loader<'_> {
     fn load(mut self, out: &mut Diagnostics) -> Option<Instances> {
         let pipeline = self.read(&self.rules_dir.join(PIPELINE), out)?;
         self.languages = self.languages(out);
+        self.classes = self.classes(out);
         let plugins = plugin_names(self.plugins_dir, out);
         let listed = pipeline::read(&pipeline, self.plugins_dir, &plugins, out)?;
         let loaded: Vec<_> = listed.iter().map(|step| self.step(&pipeline, step, &plugins, out)).collect();
@@ -201,7 +227,8 @@ impl Loader<'_> {
         let places = steps.iter().enumerate().filter(|(_, step)| step.hop == Hop::Preprocess);
         let preprocess = places.map(|(place, step)| (step.name.to_string(), place)).collect();
         let scanners = Arc::new(Scanners::new(compiled.iter()));
-        let set = RuleSet { revision: self.revision(), steps, preprocess, scanners, tests, warnings: out.clone() };
+        let (classes, warnings) = (self.classes.clone(), out.clone());
+        let set = RuleSet { revision: self.revision(), steps, preprocess, scanners, classes, tests, warnings };
         Some(Instances::with(Arc::new(set), idle))
     }
 
@@ -224,7 +251,7 @@ impl Loader<'_> {
             out.push(pipeline.error(listed.hop.span(), reason));
             return None;
         }
-        let config = PluginConfig { rules: files.rules.clone(), verbs: verb_specs(), fields: Vec::new() };
+        let config = PluginConfig { rules: files.rules.clone(), verbs: verb_specs(&self.classes), fields: Vec::new() };
         Some(Step {
             name: listed.name.get_ref().as_str().into(),
             hop,
@@ -243,6 +270,13 @@ impl Loader<'_> {
         let path = self.rules_dir.join(languages::FILE);
         let source = if path.exists() { self.read(&path, out)? } else { return None };
         Languages::read(source, out)
+    }
+
+    /// The classes of tickets: the usual ones, if the rules do not say.
+    fn classes(&mut self, out: &mut Diagnostics) -> Classes {
+        let path = self.rules_dir.join(classes::FILE);
+        let source = if path.exists() { self.read(&path, out) } else { None };
+        source.and_then(|source| classes::read(&source, out)).unwrap_or_default()
     }
 
     fn component(
@@ -356,12 +390,12 @@ fn plugin_names(dir: &Path, out: &mut Diagnostics) -> Vec<String> {
 }
 
 /// The table of verbs as plugins get it.
-fn verb_specs() -> Vec<VerbSpec> {
+fn verb_specs(classes: &Classes) -> Vec<VerbSpec> {
     let argument = |argument: &crate::action::Argument| Argument {
         name: argument.name.to_owned(),
         kind: argument.kind,
         required: argument.required,
-        choices: (argument.choices)().into_iter().map(str::to_owned).collect(),
+        choices: argument.choices.names(classes).into_iter().map(str::to_owned).collect(),
         one_line: argument.one_line,
     };
     let spec = |verb: &crate::action::Verb| VerbSpec {

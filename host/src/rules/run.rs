@@ -9,6 +9,7 @@ use crate::plugin::capabilities::{Call, Effects, LogLine};
 use crate::plugin::sight::Sight;
 use crate::plugin::{Called, ConfigureError, Decision, Fault, Instance, Verdict};
 use crate::thread::Conversation;
+use crate::ticket::Classes;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,6 +112,12 @@ impl Instances {
     #[must_use]
     pub fn revision(&self) -> &Revision {
         self.set.revision()
+    }
+
+    /// The classes of tickets.
+    #[must_use]
+    pub fn classes(&self) -> &Classes {
+        self.set.classes()
     }
 
     /// Runs the preprocessing steps of these names, in this order; each sees what the ones before it have left. A

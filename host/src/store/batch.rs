@@ -7,13 +7,13 @@ use super::bytes;
 use super::dispatch::{self, Dispatch};
 use super::draft::{Draft, Line, NewTicket, Numbers, Slot, mentioned};
 use super::rows::{column, milliseconds, now};
-use super::{Entry, Outcome, Receipt, Sha256, ledger};
+use super::{Entry, Outcome, Receipt, Sha256, ledger, tickets};
 use crate::content::Content;
 use crate::mailbox::MessageKey;
 use crate::outgoing::Sender;
-use crate::ticket::Status;
+use crate::ticket::TicketNumber;
 use sqlx::{AnyConnection, Row as _};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Records entries inside the caller's transaction, each at most once. One whose changes cannot be made is quarantined
 /// instead. Receipts come in the order of the entries.
@@ -27,11 +27,11 @@ pub(super) async fn record(
         Slot::New => unknown(&mut *connection, entries).await?,
         Slot::Receipt(_) => entries.iter().map(name).collect(),
     };
-    let before = numbers(&mut *connection).await?;
-    let known = tickets(&mut *connection, &mentioned(entries)).await?;
-    let dispatch = Dispatch::read(&mut *connection, sender, entries).await?;
-    let recent = Recent::before(&mut *connection, entries).await?;
-    let mut draft = Draft::new(before, known, dispatch, recent);
+    let (before, series) = numbers(&mut *connection).await?;
+    let known = known(&mut *connection, &mentioned(entries)).await?;
+    let dispatch = Dispatch::read(&mut *connection, sender, entries, &known).await?;
+    let recent = Recent::before(&mut *connection, entries, &known).await?;
+    let mut draft = Draft::new(before, series.clone(), known, dispatch, recent);
     let mut is_repeated = Vec::with_capacity(entries.len());
     for entry in entries {
         // Of two entries for one message, the first counts.
@@ -42,6 +42,7 @@ pub(super) async fn record(
         is_repeated.push(!is_fresh);
     }
     write(&mut *connection, &draft, before).await?;
+    write_series(&mut *connection, &draft, &series).await?;
     let mut new = draft.lines.into_iter().map(|line| line.receipt);
     let mut receipts = Vec::with_capacity(entries.len());
     for (entry, is_repeated) in entries.iter().zip(is_repeated) {
@@ -75,10 +76,15 @@ async fn unknown<'e>(connection: &mut AnyConnection, entries: &'e [Entry]) -> sq
 }
 
 /// The last numbers given out. Whoever reads them holds the lock on writing until they are written back.
-async fn numbers(connection: &mut AnyConnection) -> sqlx::Result<Numbers> {
-    let mut numbers = Numbers::default();
-    for row in sqlx::query("SELECT name, value FROM counters").fetch_all(connection).await? {
+async fn numbers(connection: &mut AnyConnection) -> sqlx::Result<(Numbers, BTreeMap<String, u64>)> {
+    let (mut numbers, mut series) = (Numbers::default(), BTreeMap::new());
+    let select = "SELECT name, value FROM counters UNION ALL SELECT 'series:' || prefix, value FROM series";
+    for row in sqlx::query(select).fetch_all(connection).await? {
         let name: String = row.try_get("name")?;
+        if let Some(prefix) = name.strip_prefix("series:") {
+            series.insert(prefix.to_owned(), super::rows::count(&row, "value")?);
+            continue;
+        }
         match name.as_str() {
             "receipt" => numbers.receipt = row.try_get("value")?,
             "ticket" => numbers.ticket = row.try_get("value")?,
@@ -86,21 +92,33 @@ async fn numbers(connection: &mut AnyConnection) -> sqlx::Result<Numbers> {
             _ => return Err(super::rows::unknown("counters.name", name)),
         }
     }
-    Ok(numbers)
+    Ok((numbers, series))
 }
 
-/// Those of these tickets that exist.
-async fn tickets(connection: &mut AnyConnection, mentioned: &BTreeSet<i64>) -> sqlx::Result<HashSet<i64>> {
-    let mut known = HashSet::new();
-    let mentioned: Vec<i64> = mentioned.iter().copied().collect();
-    for numbers in mentioned.chunks(VALUES_PER_QUERY) {
-        let query = bulk::about("SELECT number FROM tickets WHERE number", 1, numbers.len(), "");
-        let query = numbers.iter().fold(query, |query, number| query.bind(*number));
-        for row in query.fetch_all(&mut *connection).await? {
-            known.insert(row.try_get("number")?);
-        }
-    }
-    Ok(known)
+/// Those of these tickets that exist, with their places.
+async fn known(
+    connection: &mut AnyConnection,
+    mentioned: &BTreeSet<TicketNumber>,
+) -> sqlx::Result<HashMap<TicketNumber, i64>> {
+    let rows = tickets::rows_of(connection, "number", mentioned).await?;
+    rows.iter().map(|row| Ok((super::rows::ticket(row)?, row.try_get("number")?))).collect()
+}
+
+const SERIES: Insert = Insert {
+    table: "series",
+    columns: &["prefix", "value"],
+    end: "ON CONFLICT (prefix) DO UPDATE SET value = excluded.value",
+};
+
+/// Writes how far the series are of which numbers were given out.
+async fn write_series(
+    connection: &mut AnyConnection,
+    draft: &Draft<'_>,
+    before: &BTreeMap<String, u64>,
+) -> sqlx::Result<()> {
+    let new: Vec<_> = draft.series.iter().filter(|(prefix, last)| before.get(*prefix) != Some(last)).collect();
+    let statements = SERIES.all(&new, |query, (prefix, last)| query.bind(prefix.as_str()).bind(column(**last)));
+    bulk::run(connection, statements).await
 }
 
 async fn write(connection: &mut AnyConnection, draft: &Draft<'_>, before: Numbers) -> sqlx::Result<()> {
@@ -205,12 +223,17 @@ const TICKETS: Insert = Insert {
     table: "tickets",
     columns: &[
         "number",
+        "prefix",
+        "sequence",
+        "digits",
         "class",
         "status",
         "subject",
         "description",
         "requester_name",
         "requester_email",
+        "assigned_person",
+        "assigned_group",
         "job",
         "created_at",
         "updated_at",
@@ -236,12 +259,17 @@ async fn write_tickets(connection: &mut AnyConnection, draft: &Draft<'_>, at: i6
     let statements = TICKETS.all(&new, |query, ticket| {
         query
             .bind(ticket.number)
+            .bind(ticket.name.prefix())
+            .bind(column(ticket.name.sequence()))
+            .bind(i64::from(ticket.digits))
             .bind(ticket.class.name())
             .bind(ticket.status.name())
             .bind(ticket.subject)
             .bind(ticket.description)
             .bind(ticket.requester.name.as_str())
             .bind(ticket.requester.email.as_str())
+            .bind(ticket.person)
+            .bind(ticket.group)
             .bind(ticket.job)
             .bind(at)
             .bind(at)
@@ -253,6 +281,8 @@ async fn write_tickets(connection: &mut AnyConnection, draft: &Draft<'_>, at: i6
         numbers.iter().fold(query, |query, number| query.bind(*number)).execute(&mut *connection).await?;
     }
     write_statuses(&mut *connection, draft).await?;
+    write_values(&mut *connection, draft).await?;
+    write_people(&mut *connection, draft, at).await?;
     let fields: Vec<_> = draft.fields.iter().collect();
     let statements =
         FIELDS.all(&fields, |query, ((ticket, name), value)| query.bind(*ticket).bind(*name).bind(value.as_str()));
@@ -269,18 +299,67 @@ async fn write_tickets(connection: &mut AnyConnection, draft: &Draft<'_>, at: i6
 }
 
 async fn write_statuses(connection: &mut AnyConnection, draft: &Draft<'_>) -> sqlx::Result<()> {
-    let mut by_status: BTreeMap<&str, (Status, Vec<i64>)> = BTreeMap::new();
+    let mut by_status: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     for (ticket, status) in &draft.statuses {
-        by_status.entry(status.name()).or_insert((*status, Vec::new())).1.push(*ticket);
+        by_status.entry(status.name()).or_default().push(*ticket);
     }
-    for (status, tickets) in by_status.into_values() {
+    for (status, tickets) in by_status {
         for numbers in tickets.chunks(VALUES_PER_QUERY) {
             let query = bulk::about("UPDATE tickets SET status = $1 WHERE number", 2, numbers.len(), "");
-            let query = query.bind(status.name());
+            let query = query.bind(status);
             numbers.iter().fold(query, |query, number| query.bind(*number)).execute(&mut *connection).await?;
         }
     }
     Ok(())
+}
+
+/// Writes the new values of tickets of before.
+async fn write_values(connection: &mut AnyConnection, draft: &Draft<'_>) -> sqlx::Result<()> {
+    let update = "UPDATE tickets SET subject = COALESCE($1, subject), requester_name = COALESCE($2, requester_name), \
+                  requester_email = COALESCE($3, requester_email), assigned_person = COALESCE($4, assigned_person), \
+                  assigned_group = COALESCE($5, assigned_group) WHERE number = $6";
+    for (ticket, values) in &draft.values {
+        sqlx::query(update)
+            .bind(values.subject)
+            .bind(values.requester.map(|requester| requester.name.as_str()))
+            .bind(values.requester.map(|requester| requester.email.as_str()))
+            .bind(values.person)
+            .bind(values.group)
+            .bind(*ticket)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+const CONTACTS: Insert = Insert {
+    table: "contacts",
+    columns: &["address", "email", "name", "first_seen_at"],
+    end: "ON CONFLICT (address) DO UPDATE SET name = excluded.name WHERE contacts.name = '' AND excluded.name <> ''",
+};
+// Whoever takes part already stays as they are.
+const PARTICIPANTS: Insert = Insert {
+    table: "participants",
+    columns: &["ticket", "address", "email", "name", "receipt", "added_at"],
+    end: "ON CONFLICT (ticket, address) DO NOTHING",
+};
+
+async fn write_people(connection: &mut AnyConnection, draft: &Draft<'_>, at: i64) -> sqlx::Result<()> {
+    let contacts: Vec<_> = draft.contacts.iter().collect();
+    let statements = CONTACTS.all(&contacts, |query, (address, contact)| {
+        query.bind(address.as_str()).bind(contact.email.as_str()).bind(contact.name.as_str()).bind(at)
+    });
+    bulk::run(&mut *connection, statements).await?;
+    let statements = PARTICIPANTS.all(&draft.participants, |query, new| {
+        query
+            .bind(new.ticket)
+            .bind(new.address.email.to_ascii_lowercase())
+            .bind(new.address.email.as_str())
+            .bind(new.address.name.as_str())
+            .bind(new.receipt)
+            .bind(at)
+    });
+    bulk::run(connection, statements).await
 }
 
 const COMMENTS: Insert = Insert {
@@ -307,7 +386,7 @@ async fn write_comments(connection: &mut AnyConnection, draft: &Draft<'_>, at: i
 /// Where the contents of attachments lie; identical ones are known once.
 const BLOBS: Insert = Insert {
     table: "blobs",
-    columns: &["sha256", "size", "bytes", "message", "start", "length", "encoding"],
+    columns: &["sha256", "size", "bytes", "message", "start", "length", "encoding", "inner_start", "inner_length"],
     end: "ON CONFLICT (sha256) DO NOTHING",
 };
 const ATTACHMENTS: Insert = Insert {
@@ -331,6 +410,8 @@ async fn write_attachments(connection: &mut AnyConnection, draft: &Draft<'_>) ->
             .bind(column(enclosure.range.start))
             .bind(column(enclosure.range.end - enclosure.range.start))
             .bind(enclosure.encoding.name())
+            .bind(enclosure.within.as_ref().map(|within| column(within.start)))
+            .bind(enclosure.within.as_ref().map(|within| column(within.end - within.start)))
     });
     bulk::run(&mut *connection, statements).await?;
     let statements = ATTACHMENTS.all(&draft.attachments, |query, new| {

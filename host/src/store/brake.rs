@@ -1,11 +1,11 @@
 //! The brake: how many messages of one sender, and to one ticket, were accepted of late.
 
-use super::draft::number;
 use super::rows::milliseconds;
 use super::{Entry, Verdict, bulk};
 use crate::action::{self, Change};
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
-use std::collections::{BTreeMap, HashMap};
+use crate::ticket::TicketNumber;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The most senders that one query asks about.
 const SENDERS_PER_QUERY: usize = 100;
@@ -14,15 +14,19 @@ const SENDERS_PER_QUERY: usize = 100;
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     senders: HashMap<String, Vec<i64>>,
-    tickets: HashMap<i64, Vec<i64>>,
+    tickets: HashMap<TicketNumber, Vec<i64>>,
 }
 
 impl Recent {
     /// What these entries have to be compared with.
-    pub(super) async fn before(connection: &mut AnyConnection, entries: &[Entry]) -> sqlx::Result<Self> {
+    pub(super) async fn before(
+        connection: &mut AnyConnection,
+        entries: &[Entry],
+        known: &HashMap<TicketNumber, i64>,
+    ) -> sqlx::Result<Self> {
         let mut recent = Self::default();
         let mut senders: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
-        let mut tickets: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+        let mut tickets: BTreeMap<&TicketNumber, (i64, i64)> = BTreeMap::new();
         for entry in entries {
             let (Some(brake), true) = (&entry.brake, is_accepted(entry)) else { continue };
             let at = milliseconds(&entry.received_at);
@@ -35,7 +39,7 @@ impl Recent {
             }
         }
         recent.load_senders(connection, &senders.into_iter().collect::<Vec<_>>()).await?;
-        recent.load_tickets(connection, &tickets).await?;
+        recent.load_tickets(connection, &tickets, known).await?;
         Ok(recent)
     }
 
@@ -63,9 +67,12 @@ impl Recent {
     async fn load_tickets(
         &mut self,
         connection: &mut AnyConnection,
-        tickets: &BTreeMap<i64, (i64, i64)>,
+        tickets: &BTreeMap<&TicketNumber, (i64, i64)>,
+        known: &HashMap<TicketNumber, i64>,
     ) -> sqlx::Result<()> {
-        let numbers: Vec<i64> = tickets.keys().copied().collect();
+        let places: HashMap<i64, &TicketNumber> =
+            tickets.keys().filter_map(|ticket| Some((*known.get(*ticket)?, *ticket))).collect();
+        let numbers: Vec<i64> = places.keys().copied().collect();
         let from = tickets.values().map(|(from, _)| *from).min().unwrap_or_default();
         for numbers in numbers.chunks(bulk::VALUES_PER_QUERY) {
             let select = "SELECT ticket, received_at FROM receipt_tickets JOIN receipts ON receipts.id = receipt \
@@ -73,7 +80,9 @@ impl Recent {
             let query = bulk::about(select, 2, numbers.len(), "").bind(from);
             let query = numbers.iter().fold(query, |query, number| query.bind(*number));
             for row in query.fetch_all(&mut *connection).await? {
-                self.tickets.entry(row.try_get("ticket")?).or_default().push(row.try_get("received_at")?);
+                if let Some(ticket) = places.get(&row.try_get("ticket")?) {
+                    self.tickets.entry((*ticket).clone()).or_default().push(row.try_get("received_at")?);
+                }
             }
         }
         Ok(())
@@ -96,17 +105,18 @@ impl Recent {
                  (sender_messages_max)"
             ));
         }
-        let tickets: Vec<i64> = tickets_of(entry).collect();
-        let full =
-            |ticket: &&i64| brake.thread_messages_max.is_some_and(|max| within(self.tickets.get(*ticket)) >= max);
+        let tickets: Vec<&TicketNumber> = tickets_of(entry).collect();
+        let full = |ticket: &&&TicketNumber| {
+            brake.thread_messages_max.is_some_and(|max| within(self.tickets.get(**ticket)) >= max)
+        };
         if let (Some(ticket), Some(max)) = (tickets.iter().find(full), brake.thread_messages_max) {
             return Some(format!(
-                "the brake: {max} messages to ticket T{ticket:05} within {window:#} are the most that is taken \
+                "the brake: {max} messages to ticket {ticket} within {window:#} are the most that is taken \
                  (thread_messages_max)"
             ));
         }
         self.senders.entry(entry.sender.clone().unwrap_or_default()).or_default().push(at);
-        tickets.into_iter().for_each(|ticket| self.tickets.entry(ticket).or_default().push(at));
+        tickets.into_iter().for_each(|ticket| self.tickets.entry(ticket.clone()).or_default().push(at));
         None
     }
 }
@@ -116,12 +126,11 @@ fn is_accepted(entry: &Entry) -> bool {
 }
 
 /// The tickets of before that an entry changes, each once.
-fn tickets_of(entry: &Entry) -> impl Iterator<Item = i64> {
+fn tickets_of(entry: &Entry) -> impl Iterator<Item = &TicketNumber> {
     let changes = match &entry.verdict {
         Verdict::Plan(plan) => plan.changes.as_slice(),
         Verdict::Quarantine { .. } => &[],
     };
-    let numbers: std::collections::BTreeSet<i64> =
-        changes.iter().filter_map(Change::existing_ticket).map(number).collect();
+    let numbers: BTreeSet<&TicketNumber> = changes.iter().filter_map(Change::existing_ticket).collect();
     numbers.into_iter()
 }

@@ -89,7 +89,8 @@ pub(super) async fn attachment(
     sha256: &Sha256,
     spool: &Spool,
 ) -> sqlx::Result<Option<Content>> {
-    let select = "SELECT size, bytes, message, start, length, encoding FROM blobs WHERE sha256 = $1";
+    let select =
+        "SELECT size, bytes, message, start, length, encoding, inner_start, inner_length FROM blobs WHERE sha256 = $1";
     let row = sqlx::query(select).bind(sha256.0.as_slice()).fetch_optional(&mut *connection).await?;
     let Some(row) = row else { return Ok(None) };
     if let Some(message) = row.try_get::<Option<Vec<u8>>, _>("message")? {
@@ -127,7 +128,14 @@ fn enclosure(row: &AnyRow, sha256: &Sha256) -> sqlx::Result<Enclosure> {
     let (start, length) = (count(row, "start")?, count(row, "length")?);
     let end = start.checked_add(length).ok_or_else(|| unknown("length", length))?;
     let encoding = named(row, "encoding", TransferEncoding::parse)?;
-    Ok(Enclosure { range: start..end, encoding, size: count(row, "size")?, sha256: sha256.0 })
+    let within = match row.try_get::<Option<i64>, _>("inner_start")? {
+        Some(_) => {
+            let (start, length) = (count(row, "inner_start")?, count(row, "inner_length")?);
+            Some(start..start.checked_add(length).ok_or_else(|| unknown("inner_length", length))?)
+        }
+        None => None,
+    };
+    Ok(Enclosure { range: start..end, encoding, within, size: count(row, "size")?, sha256: sha256.0 })
 }
 
 /// A content that lies in a message. Only the pieces that it lies in are read.

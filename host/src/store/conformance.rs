@@ -1,14 +1,15 @@
 //! What every database behind the store has to do. Each database's own tests call [`run`] with an empty store.
 
+mod desk;
 mod log;
 mod threads;
 
 use super::*;
-use crate::action::{Change, Outcome as Planned, Plan};
+use crate::action::{Assignment, Change, Outcome as Planned, Plan};
 use crate::class::Class;
 use crate::field::{self, DateTime, Value};
 use crate::message::{Address, MessageId};
-use crate::ticket::{Status, TicketClass, Visibility};
+use crate::ticket::{Classes, Series, Status, TicketClass, Visibility};
 
 pub(super) fn key(uid: &str) -> MessageKey {
     MessageKey { mailbox: "INBOX".to_owned(), uid_validity: 7, uid: uid.to_owned() }
@@ -61,10 +62,14 @@ pub(super) fn accepted(changes: Vec<Change>) -> Verdict {
 
 pub(super) fn create(subject: &str) -> Change {
     Change::CreateTicket {
-        class: TicketClass::Incident,
+        class: TicketClass::new("incident"),
         subject: subject.to_owned(),
         description: "it is broken".to_owned(),
+        series: Series::default(),
+        status: Status::new("new"),
         requester: address("Ann"),
+        assignment: Assignment::default(),
+        participants: Vec::new(),
         fields: vec![field::Entry { name: "asset".to_owned(), value: Value::Text("printer".to_owned()) }],
     }
 }
@@ -110,6 +115,7 @@ pub(super) async fn run(store: &Store) {
     batches_are_like_single_messages(store).await;
     sessions_are_listed(store).await;
     absurd_values_are_kept(store).await;
+    desk::run(store).await;
     jobs_are_ordered_and_report(store).await;
     what_was_there_before_is_passed_over(store).await;
     renumbered_messages_are_recognised(store).await;
@@ -179,7 +185,7 @@ async fn records_a_batch(store: &Store) {
     let field = field::Entry { name: "asset".to_owned(), value: Value::Integer(5) };
     let changes = vec![
         comment(1, "me too"),
-        set_status(1, Status::Open),
+        set_status(1, Status::new("open")),
         Change::SetField { ticket: TicketNumber::new(1), field: field.clone() },
     ];
     let rejected =
@@ -190,7 +196,7 @@ async fn records_a_batch(store: &Store) {
     assert_eq!((numbers(&receipts[1].created), numbers(&receipts[1].updated)), (vec![], vec![1]));
     assert_eq!(receipts[2].outcome, Outcome::Rejected { reason: "spam".to_owned() });
     let detail = store.ticket(&TicketNumber::new(1)).await.unwrap().unwrap();
-    assert_eq!((detail.ticket.subject.as_str(), detail.ticket.status), ("printer", Status::Open));
+    assert_eq!((detail.ticket.subject.as_str(), detail.ticket.status), ("printer", Status::new("open")));
     assert_eq!(detail.fields, [field]);
     assert_eq!((detail.comments.len(), detail.comments[0].text.as_str()), (1, "me too"));
     assert_eq!(store.report(receipts[0].id).await.unwrap(), serde_json::json!({ "uid": "1" }));
@@ -339,8 +345,10 @@ async fn batches_are_like_single_messages(store: &Store) {
     for number in 0..120 {
         let uid = format!("8{}", 100 + number);
         let verdict = match number % 4 {
-            0 => accepted(vec![create(&uid), comment(next + number / 4, "mine"), set_status(1, Status::Open)]),
-            1 => accepted(vec![comment(next + number / 4, &uid), set_status(next + number / 4, Status::Resolved)]),
+            0 => accepted(vec![create(&uid), comment(next + number / 4, "mine"), set_status(1, Status::new("open"))]),
+            1 => {
+                accepted(vec![comment(next + number / 4, &uid), set_status(next + number / 4, Status::new("resolved"))])
+            }
             // It would be the ticket of the next message, or its own if it came first.
             2 => accepted(vec![comment(next + number / 4 + 1, &uid), create(&uid)]),
             _ => Verdict::Quarantine { cause: uid.clone(), class: Class::Bug },
@@ -370,7 +378,7 @@ async fn batches_are_like_single_messages(store: &Store) {
     for number in next..next + 30 {
         let ticket = store.ticket(&TicketNumber::new(number)).await.unwrap().unwrap();
         let texts: Vec<&str> = ticket.comments.iter().map(|comment| comment.text.as_str()).collect();
-        assert_eq!((texts.len(), texts[0], ticket.ticket.status), (2, "mine", Status::Resolved), "{number}");
+        assert_eq!((texts.len(), texts[0], ticket.ticket.status), (2, "mine", Status::new("resolved")), "{number}");
     }
     let again = store.commit(&batch).await.unwrap();
     assert!(again.iter().zip(&receipts).all(|(again, first)| again.repeated && again.id == first.id));
@@ -406,7 +414,7 @@ async fn sessions_are_listed(store: &Store) {
     assert_eq!(messages.into_iter().map(|row| row.receipt).collect::<Vec<_>>(), [receipt]);
     let missing = store.finish_session(SessionId(999), &tally, None).await.unwrap_err();
     assert_eq!(missing.to_string(), "there is no session 999");
-    let closed = TicketFilter { status: Some(Status::Closed), ..TicketFilter::default() };
+    let closed = TicketFilter { status: Some(Status::new("closed")), ..TicketFilter::default() };
     assert_eq!(store.tickets(&closed).await.unwrap().len(), 1);
     let page = TicketFilter { before: Some(TicketNumber::new(3)), limit: Some(1), ..TicketFilter::default() };
     assert_eq!(store.tickets(&page).await.unwrap()[0].number, TicketNumber::new(2));

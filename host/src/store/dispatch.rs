@@ -1,7 +1,7 @@
 //! What a batch sends: which of it may be sent, and what goes into the outbox.
 
 use super::bulk::{self, Insert, VALUES_PER_QUERY};
-use super::draft::{NewTicket, number};
+use super::draft::NewTicket;
 use super::rows::{self, now, to_json};
 use super::{Entry, Lane, Verdict};
 use crate::action::{self, Change};
@@ -55,6 +55,8 @@ pub(super) struct Cause<'c> {
     /// The place of the change in its plan.
     pub(super) place: usize,
     pub(super) ticket: Option<&'c TicketNumber>,
+    /// The place of that ticket among all.
+    pub(super) number: Option<i64>,
 }
 
 impl From<&NewTicket<'_>> for Subject {
@@ -74,19 +76,24 @@ impl<'s> Dispatch<'s> {
         connection: &mut AnyConnection,
         sender: Option<&'s Sender>,
         entries: &[Entry],
+        known: &HashMap<TicketNumber, i64>,
     ) -> sqlx::Result<Self> {
         let mut dispatch = Self { sender, at: now(), ..Self::default() };
         let (mut tickets, mut addresses) = (BTreeSet::new(), BTreeSet::new());
         for change in entries.iter().flat_map(changes) {
             match change {
                 Change::Send { ticket, outgoing, .. } => {
-                    tickets.extend(ticket.as_ref().map(number));
+                    tickets.extend(ticket.as_ref().and_then(|ticket| known.get(ticket)).copied());
                     addresses.extend(named_recipient(outgoing).map(|address| address.email.to_lowercase()));
                 }
                 Change::CreateTicket { requester, .. } => {
                     addresses.insert(requester.email.to_lowercase());
                 }
-                Change::AddComment { .. } | Change::SetStatus { .. } | Change::SetField { .. } => {}
+                Change::AddComment { .. }
+                | Change::SetStatus { .. }
+                | Change::SetField { .. }
+                | Change::UpdateTicket { .. }
+                | Change::AddParticipants { .. } => {}
             }
         }
         if !entries.iter().flat_map(changes).any(|change| matches!(change, Change::Send { .. })) {
@@ -188,7 +195,7 @@ impl<'s> Dispatch<'s> {
             mail.original = Some(digest(cause.entry)?);
         }
         let payload_json = to_json(&parcel)?;
-        let ticket = cause.ticket.map(number);
+        let ticket = cause.number;
         Ok(Ok(NewParcel { key, receipt: cause.receipt, ticket, lane, target, payload_json, message_id }))
     }
 
@@ -219,13 +226,13 @@ impl<'s> Dispatch<'s> {
         }
         let target = to.email.to_lowercase();
         let is_answer = notice.to == Recipient::Requester || notice.about.is_from(&target);
-        self.brake(&target, cause.ticket, is_answer)?;
+        self.brake(&target, cause.ticket.zip(cause.number), is_answer)?;
         let mail = sender.mail(notice, to, cause.ticket, key, self.at.div_euclid(1000));
         Ok((target, Parcel::Mail(mail)))
     }
 
     /// Counts a mail, unless there were too many.
-    fn brake(&mut self, target: &str, ticket: Option<&TicketNumber>, is_answer: bool) -> Result<(), String> {
+    fn brake(&mut self, target: &str, ticket: Option<(&TicketNumber, i64)>, is_answer: bool) -> Result<(), String> {
         let Some(limits) = self.sender.map(|sender| sender.limits) else { return Ok(()) };
         let minutes = limits.window.as_secs().div_ceil(60);
         let count = self.to_address.get(target).copied().unwrap_or_default();
@@ -235,15 +242,15 @@ impl<'s> Dispatch<'s> {
                  (answers_per_sender_max); two programs might be answering each other"
             ));
         }
-        if let Some(ticket) = ticket {
-            let count = self.about_ticket.get(&number(ticket)).copied().unwrap_or_default();
+        if let Some((ticket, number)) = ticket {
+            let count = self.about_ticket.get(&number).copied().unwrap_or_default();
             if count >= limits.per_ticket {
                 return Err(format!(
                     "{count} mails were sent about {ticket} within the last {minutes} minutes, and more is not allowed \
                      (mails_per_ticket_max); two programs might be answering each other"
                 ));
             }
-            *self.about_ticket.entry(number(ticket)).or_default() += 1;
+            *self.about_ticket.entry(number).or_default() += 1;
         }
         *self.to_address.entry(target.to_owned()).or_default() += 1;
         Ok(())

@@ -6,15 +6,15 @@ use super::brake::Recent;
 use super::dispatch::{Cause, Dispatch, NewParcel, Subject, with_reasons};
 use super::rows::{column, to_json};
 use super::{Entry, Outcome, Receipt, Verdict};
-use crate::action::{self, Change, Plan};
+use crate::action::{self, Assignment, Change, Plan, Update};
 use crate::class::Class;
 use crate::field;
 use crate::mailbox::Disposition;
 use crate::message::{Address, Attachment};
 use crate::outgoing::Outgoing;
-use crate::ticket::{Status, TicketClass, TicketNumber, Visibility};
+use crate::ticket::{Series, Status, TicketClass, TicketNumber, Visibility};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// The last numbers that were given out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,12 +55,32 @@ impl Line<'_> {
 /// A ticket to be created.
 pub(super) struct NewTicket<'e> {
     pub(super) number: i64,
-    pub(super) class: TicketClass,
-    pub(super) status: Status,
+    pub(super) name: TicketNumber,
+    pub(super) digits: u8,
+    pub(super) class: &'e TicketClass,
+    pub(super) status: &'e Status,
     pub(super) subject: &'e str,
     pub(super) description: &'e str,
     pub(super) requester: &'e Address,
+    pub(super) person: &'e str,
+    pub(super) group: &'e str,
     pub(super) job: &'e str,
+}
+
+/// Attributes of a ticket of before that get new values.
+#[derive(Default)]
+pub(super) struct NewValues<'e> {
+    pub(super) subject: Option<&'e str>,
+    pub(super) requester: Option<&'e Address>,
+    pub(super) person: Option<&'e str>,
+    pub(super) group: Option<&'e str>,
+}
+
+/// Who takes part in a ticket.
+pub(super) struct NewParticipant<'e> {
+    pub(super) ticket: i64,
+    pub(super) receipt: i64,
+    pub(super) address: &'e Address,
 }
 
 /// A comment to be added.
@@ -95,8 +115,10 @@ pub(super) struct Draft<'e> {
     dispatch: Dispatch<'e>,
     pub(super) parcels: Vec<NewParcel>,
     pub(super) numbers: Numbers,
-    /// The tickets that exist, as far as the batch mentions them, and those that it creates.
-    known: HashSet<i64>,
+    /// The last sequence of each series.
+    pub(super) series: BTreeMap<String, u64>,
+    /// The tickets that exist, as far as the batch mentions them, and those that it creates, with their places.
+    known: HashMap<TicketNumber, i64>,
     recent: Recent,
     pub(super) lines: Vec<Line<'e>>,
     pub(super) tickets: BTreeMap<i64, NewTicket<'e>>,
@@ -111,13 +133,17 @@ pub(super) struct Draft<'e> {
     pub(super) correspondents: BTreeSet<(i64, &'e str)>,
     /// The tickets of before that change.
     pub(super) touched: BTreeSet<i64>,
-    pub(super) statuses: BTreeMap<i64, Status>,
+    pub(super) statuses: BTreeMap<i64, &'e Status>,
+    pub(super) values: BTreeMap<i64, NewValues<'e>>,
+    pub(super) participants: Vec<NewParticipant<'e>>,
+    /// Those who ask, by their address in lower case.
+    pub(super) contacts: BTreeMap<String, &'e Address>,
 }
 
 /// The tickets that these entries mention.
-pub(super) fn mentioned(entries: &[Entry]) -> BTreeSet<i64> {
+pub(super) fn mentioned(entries: &[Entry]) -> BTreeSet<TicketNumber> {
     let changes = entries.iter().filter_map(|entry| accepted(&entry.verdict)).flat_map(|plan| &plan.changes);
-    changes.filter_map(Change::existing_ticket).map(number).collect()
+    changes.filter_map(Change::existing_ticket).cloned().collect()
 }
 
 fn accepted(verdict: &Verdict) -> Option<&Plan> {
@@ -129,8 +155,14 @@ fn accepted(verdict: &Verdict) -> Option<&Plan> {
 
 impl<'e> Draft<'e> {
     /// A draft that begins after these numbers, where these tickets exist, and after what was accepted and sent of late.
-    pub(super) fn new(numbers: Numbers, known: HashSet<i64>, dispatch: Dispatch<'e>, recent: Recent) -> Self {
-        Self { numbers, known, dispatch, recent, ..Self::default() }
+    pub(super) fn new(
+        numbers: Numbers,
+        series: BTreeMap<String, u64>,
+        known: HashMap<TicketNumber, i64>,
+        dispatch: Dispatch<'e>,
+        recent: Recent,
+    ) -> Self {
+        Self { numbers, series, known, dispatch, recent, ..Self::default() }
     }
 
     /// Adds an entry. One whose changes cannot be made is quarantined instead.
@@ -178,16 +210,14 @@ impl<'e> Draft<'e> {
 
     /// Why a plan cannot be carried out; none if it can.
     fn refusal(&self, plan: &Plan) -> Option<String> {
-        let mut newest = self.numbers.ticket;
+        let (mut series, mut own) = (self.series.clone(), HashSet::new());
         for change in &plan.changes {
-            match change.existing_ticket() {
-                None => newest += i64::from(matches!(change, Change::CreateTicket { .. })),
-                Some(ticket) => {
-                    let is_own = (self.numbers.ticket + 1..=newest).contains(&number(ticket));
-                    if !is_own && !self.known.contains(&number(ticket)) {
-                        return Some(format!("ticket {ticket} does not exist"));
-                    }
-                }
+            if let Change::CreateTicket { series: counted, .. } = change {
+                own.insert(next(&mut series, counted));
+            }
+            let is_known = |ticket: &TicketNumber| own.contains(ticket) || self.known.contains_key(ticket);
+            if let Some(ticket) = change.existing_ticket().filter(|ticket| !is_known(ticket)) {
+                return Some(format!("ticket {ticket} does not exist"));
             }
         }
         None
@@ -196,49 +226,57 @@ impl<'e> Draft<'e> {
     /// Makes the changes, in order, then hangs on the attachments and indexes the message for threading.
     fn carry_out(&mut self, receipt: i64, entry: &'e Entry, plan: &'e Plan) -> sqlx::Result<Effects> {
         let mut effects = Effects::default();
-        for (place, change) in plan.changes.iter().enumerate() {
-            if let Some(ticket) = change.existing_ticket().filter(|_| !matches!(change, Change::Send { .. })) {
-                self.touch(ticket, &mut effects);
+        for (position, change) in plan.changes.iter().enumerate() {
+            if let Change::Send { ticket, outgoing, withheld } = change {
+                if withheld.is_none() {
+                    let ticket = ticket.clone().or_else(|| effects.created.last().cloned());
+                    let cause = Cause { receipt, entry, place: position, ticket: ticket.as_ref(), number: None };
+                    self.send(cause, outgoing, &mut effects)?;
+                }
+                continue;
             }
-            match change {
-                Change::CreateTicket { class, subject, description, requester, fields } => {
-                    let number = self.create(entry, *class, (subject, description), requester)?;
+            let place = change.existing_ticket().map(|ticket| self.touch(ticket, &mut effects)).transpose()?;
+            match (change, place) {
+                (Change::CreateTicket { fields, participants, .. }, _) => {
+                    let number = self.create(entry, change)?;
                     for field in fields {
-                        self.set_field(column(number.sequence()), field)?;
+                        self.set_field(self.numbers.ticket, field)?;
                     }
+                    self.add_participants(self.numbers.ticket, receipt, participants);
                     effects.created.push(number);
                 }
-                Change::AddComment { ticket, author, text, visibility } => {
+                (Change::AddComment { author, text, visibility, .. }, Some(ticket)) => {
                     self.numbers.comment += 1;
-                    let (id, ticket) = (self.numbers.comment, number(ticket));
+                    let id = self.numbers.comment;
                     self.comments.push(NewComment { id, ticket, receipt, author, text, visibility: *visibility });
                     effects.first_comment.get_or_insert((ticket, id));
                 }
-                Change::SetStatus { ticket, status } => self.set_status(number(ticket), *status),
-                Change::SetField { ticket, field } => self.set_field(number(ticket), field)?,
-                Change::Send { withheld: Some(_), .. } => {}
-                Change::Send { ticket, outgoing, withheld: None } => {
-                    let ticket = ticket.clone().or_else(|| effects.created.last().cloned());
-                    let cause = Cause { receipt, entry, place, ticket: ticket.as_ref() };
-                    self.send(cause, outgoing, &mut effects)?;
+                (Change::SetStatus { status, .. }, Some(ticket)) => self.set_status(ticket, status),
+                (Change::SetField { field, .. }, Some(ticket)) => self.set_field(ticket, field)?,
+                (Change::UpdateTicket { update, .. }, Some(ticket)) => self.update(ticket, update),
+                (Change::AddParticipants { participants, .. }, Some(ticket)) => {
+                    self.add_participants(ticket, receipt, participants);
                 }
+                // Where a ticket is named, it has a place; what is sent was dealt with.
+                (Change::Send { .. }, _) | (_, None) => {}
             }
         }
-        self.note(receipt, &effects);
-        self.attach(entry, &effects);
-        self.index(entry, &effects);
-        for ticket in effects.created.iter().chain(&effects.updated).map(number) {
-            self.correspondents.extend(entry.people.iter().map(|email| (ticket, email.as_str())));
+        self.note(receipt, &effects)?;
+        self.attach(entry, &effects)?;
+        self.index(entry, &effects)?;
+        for ticket in effects.created.iter().chain(&effects.updated) {
+            let place = self.place(ticket)?;
+            self.correspondents.extend(entry.people.iter().map(|email| (place, email.as_str())));
         }
         Ok(effects)
     }
 
     /// Puts something into the outbox, unless it was sent too much already.
     fn send(&mut self, cause: Cause<'_>, outgoing: &Outgoing, effects: &mut Effects) -> sqlx::Result<()> {
-        let ticket = cause.ticket.map(number);
+        let ticket = cause.ticket.map(|ticket| self.place(ticket)).transpose()?;
         let subject = ticket
             .and_then(|ticket| self.tickets.get(&ticket).map(Subject::from).or_else(|| self.dispatch.known(ticket)));
-        match self.dispatch.parcel(cause, subject.as_ref(), outgoing)? {
+        match self.dispatch.parcel(Cause { number: ticket, ..cause }, subject.as_ref(), outgoing)? {
             Ok(parcel) => {
                 // An answer to our mail is found like one to any other message of the conversation.
                 if let (Some(id), Some(ticket)) = (&parcel.message_id, ticket) {
@@ -251,31 +289,61 @@ impl<'e> Draft<'e> {
         Ok(())
     }
 
-    fn create(
-        &mut self,
-        entry: &'e Entry,
-        class: TicketClass,
-        (subject, description): (&'e str, &'e str),
-        requester: &'e Address,
-    ) -> sqlx::Result<TicketNumber> {
-        self.numbers.ticket += 1;
-        let (number, job) = (self.numbers.ticket, entry.job.as_str());
-        let ticket = NewTicket { number, class, status: Status::New, subject, description, requester, job };
-        self.tickets.insert(number, ticket);
-        self.known.insert(number);
-        u64::try_from(number).map(TicketNumber::new).map_err(|_| super::rows::unknown("counters.value", number))
+    /// The place of a ticket that was found before.
+    fn place(&self, ticket: &TicketNumber) -> sqlx::Result<i64> {
+        let unknown = || super::rows::unknown("tickets.sequence", ticket);
+        self.known.get(ticket).copied().ok_or_else(unknown)
     }
 
-    fn touch(&mut self, ticket: &TicketNumber, effects: &mut Effects) {
-        if !self.tickets.contains_key(&number(ticket)) {
-            self.touched.insert(number(ticket));
+    fn create(&mut self, entry: &'e Entry, change: &'e Change) -> sqlx::Result<TicketNumber> {
+        let Change::CreateTicket { class, series, status, subject, description, requester, assignment, .. } = change
+        else {
+            return Err(super::rows::unknown("change", "one that creates no ticket"));
+        };
+        self.numbers.ticket += 1;
+        let (number, job, name) = (self.numbers.ticket, entry.job.as_str(), next(&mut self.series, series));
+        let Assignment { person, group } = assignment;
+        self.known.insert(name.clone(), number);
+        let ticket = NewTicket {
+            number,
+            name: name.clone(),
+            digits: series.digits(),
+            class,
+            status,
+            subject,
+            description,
+            requester,
+            person,
+            group,
+            job,
+        };
+        self.tickets.insert(number, ticket);
+        self.meet(requester);
+        Ok(name)
+    }
+
+    /// Who asks is known from now on; of one who was known without a name, the name too.
+    fn meet(&mut self, requester: &'e Address) {
+        if !requester.email.is_empty() {
+            let known = self.contacts.entry(requester.email.to_ascii_lowercase()).or_insert(requester);
+            if known.name.is_empty() {
+                *known = requester;
+            }
+        }
+    }
+
+    fn touch(&mut self, ticket: &TicketNumber, effects: &mut Effects) -> sqlx::Result<i64> {
+        let place = self.place(ticket)?;
+        if !self.tickets.contains_key(&place) {
+            self.touched.insert(place);
         }
         if !effects.created.contains(ticket) && !effects.updated.contains(ticket) {
             effects.updated.push(ticket.clone());
         }
+        Ok(place)
     }
 
-    fn set_status(&mut self, ticket: i64, status: Status) {
+    fn set_status(&mut self, ticket: i64, status: &'e Status) {
         match self.tickets.get_mut(&ticket) {
             Some(new) => new.status = status,
             None => {
@@ -284,41 +352,75 @@ impl<'e> Draft<'e> {
         }
     }
 
+    fn update(&mut self, ticket: i64, update: &'e Update) {
+        fn set<T>(value: &mut T, new: Option<T>) {
+            if let Some(new) = new {
+                *value = new;
+            }
+        }
+        let Update { subject, status, requester, person, group } = update;
+        if let Some(status) = status {
+            self.set_status(ticket, status);
+        }
+        if let Some(requester) = requester {
+            self.meet(requester);
+        }
+        let (subject, person, group) = (subject.as_deref(), person.as_deref(), group.as_deref());
+        if let Some(new) = self.tickets.get_mut(&ticket) {
+            set(&mut new.subject, subject);
+            set(&mut new.requester, requester.as_ref());
+            set(&mut new.person, person);
+            set(&mut new.group, group);
+        } else if subject.is_some() || requester.is_some() || person.is_some() || group.is_some() {
+            let values = self.values.entry(ticket).or_default();
+            set(&mut values.subject, subject.map(Some));
+            set(&mut values.requester, requester.as_ref().map(Some));
+            set(&mut values.person, person.map(Some));
+            set(&mut values.group, group.map(Some));
+        }
+    }
+
+    fn add_participants(&mut self, ticket: i64, receipt: i64, participants: &'e [Address]) {
+        let new = participants.iter().map(|address| NewParticipant { ticket, receipt, address });
+        self.participants.extend(new);
+    }
+
     fn set_field(&mut self, ticket: i64, field: &'e field::Entry) -> sqlx::Result<()> {
         self.fields.insert((ticket, &field.name), to_json(&field.value)?);
         Ok(())
     }
 
-    fn note(&mut self, receipt: i64, effects: &Effects) {
+    fn note(&mut self, receipt: i64, effects: &Effects) -> sqlx::Result<()> {
         let created = effects.created.iter().map(|ticket| (ticket, "created"));
         let updated = effects.updated.iter().map(|ticket| (ticket, "updated"));
-        self.effects.extend(created.chain(updated).enumerate().map(|(position, (ticket, effect))| Effect {
-            receipt,
-            ticket: number(ticket),
-            effect,
-            position: column(position),
-        }));
+        for (position, (ticket, effect)) in created.chain(updated).enumerate() {
+            let (ticket, position) = (self.place(ticket)?, column(position));
+            self.effects.push(Effect { receipt, ticket, effect, position });
+        }
+        Ok(())
     }
 
     /// Attachments go with the first ticket created, or else with the first comment. Where there is neither, they
     /// stay in the message.
-    fn attach(&mut self, entry: &'e Entry, effects: &Effects) {
+    fn attach(&mut self, entry: &'e Entry, effects: &Effects) -> sqlx::Result<()> {
         let place = match (effects.created.first(), effects.first_comment) {
-            (Some(ticket), _) => Some((number(ticket), None)),
+            (Some(ticket), _) => Some((self.place(ticket)?, None)),
             (None, Some((ticket, comment))) => Some((ticket, Some(comment))),
             (None, None) => None,
         };
-        let Some((ticket, comment)) = place else { return };
+        let Some((ticket, comment)) = place else { return Ok(()) };
         let attachments = entry.attachments.iter();
         self.attachments.extend(attachments.map(|attachment| NewAttachment { ticket, comment, entry, attachment }));
+        Ok(())
     }
 
     /// Makes answers to this message find the ticket created, or else the ticket updated.
-    fn index(&mut self, entry: &'e Entry, effects: &Effects) {
+    fn index(&mut self, entry: &'e Entry, effects: &Effects) -> sqlx::Result<()> {
         let ticket = effects.created.first().or_else(|| effects.updated.first());
         if let (Some(message_id), Some(ticket)) = (&entry.message_id, ticket) {
-            self.index.push((Cow::Borrowed(&message_id.0), number(ticket)));
+            self.index.push((Cow::Borrowed(&message_id.0), self.place(ticket)?));
         }
+        Ok(())
     }
 }
 
@@ -343,7 +445,9 @@ fn outcome_of(verdict: &Verdict) -> Outcome {
     }
 }
 
-/// A ticket's number as a column; one that is too large for it matches no row.
-pub(super) fn number(ticket: &TicketNumber) -> i64 {
-    column(ticket.sequence())
+/// The next number of a series, which is given out with it.
+fn next(last: &mut BTreeMap<String, u64>, series: &Series) -> TicketNumber {
+    let sequence = last.entry(series.prefix().to_owned()).or_default();
+    *sequence += 1;
+    series.number(*sequence)
 }

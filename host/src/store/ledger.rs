@@ -127,12 +127,13 @@ pub(super) async fn of_session(connection: &mut AnyConnection, session: SessionI
 
 async fn row_with_tickets(connection: &mut AnyConnection, row: &AnyRow) -> sqlx::Result<ReceiptRow> {
     let id: i64 = row.try_get("id")?;
-    let select = "SELECT ticket, effect FROM receipt_tickets WHERE receipt = $1 ORDER BY position";
+    let select = "SELECT prefix, digits, sequence, effect FROM receipt_tickets JOIN tickets ON number = ticket \
+                  WHERE receipt = $1 ORDER BY position";
     let (mut created, mut updated) = (Vec::new(), Vec::new());
     for row in sqlx::query(select).bind(id).fetch_all(connection).await? {
         let effect: String = row.try_get("effect")?;
         let tickets = if effect == "created" { &mut created } else { &mut updated };
-        tickets.push(rows::ticket(&row, "ticket")?);
+        tickets.push(rows::ticket(&row)?);
     }
     let wanted: Option<String> = row.try_get("wanted_json")?;
     let wanted = wanted.map(|text| rows::parse_json("wanted_json", &text)).transpose()?;

@@ -37,7 +37,7 @@ use crate::content::{Content, Spool};
 use crate::mailbox::{Disposition, MessageKey, Opened};
 use crate::outgoing::Sender;
 use crate::thread::{Candidate, ThreadKeys};
-use crate::ticket::TicketNumber;
+use crate::ticket::{Classes, TicketNumber};
 use draft::Slot;
 use jiff::Timestamp;
 use sqlx::pool::PoolConnection;
@@ -171,12 +171,18 @@ impl Store {
     }
 
     /// The tickets that a message refers to, each once, the most trustworthy link first: ticket tags, then messages that
-    /// it answers, then messages that it mentions. `authors` are its own, in lower case.
+    /// it answers, then messages that it mentions. `authors` are its own, in lower case. The classes say
+    /// whose life is over.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn candidates(&self, keys: &ThreadKeys, authors: &[String]) -> Result<Vec<Candidate>, Error> {
-        self.explained(threads::candidates(&mut *self.reader().await?, keys, authors).await)
+    pub async fn candidates(
+        &self,
+        keys: &ThreadKeys,
+        authors: &[String],
+        classes: &Classes,
+    ) -> Result<Vec<Candidate>, Error> {
+        self.explained(threads::candidates(&mut *self.reader().await?, keys, authors, classes).await)
     }
 
     /// Records a batch in one transaction; receipts come in the order of the entries. An entry whose message is in the

@@ -95,7 +95,8 @@ pub(super) async fn forget_sent(connection: &mut AnyConnection, before: Timestam
 /// The entries that match, latest first.
 pub(super) async fn list(connection: &mut AnyConnection, filter: &OutboxFilter) -> sqlx::Result<Vec<OutboxRow>> {
     let select = format!(
-        "SELECT {COLUMNS}, payload_json FROM outbox WHERE (CAST($1 AS TEXT) IS NULL OR state = $1) \
+        "SELECT {COLUMNS}, payload_json, prefix, digits, sequence FROM outbox \
+         LEFT JOIN (SELECT number, prefix, digits, sequence FROM tickets) ON number = ticket WHERE (CAST($1 AS TEXT) IS NULL OR state = $1) \
          AND (CAST($2 AS BIGINT) IS NULL OR id = $2) ORDER BY id DESC LIMIT $3"
     );
     let query = sqlx::query(AssertSqlSafe(select))
@@ -113,7 +114,7 @@ fn outbox_row(row: &AnyRow) -> sqlx::Result<OutboxRow> {
         id: row.try_get("id")?,
         idempotency_key: row.try_get("idempotency_key")?,
         receipt: row.try_get("receipt")?,
-        ticket: ticket.map(|_| rows::ticket(row, "ticket")).transpose()?,
+        ticket: ticket.map(|_| rows::ticket(row)).transpose()?,
         lane: lane(row)?,
         target: row.try_get("target")?,
         state,

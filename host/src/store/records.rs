@@ -4,7 +4,7 @@ mod log;
 
 pub use log::{Forgotten, OldSessions, SessionFilter, SessionOutcome, SessionRow, SessionTally};
 
-use crate::action::Plan;
+use crate::action::{Assignment, Plan};
 use crate::class::Class;
 use crate::content::Content;
 use crate::field::{self, DateTime};
@@ -259,8 +259,10 @@ pub struct TicketRow {
     pub status: Status,
     /// Its subject.
     pub subject: String,
-    /// Who asks.
+    /// Who asks; of one who gave no name, the name known from elsewhere.
     pub requester: Address,
+    /// Who is to work on it.
+    pub assignment: Assignment,
     /// The job that brought it.
     pub job: String,
     /// When it was created.
@@ -279,6 +281,8 @@ pub struct TicketDetail {
     pub description: String,
     /// Its further fields, by name.
     pub fields: Vec<field::Entry>,
+    /// Who takes part besides the requester, in the order in which they came.
+    pub participants: Vec<Address>,
     /// Its comments, oldest first.
     pub comments: Vec<CommentRow>,
     /// Its attachments and those of its comments, oldest first.

@@ -5,7 +5,7 @@ use crate::class::Class;
 use crate::field::DateTime;
 use crate::mailbox::MessageKey;
 use crate::message::MessageId;
-use crate::ticket::TicketNumber;
+use crate::ticket::{Series, TicketNumber};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -72,9 +72,11 @@ pub(super) fn sha256(row: &AnyRow) -> sqlx::Result<Sha256> {
     bytes.try_into().map(Sha256).map_err(|_| unknown("sha256", format!("{length} bytes")))
 }
 
-pub(super) fn ticket(row: &AnyRow, column: &str) -> sqlx::Result<TicketNumber> {
-    let number: i64 = row.try_get(column)?;
-    u64::try_from(number).map(TicketNumber::new).map_err(|_| unknown(column, number))
+/// The number of a ticket, out of its columns `prefix`, `digits` and `sequence`.
+pub(super) fn ticket(row: &AnyRow) -> sqlx::Result<TicketNumber> {
+    let prefix: String = row.try_get("prefix")?;
+    let series = Series::new(&prefix, count(row, "digits")?).map_err(|(_, reason)| unknown("prefix", reason))?;
+    Ok(series.number(count(row, "sequence")?))
 }
 
 pub(super) fn count(row: &AnyRow, column: &str) -> sqlx::Result<u64> {

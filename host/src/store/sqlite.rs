@@ -205,6 +205,7 @@ fn migrations() -> Vec<Migration> {
     let fifth = include_str!("../../migrations/sqlite/0005_enclosures.sql");
     let sixth = include_str!("../../migrations/sqlite/0006_outbox.sql");
     let seventh = include_str!("../../migrations/sqlite/0007_follow_ups_and_brakes.sql");
+    let eighth = include_str!("../../migrations/sqlite/0008_desk.sql");
     let all = [
         (1, "ledger and tickets", first),
         (2, "job control", second),
@@ -213,6 +214,7 @@ fn migrations() -> Vec<Migration> {
         (5, "enclosures", fifth),
         (6, "outbox", sixth),
         (7, "follow-ups and brakes", seventh),
+        (8, "desk", eighth),
     ];
     all.into_iter()
         .map(|(version, description, sql)| {

@@ -186,7 +186,7 @@ async fn damage_is_noticed_when_the_file_is_opened() {
     store.commit(&batch).await.unwrap();
     store.close().await;
     let mut bytes = std::fs::read(&path).unwrap();
-    let middle = bytes.len() / 2 / 4096 * 4096;
+    let middle = bytes.len() / 2 / 16384 * 16384;
     bytes[middle..middle + 8192].fill(0xa5);
     std::fs::write(&path, &bytes).unwrap();
     let error = refusal(&path).await;
@@ -240,7 +240,8 @@ fn any_entry() -> impl Strategy<Value = Entry> {
     let verdict = prop_oneof![
         "[a-c]".prop_map(|subject| accepted(vec![create(&subject)])),
         (1_u64..6, "[a-c]").prop_map(|(ticket, text)| accepted(vec![comment(ticket, &text)])),
-        (1_u64..6).prop_map(|ticket| accepted(vec![conformance::set_status(ticket, Status::Closed), create("next")])),
+        (1_u64..6)
+            .prop_map(|ticket| accepted(vec![conformance::set_status(ticket, Status::new("closed")), create("next")])),
         Just(Verdict::Quarantine { cause: "plugin fault".to_owned(), class: Class::Bug }),
     ];
     (0_u8..20, verdict).prop_map(|(uid, verdict)| entry(&uid.to_string(), verdict))

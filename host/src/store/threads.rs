@@ -1,11 +1,11 @@
 //! What threading asks: which tickets a message refers to, and who of its authors was on their mail.
 
 use super::bulk;
-use super::draft::number;
 use super::rows;
+use super::tickets::{class, rows_of, status};
 use crate::message::MessageId;
 use crate::thread::{self, AUTHORS_MAX, BaseSubject, Candidate, Conversation, Link, ThreadKeys};
-use crate::ticket::{Status, TicketClass, TicketSummary};
+use crate::ticket::{Classes, TicketNumber, TicketSummary};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeSet, HashMap};
@@ -28,12 +28,16 @@ pub(super) async fn candidates(
     connection: &mut AnyConnection,
     keys: &ThreadKeys,
     authors: &[String],
+    classes: &Classes,
 ) -> sqlx::Result<Vec<Candidate>> {
-    let tagged = by_number(connection, keys).await?;
-    let known = by_message_id(connection, keys).await?;
+    let tagged = by_number(connection, keys, classes).await?;
+    let known = by_message_id(connection, keys, classes).await?;
     let tags = keys.tickets.iter().take(THREAD_KEYS_MAX).enumerate();
-    let tags =
-        tags.filter_map(|(place, ticket)| Some((thread::link_of_tag(keys, place), tagged.get(&number(ticket))?)));
+    // With fewer digits than it was given, a number is none.
+    let tagged = |ticket: &TicketNumber| {
+        tagged.get_key_value(ticket).filter(|(known, _)| ticket.digits() >= known.digits()).map(|(_, found)| found)
+    };
+    let tags = tags.filter_map(|(place, ticket)| Some((thread::link_of_tag(keys, place), tagged(ticket)?)));
     let find = |id: &MessageId| known.get(id.0.as_str());
     let answered = keys.answered.iter().take(THREAD_KEYS_MAX).filter_map(find).map(|found| (Link::Reply, found));
     let mentioned = keys.references.iter().take(THREAD_KEYS_MAX).filter_map(find);

@@ -77,6 +77,14 @@ pub(crate) fn reading<H: Host>(host: &H, table: &Table<'_>, outer: &Reading) -> 
     }
 }
 
+/// Whether texts can be understood so at all.
+pub(crate) fn is_sound<H: Host>(host: &H, Reading { locale, time_zone, currency }: &Reading) -> bool {
+    let is = |text: &str, fault: &dyn Fn(&str) -> Option<String>| text.is_empty() || fault(text).is_none();
+    is(locale, &|tag| host.fault_of_locale(tag))
+        && is(time_zone, &|name| host.fault_of_time_zone(name))
+        && is(currency, &|code| host.fault_of_currency(code))
+}
+
 /// Reads a text, without white space around it, as a value of this type within its limits; or says why it is none.
 pub(crate) fn fit<H: Host>(host: &H, kind: Kind, how: &Reading, text: &str) -> Result<Value, String> {
     let form = match kind {

@@ -1,6 +1,6 @@
 //! The rules: one `[[field]]` each, or `[[pattern]]`s that fill several fields.
 
-use crate::kind::{Kind, fit, reading};
+use crate::kind::{Kind, fit, is_sound, reading};
 use crate::method::{self, Method};
 use mailmill_sdk::name::TEXTS;
 use mailmill_sdk::settings::{Json, Table, nearest};
@@ -150,6 +150,8 @@ impl<H: Host> Reader<'_, H> {
     fn default(&self, table: &Table<'_>, kind: Kind, reading: &Reading) -> Value {
         let fitted = match table.value("default") {
             None => return Value::None,
+            // What is wrong there is told there, and once.
+            Some(_) if !is_sound(self.host, reading) => return Value::None,
             Some(Json::Text(text)) => fit(self.host, kind, reading, text.trim()),
             Some(Json::Number(number)) => {
                 let plain = Reading { locale: String::new(), ..reading.clone() };

@@ -295,6 +295,11 @@ fn faulty_rules_are_explained() {
             "field.0.currency: unknown currency",
         ],
     );
+    // A default cannot be read either then, which says nothing new.
+    check(
+        r#""from": "subject", "type": "decimal", "locale": "xx", "default": "1,5""#,
+        &["field.0.locale: unknown locale"],
+    );
     let named = |name: &str| {
         let rules =
             format!(r#"{{ "field": [{{ "name": "a", "from": "body" }}, {{ "name": "{name}", "from": "body" }}] }}"#);

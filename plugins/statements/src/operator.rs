@@ -3,7 +3,7 @@
 use crate::argument::no_choice;
 use crate::name::Name;
 use crate::token::{Fault, Kind, Token, fault};
-use mailmill_sdk::text::joined;
+use mailmill_sdk::text::{joined, lower, split_around};
 use mailmill_sdk::{Config, Host, Value, ValueType, Verb, literal_pattern};
 use std::cmp::Ordering;
 
@@ -20,6 +20,8 @@ pub(crate) enum Test<P> {
     Apart { operand: Operand, after: bool, seconds_min: i64 },
     /// `contains`, `starts with`, `ends with`, `matches`: the host searches.
     Search(P),
+    /// `contains`, `starts with`, `ends with`, with another field.
+    Part { part: Part, other: Name },
     /// `is in domain`, `is not in domain`: the host searches the addresses.
     Domain { addresses: Name, pattern: P, wanted: bool },
     /// Nothing but the name of a boolean field.
@@ -60,10 +62,46 @@ impl<P> Test<P> {
                 _ => false,
             },
             Self::Search(pattern) => name.searchable().is_some_and(|field| host.matches(field, pattern)),
+            Self::Part { part, other } => part.holds(value, &other.value(host)),
             Self::Domain { addresses, pattern, wanted } => {
                 addresses.searchable().is_some_and(|field| host.matches(field, pattern)) == *wanted
             }
             Self::Truth => *value == Value::Boolean(true),
+        }
+    }
+}
+
+/// Where a text is to have another one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part {
+    Any,
+    Start,
+    End,
+}
+
+impl Part {
+    /// As a pattern, for a text that is known now.
+    fn pattern(self, literal: &str) -> String {
+        match self {
+            Self::Any => format!("(?i){literal}"),
+            Self::Start => format!(r"(?i)\A\s*{literal}"),
+            Self::End => format!(r"(?i){literal}\s*\z"),
+        }
+    }
+
+    /// Whether a text has another one there, in any case; what is blank is part of nothing.
+    fn holds(self, value: &Value, other: &Value) -> bool {
+        let text = |value: &Value| match value {
+            Value::Text(text) | Value::Html(text) => Some(lower(text.trim())),
+            _ => None,
+        };
+        match (text(value), text(other)) {
+            (Some(text), Some(part)) if !part.is_empty() => match self {
+                Self::Any => split_around(&text, &part).is_some(),
+                Self::Start => text.starts_with(&part),
+                Self::End => text.ends_with(&part),
+            },
+            _ => false,
         }
     }
 }
@@ -124,15 +162,15 @@ impl<'a, H: Host> Parser<'a, H> {
             }
         }
         if self.take_word("contains") {
-            return self.search(name, at, |text| format!("(?i){text}"));
+            return self.search(name, at, Part::Any);
         }
         if self.take_word("starts") {
             self.expect_word("with")?;
-            return self.search(name, at, |text| format!(r"(?i)\A\s*{text}"));
+            return self.search(name, at, Part::Start);
         }
         if self.take_word("ends") {
             self.expect_word("with")?;
-            return self.search(name, at, |text| format!(r"(?i){text}\s*\z"));
+            return self.search(name, at, Part::End);
         }
         if self.take_word("matches") {
             return self.matches(name, at);
@@ -293,11 +331,19 @@ impl<'a, H: Host> Parser<'a, H> {
         Ok(Test::Order { operand: self.operand(name)?, allowed })
     }
 
-    /// A text that is searched for, as a pattern that the host runs: the body is not copied.
-    fn search(&mut self, name: &Name, at: usize, make: fn(&str) -> String) -> Result<Test<H::Pattern>, Fault> {
+    /// A text that is searched for: a known one as a pattern that the host runs, so that the body is not copied.
+    fn search(&mut self, name: &Name, at: usize, part: Part) -> Result<Test<H::Pattern>, Fault> {
         check_searchable(name, at)?;
         let at = self.at();
-        let pattern = self.host.pattern(&make(&literal_pattern(self.text()?)));
+        if let Some(Token { kind: Kind::Word(word), .. }) = self.tokens.first() {
+            self.next();
+            let other = Name::find(word, &self.config.fields, at)?;
+            if other.kind != ValueType::Text {
+                return fault(at, format!("`{}` is of type {}: only a text is part of a text", other.name, other.kind));
+            }
+            return Ok(Test::Part { part, other });
+        }
+        let pattern = self.host.pattern(&part.pattern(&literal_pattern(self.text()?)));
         pattern.map(Test::Search).map_err(|error| Fault { reason: error.reason, at })
     }
 

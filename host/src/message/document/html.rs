@@ -14,6 +14,26 @@ mod build;
 mod flow;
 mod tags;
 
+/// RFC 2392: a Content-ID in a URL is percent-encoded.
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 #[cfg(test)]
 mod tests;
 
@@ -85,6 +105,17 @@ impl Html {
     /// The text of an HTML source, and its elements.
     pub(super) fn parse(source: &str) -> (String, Self) {
         build::build(source)
+    }
+
+    /// See [`super::Document::images`].
+    pub(super) fn images(&self) -> Vec<(u32, String)> {
+        let images = self.ids().filter(|id| self.name(*id) == "img" && !self.is_hidden(*id));
+        let place = |id| {
+            let (scheme, content_id) = self.attribute(id, "src")?.trim().split_at_checked("cid:".len())?;
+            let named = scheme.eq_ignore_ascii_case("cid:").then(|| percent_decoded(content_id));
+            Some((self.span(id)?.start, named?))
+        };
+        images.filter_map(place).collect()
     }
 
     /// The spans of the elements that match, in document order.

@@ -236,6 +236,13 @@ impl Document {
         self.html.as_ref().map_or_else(Vec::new, |html| html.select(selector))
     }
 
+    /// The images that the message carries itself: where each stands in the whole text, and the Content-ID that it names
+    /// (RFC 2392). Hidden ones are left out.
+    #[must_use]
+    pub fn images(&self) -> Vec<(u32, String)> {
+        self.html.as_ref().map_or_else(Vec::new, |html| html.images())
+    }
+
     /// The text as it reads with the cuts of these kinds applied. If nothing visible would be left, nothing is cut:
     /// then [`View::kept_all`] says so.
     #[must_use]

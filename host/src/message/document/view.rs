@@ -113,6 +113,21 @@ impl View {
         (start < end).then(|| Span::new(start, end))
     }
 
+    /// Where in the view a place of the whole text is; none if what stands there is missing from it.
+    #[must_use]
+    pub fn place_of(&self, at: u32) -> Option<usize> {
+        let gone = self.removed.get(self.removed.partition_point(|removed| removed.end <= at));
+        if gone.is_some_and(|gone| gone.start <= at) {
+            return None;
+        }
+        let before = self.segments.partition_point(|segment| segment.origin.end < at);
+        match self.segments.get(before).filter(|segment| segment.origin.start <= at) {
+            Some(segment) => Some(segment.at + clipped(segment, at as usize)),
+            // Behind all that is left, or before it.
+            None => Some(self.segments.get(before).map_or(self.text.len(), |segment| segment.at)),
+        }
+    }
+
     /// A piece of the view as a view of its own: of the whole text nothing else is left. None for an empty piece or
     /// one that does not fit.
     pub(super) fn piece(&self, at: Span) -> Option<Self> {

@@ -1,3 +1,5 @@
+mod kept;
+
 use super::super::document::BodyKind;
 use super::*;
 use proptest::prelude::*;

@@ -68,6 +68,9 @@ fn conditions() -> impl Strategy<Value = String> {
         "ends with \"x\"",
         "matches /x+/",
         "is in [\"a\", subject]",
+        "contains sender",
+        "starts with phone",
+        "ends with body",
         "is subject",
     ]);
     let numbers = prop::sample::select(vec!["priority", "amount", "attachments"]);

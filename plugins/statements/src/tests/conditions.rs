@@ -40,6 +40,28 @@ fn holds(condition: &str) -> bool {
 }
 
 #[test]
+fn a_text_has_another_field_in_it() {
+    let mut host = message();
+    let mut check = |contact: &str, condition: &str, expect: bool| {
+        host.extracted.retain(|(name, _)| name != "contact");
+        host.extracted.push(("contact".to_owned(), mailmill_sdk::Value::Text(contact.to_owned())));
+        let statement = format!(r#"{{ "name": "s", "if": {}, "then": [] }}"#, quote(condition));
+        let outcome = configured(&host, &statement).expect("the condition is right").process(&host).expect("decides");
+        assert_eq!(outcome.decisions[0].holds, expect, "{contact:?}: {condition}");
+    };
+    // The subject is `Re: printer {x}`.
+    check(" PRINTER ", "subject contains contact", true);
+    check("re:", "subject starts with contact", true);
+    check("printer", "subject starts with contact or subject ends with contact", false);
+    check("{X}", "subject ends with contact", true);
+    check("printer.", "subject contains contact", false);
+    check("", "subject contains contact or subject starts with contact or subject ends with contact", false);
+    check("x", "phone contains contact or phone starts with contact", false);
+    check("x", "contact contains contact and contact starts with contact and contact ends with contact", true);
+    check(".*", "subject contains contact", false);
+}
+
+#[test]
 fn amounts_of_money_are_compared_in_their_currency() {
     let check = |condition: &str, expect: bool| assert_eq!(holds(condition), expect, "{condition}");
     check("total is 12.5 EUR", true);
@@ -174,6 +196,9 @@ fn every_operator_knows_its_types() {
         for operator in ["contains", "starts with", "ends with"] {
             check(&format!(" {operator} \"x\""), matches!(kind, "text" | "html"));
             check(&format!(" {operator} 1"), false);
+            for (other, other_name, _) in types {
+                check(&format!(" {operator} {other_name}"), matches!(kind, "text" | "html") && other == "text");
+            }
         }
         check(" matches /x/", matches!(kind, "text" | "html"));
         check("", kind == "boolean");
@@ -220,6 +245,8 @@ fn a_faulty_condition_is_explained() {
         8,
         "`total` is of type currency and cannot be compared with integer: write an amount such as 100 EUR",
     );
+    check("subject contains priority", 17, "`priority` is of type integer: only a text is part of a text");
+    check("subject contains subjekt", 17, "there is no field `subjekt`: did you mean `subject`?");
     check("details is \"x\"", 11, "`details` is of type html and cannot be compared with text");
     check("details > 3", 8, "`details` is of type html: only numbers and dates are more or less");
     check("subject is before due", 8, "`subject` is of type text: only dates are before or after");

@@ -1,0 +1,85 @@
+//! `add-participants`: people who take part in a ticket besides its requester.
+
+use super::Facts;
+use super::verb::{Argument, Arguments, Fault, PROSE_BYTES_MAX, Step, Verb, address, excerpt, too_long};
+use crate::field::ValueType::Text;
+use crate::message::Address;
+
+/// The most people that one action adds; the rest of a long list of recipients is left out.
+const PARTICIPANTS_MAX: usize = 100;
+
+pub(super) const VERB: Verb = Verb {
+    name: "add-participants",
+    summary: "adds people to those who take part in the ticket that an earlier action creates, or else in the one that \
+              the message follows up",
+    arguments: &[
+        Argument::optional(
+            "participants",
+            Text,
+            "who: addresses, with `,` or line ends between them; else the message's recipients",
+        )
+        .prose(),
+        Argument::optional(
+            "except",
+            Text,
+            "who not: addresses or, as `@example.org`, all of a domain; the desk's own, above all",
+        )
+        .prose(),
+        Argument::TICKET,
+    ],
+    plan,
+};
+
+fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
+    let wanted = match list(arguments, "participants")? {
+        None => facts.recipients.to_vec(),
+        Some(texts) => texts.into_iter().map(read).collect::<Result<Vec<_>, _>>()?,
+    };
+    let except = list(arguments, "except")?.unwrap_or_default();
+    let mut participants: Vec<Address> = Vec::new();
+    for address in wanted {
+        let is_known = participants.iter().any(|other| other.email.eq_ignore_ascii_case(&address.email));
+        let is_sender = facts.sender.is_some_and(|sender| sender.email.eq_ignore_ascii_case(&address.email));
+        let is_except = except.iter().any(|except| is_meant(&address.email, except));
+        if !address.email.is_empty() && !is_known && !is_sender && !is_except && participants.len() < PARTICIPANTS_MAX {
+            participants.push(address);
+        }
+    }
+    Ok(Step::AddParticipants { ticket: arguments.named_ticket(facts)?, participants })
+}
+
+/// The items of a list in a text; none if it is not given.
+fn list<'a>(arguments: &Arguments<'a>, name: &'static str) -> Result<Option<Vec<&'a str>>, Fault> {
+    let Some(text) = arguments.text(name) else { return Ok(None) };
+    if text.len() > PROSE_BYTES_MAX {
+        return Err(too_long(name, text.len(), "bytes", PROSE_BYTES_MAX));
+    }
+    let mut items = Vec::new();
+    let (mut start, mut is_quoted) = (0, false);
+    for (at, character) in text.char_indices() {
+        match character {
+            '"' => is_quoted = !is_quoted,
+            ',' | ';' | '\n' if !is_quoted => {
+                items.push(text.get(start..at).unwrap_or_default());
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    items.push(text.get(start..).unwrap_or_default());
+    Ok(Some(items.into_iter().map(str::trim).filter(|item| !item.is_empty()).collect()))
+}
+
+fn read(text: &str) -> Result<Address, Fault> {
+    let expected = "address such as `Ann Lee <ann@example.org>`";
+    address(text).ok_or_else(|| Fault::Malformed { argument: "participants", found: excerpt(text), expected })
+}
+
+/// Whether `except` is the address, or its domain.
+fn is_meant(email: &str, except: &str) -> bool {
+    let except = address(except).map_or_else(|| except.to_owned(), |address| address.email);
+    match except.strip_prefix('@') {
+        Some(domain) => email.rsplit_once('@').is_some_and(|(_, own)| own.eq_ignore_ascii_case(domain)),
+        None => email.eq_ignore_ascii_case(&except),
+    }
+}

@@ -1,0 +1,31 @@
+//! `assign`: somebody is to work on a ticket.
+
+use super::verb::{Argument, Arguments, Fault, Step, Verb};
+use super::{Facts, Update};
+use crate::field::ValueType::Text;
+
+pub(super) const VERB: Verb = Verb {
+    name: "assign",
+    summary: "says who is to work on the ticket that an earlier action creates, or else on the one that the message \
+              follows up: what is not given is nobody",
+    arguments: &[
+        Argument::optional("person", Text, "the person, as the desk calls them"),
+        Argument::optional("group", Text, "the group"),
+        Argument::TICKET,
+    ],
+    plan,
+};
+
+fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
+    let (person, group) = (arguments.line("person")?, arguments.line("group")?);
+    if person.is_none() && group.is_none() {
+        return Err(Fault::Nothing { arguments: "person, group".to_owned() });
+    }
+    // Whoever had it before has it no more.
+    let update = Update { person: person.or_else(none), group: group.or_else(none), ..Update::default() };
+    Ok(Step::Update { ticket: arguments.named_ticket(facts)?, update })
+}
+
+fn none() -> Option<String> {
+    Some(String::new())
+}

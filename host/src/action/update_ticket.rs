@@ -1,0 +1,38 @@
+//! `update-ticket`: several attributes of a ticket at once.
+
+use super::verb::{Argument, Arguments, Choices, Fault, Step, Verb, listed};
+use super::{Facts, Update};
+use crate::field::ValueType::Text;
+use crate::ticket::Status;
+
+pub(super) const VERB: Verb = Verb {
+    name: "update-ticket",
+    summary: "changes attributes of the ticket that an earlier action creates, or else of the one that the message \
+              follows up",
+    arguments: &[
+        Argument::optional("subject", Text, "its new subject"),
+        Argument::optional("status", Text, "its new status, such as `open`").one_of(Choices::Statuses),
+        Argument::optional("requester", Text, "who asks, as `Name <address>`"),
+        Argument::optional("person", Text, "who is to work on it"),
+        Argument::optional("group", Text, "the group that is to work on it"),
+        Argument::TICKET,
+    ],
+    plan,
+};
+
+fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
+    let update = Update {
+        subject: arguments.line("subject")?,
+        // Whether tickets of the class have it is checked once it is known which ticket is meant.
+        status: arguments.text("status").map(|text| Status::new(text.trim())),
+        requester: arguments.address("requester")?,
+        person: arguments.line("person")?,
+        group: arguments.line("group")?,
+    };
+    if update == Update::default() {
+        let names = VERB.arguments.iter().map(|argument| argument.name);
+        let arguments = listed(names.filter(|name| *name != Argument::TICKET.name));
+        return Err(Fault::Nothing { arguments });
+    }
+    Ok(Step::Update { ticket: arguments.named_ticket(facts)?, update })
+}
