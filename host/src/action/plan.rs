@@ -1,6 +1,6 @@
 //! Planning: from what is wanted to what is allowed.
 
-use super::verb::{Arguments, Fault, Step, class_followed_up, followed_up, listed, verbs};
+use super::verb::{Arguments, Fault, Step, class_followed_up, excerpt, followed_up, listed, verbs};
 use super::{Action, Change, Outcome, Plan, Update};
 use crate::field::Entry;
 use crate::message::Address;
@@ -233,7 +233,7 @@ fn check_status(status: &Status, spec: &ClassSpec) -> Result<(), Fault> {
     match spec.status(status.name()) {
         Some(_) => Ok(()),
         None => Err(Fault::StatusOfAnotherClass {
-            found: status.to_string(),
+            found: excerpt(status.name()),
             class: spec.class.clone(),
             allowed: listed(spec.statuses.iter().map(Status::name)),
         }),

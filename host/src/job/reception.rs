@@ -5,6 +5,7 @@ use crate::message::{AddressPattern, loop_sign};
 use crate::pipeline::Parsed;
 use crate::store::{self, Brake, Entry, Store};
 use crate::thread::{self, FromOthers, Policy, Required, Threading};
+use crate::ticket::Classes;
 use std::num::NonZeroU64;
 
 /// How many servers a message may have passed, unless a job says otherwise (RFC 5321 section 6.3).
@@ -68,9 +69,9 @@ impl Reception {
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn thread(&self, store: &Store, parsed: &Parsed) -> Result<Threading, store::Error> {
+    pub async fn thread(&self, store: &Store, parsed: &Parsed, classes: &Classes) -> Result<Threading, store::Error> {
         let message = &parsed.message;
-        let candidates = store.candidates(&parsed.keys, &thread::authors(message)).await?;
+        let candidates = store.candidates(&parsed.keys, &thread::authors(message), classes).await?;
         let mut threading = thread::admit(message, &candidates, &self.policy);
         let circle = self.received_max.and_then(|max| loop_sign(message, &self.policy.own, max));
         if let Some(sign) = circle {

@@ -421,9 +421,8 @@ async fn handle(
         ctx.tell(Progress::Handled { job: job.name.clone() });
         return Ok(known);
     }
-    let threading = reception.thread(&ctx.store, &parsed, rules.classes()).await?;
     let rules = ctx.rules.borrow().clone();
-    let conversation = ctx.store.conversation(&parsed.keys, rules.classes()).await?;
+    let threading = reception.thread(&ctx.store, &parsed, rules.classes()).await?;
     let cleaning = Arc::new(cleaning(job, &rules));
     let parsed = Arc::new(parsed);
     let outlets = ctx.outlets.clone();

@@ -11,6 +11,9 @@ const IMAGES_MAX: usize = 100;
 /// refused.
 #[must_use]
 pub fn marked_text(message: &Message, view: &View) -> String {
+    if message.attachments.is_empty() {
+        return view.text().to_owned();
+    }
     let mut text = String::with_capacity(view.text().len());
     let mut done = 0;
     for (at, content_id) in message.document.images().into_iter().take(IMAGES_MAX) {

@@ -68,14 +68,15 @@ pub(super) fn files(from: impl Read) -> io::Result<Option<Vec<Packed>>> {
     let mut files: Vec<Option<Packed>> = Vec::new();
     for _ in 0..ATTRIBUTES_MAX {
         // The level (1: the message, 2: a file), then number and type, then the length.
-        let mut head = [0; 9];
-        match reader.fill(&mut head[..1])? {
-            true if reader.fill(&mut head[1..])? => {}
-            true => return Ok(None),
+        let (mut level, mut head) = ([0; 1], [0; 8]);
+        if !reader.fill(&mut level)? {
             // A file of which nothing but the description came is none.
-            false => return Ok(Some(files.into_iter().flatten().filter(|file| !file.at.is_empty()).collect())),
+            return Ok(Some(files.into_iter().flatten().filter(|file| !file.at.is_empty()).collect()));
         }
-        let [_, tag @ .., a, b, c, d] = head;
+        if !reader.fill(&mut head)? {
+            return Ok(None);
+        }
+        let [tag @ .., a, b, c, d] = head;
         let (tag, length) = (u32::from_le_bytes(tag), u64::from(u32::from_le_bytes([a, b, c, d])));
         if tag == tag::RENDERING {
             files.push((files.len() < ATTACHMENTS_MAX).then(Packed::default));

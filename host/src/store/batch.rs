@@ -294,7 +294,7 @@ async fn write_tickets(connection: &mut AnyConnection, draft: &Draft<'_>, at: i6
     let statements = INDEX.all(&draft.index, |query, (id, ticket)| query.bind(id.as_ref()).bind(*ticket));
     bulk::run(&mut *connection, statements).await?;
     let people: Vec<_> = draft.correspondents.iter().collect();
-    let statements = CORRESPONDENTS.all(&people, |query, (ticket, email)| query.bind(*ticket).bind(*email));
+    let statements = CORRESPONDENTS.all(&people, |query, (ticket, email)| query.bind(*ticket).bind(email.as_ref()));
     bulk::run(connection, statements).await
 }
 

@@ -3,8 +3,8 @@
 use super::rows::milliseconds;
 use super::{Entry, Verdict, bulk};
 use crate::action::{self, Change};
-use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use crate::ticket::TicketNumber;
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The most senders that one query asks about.

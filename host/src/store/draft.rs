@@ -130,7 +130,7 @@ pub(super) struct Draft<'e> {
     /// Which ticket each Message-ID leads to.
     pub(super) index: Vec<(Cow<'e, str>, i64)>,
     /// Who may follow up which ticket.
-    pub(super) correspondents: BTreeSet<(i64, &'e str)>,
+    pub(super) correspondents: BTreeSet<(i64, Cow<'e, str>)>,
     /// The tickets of before that change.
     pub(super) touched: BTreeSet<i64>,
     pub(super) statuses: BTreeMap<i64, &'e Status>,
@@ -266,7 +266,7 @@ impl<'e> Draft<'e> {
         self.index(entry, &effects)?;
         for ticket in effects.created.iter().chain(&effects.updated) {
             let place = self.place(ticket)?;
-            self.correspondents.extend(entry.people.iter().map(|email| (place, email.as_str())));
+            self.correspondents.extend(entry.people.iter().map(|email| (place, Cow::Borrowed(email.as_str()))));
         }
         Ok(effects)
     }
@@ -381,6 +381,8 @@ impl<'e> Draft<'e> {
     }
 
     fn add_participants(&mut self, ticket: i64, receipt: i64, participants: &'e [Address]) {
+        // Whoever takes part may follow it up.
+        self.correspondents.extend(participants.iter().map(|address| (ticket, Cow::Owned(address.key()))));
         let new = participants.iter().map(|address| NewParticipant { ticket, receipt, address });
         self.participants.extend(new);
     }

@@ -73,7 +73,7 @@ async fn an_answer_is_written_once_with_its_ticket() {
     assert!(mail.is_answer && mail.in_reply_to.is_some());
     // What answers it finds its ticket, even without the key.
     let keys = ThreadKeys { answered: vec![mail.message_id], ..ThreadKeys::default() };
-    let found = store.candidates(&keys, &[]).await.unwrap();
+    let found = store.candidates(&keys, &[], &crate::ticket::Classes::default()).await.unwrap();
     assert_eq!(found.iter().map(|found| found.ticket.sequence()).collect::<Vec<_>>(), [1]);
 }
 
@@ -117,7 +117,11 @@ async fn mail_is_limited_by_address_and_by_ticket_and_the_report_says_so() {
 async fn nobody_writes_to_himself_or_to_no_address() {
     let store = store().await;
     let own = Change::CreateTicket {
-        class: crate::ticket::TicketClass::Incident,
+        class: crate::ticket::TicketClass::new("incident"),
+        series: crate::ticket::Series::default(),
+        status: crate::ticket::Status::new("new"),
+        assignment: crate::action::Assignment::default(),
+        participants: Vec::new(),
         subject: "x".to_owned(),
         description: String::new(),
         requester: Address { name: String::new(), email: "Desk@desk.example".to_owned() },

@@ -398,7 +398,7 @@ async fn who_was_on_the_mail_of_before_may_follow_up() {
     let store = Store::open(&path).await.unwrap();
     let keys = ThreadKeys { tickets: [1, 2, 3].map(TicketNumber::new).to_vec(), ..ThreadKeys::default() };
     let authors = ["ann@example.org", "bo@example.org", "nobody"].map(str::to_owned);
-    let found = store.candidates(&keys, &authors).await.unwrap();
+    let found = store.candidates(&keys, &authors, &crate::ticket::Classes::default()).await.unwrap();
     let known: Vec<&[String]> = found.iter().map(|candidate| candidate.correspondents.as_slice()).collect();
     assert_eq!(known, [&authors[..2], &[], &[]]);
     let row = sqlx::query("SELECT sender FROM receipts ORDER BY id").fetch_one(&store.writer).await.unwrap();

@@ -84,49 +84,48 @@ async fn correspondents(
 }
 
 /// The tickets whose tags a message bears.
-async fn by_number(connection: &mut AnyConnection, keys: &ThreadKeys) -> sqlx::Result<HashMap<i64, Found>> {
-    let numbers: Vec<i64> = keys.tickets.iter().take(THREAD_KEYS_MAX).map(number).collect();
-    if numbers.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let select = "SELECT number, class, status, subject, requester_email FROM tickets WHERE number";
-    let query = bulk::about(select, 1, numbers.len(), "");
-    let query = numbers.iter().fold(query, |query, number| query.bind(*number));
-    let rows = query.fetch_all(connection).await?;
-    rows.iter().map(|row| Ok((row.try_get("number")?, found(row)?))).collect()
+async fn by_number(
+    connection: &mut AnyConnection,
+    keys: &ThreadKeys,
+    classes: &Classes,
+) -> sqlx::Result<HashMap<TicketNumber, Found>> {
+    let numbers: BTreeSet<TicketNumber> = keys.tickets.iter().take(THREAD_KEYS_MAX).cloned().collect();
+    let rows = rows_of(connection, "number, class, status, subject, requester_email", &numbers).await?;
+    rows.iter().map(|row| Ok((rows::ticket(row)?, found(row, classes)?))).collect()
 }
 
 /// The tickets that the messages which a message answers or mentions belong to.
-async fn by_message_id(connection: &mut AnyConnection, keys: &ThreadKeys) -> sqlx::Result<HashMap<String, Found>> {
+async fn by_message_id(
+    connection: &mut AnyConnection,
+    keys: &ThreadKeys,
+    classes: &Classes,
+) -> sqlx::Result<HashMap<String, Found>> {
     let of = |ids: &'_ [MessageId]| ids.iter().take(THREAD_KEYS_MAX).map(|id| id.0.clone()).collect::<BTreeSet<_>>();
     let ids = &of(&keys.answered) | &of(&keys.references);
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let select = "SELECT message_id, number, class, status, subject, requester_email \
+    let select = "SELECT message_id, number, prefix, digits, sequence, class, status, subject, requester_email \
                   FROM tickets JOIN thread_index ON ticket = number WHERE message_id";
     let query = bulk::about(select, 1, ids.len(), "");
     let query = ids.iter().fold(query, |query, id| query.bind(id.as_str()));
     let rows = query.fetch_all(connection).await?;
-    rows.iter().map(|row| Ok((row.try_get("message_id")?, found(row)?))).collect()
+    rows.iter().map(|row| Ok((row.try_get("message_id")?, found(row, classes)?))).collect()
 }
 
-fn found(row: &AnyRow) -> sqlx::Result<Found> {
+fn found(row: &AnyRow, classes: &Classes) -> sqlx::Result<Found> {
     let requester: String = row.try_get("requester_email")?;
     Ok(Found {
-        conversation: follow_up(row)?,
+        conversation: follow_up(row, classes)?,
         number: row.try_get("number")?,
         subject: row.try_get("subject")?,
         requester: requester.trim().to_ascii_lowercase(),
     })
 }
 
-fn follow_up(row: &AnyRow) -> sqlx::Result<Conversation> {
-    let summary = TicketSummary {
-        number: rows::ticket(row, "number")?,
-        class: rows::named(row, "class", TicketClass::parse)?,
-        status: rows::named(row, "status", Status::parse)?,
-    };
-    let over = summary.status.is_terminal();
-    Ok(if over { Conversation::Inactive(summary) } else { Conversation::Active(summary) })
+fn follow_up(row: &AnyRow, classes: &Classes) -> sqlx::Result<Conversation> {
+    let (number, class, status) = (rows::ticket(row)?, class(row)?, status(row)?);
+    let is_over = classes.is_over(&class, &status);
+    let summary = TicketSummary { number, class, status };
+    Ok(if is_over { Conversation::Inactive(summary) } else { Conversation::Active(summary) })
 }

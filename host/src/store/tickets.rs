@@ -47,7 +47,9 @@ pub(super) fn status(row: &AnyRow) -> sqlx::Result<Status> {
 
 /// The tickets that match, latest first.
 pub(super) async fn list(connection: &mut AnyConnection, filter: &TicketFilter) -> sqlx::Result<Vec<TicketRow>> {
-    let select = "SELECT tickets.*, contacts.name AS contact FROM tickets \
+    // Not the descriptions, which are long.
+    let select = "SELECT prefix, digits, sequence, class, status, subject, requester_name, requester_email, \
+                  contacts.name AS contact, assigned_person, assigned_group, job, created_at, updated_at FROM tickets \
                   LEFT JOIN contacts ON address = lower(requester_email) \
                   WHERE (CAST($1 AS TEXT) IS NULL OR status = $1) \
                   AND (CAST($2 AS TEXT) IS NULL OR class = $2) AND (CAST($3 AS TEXT) IS NULL OR job = $3) \

@@ -46,10 +46,8 @@ async fn series_are_counted_on_their_own(store: &Store) {
     assert_eq!(store.receipt(receipts[0].id).await.unwrap().unwrap().receipt.created, receipts[0].created);
     let find = async |number: &str| {
         let keys = ThreadKeys { tickets: vec![TicketNumber::parse(number).unwrap()], ..ThreadKeys::default() };
-        match store.conversation(&keys, &Classes::default()).await.unwrap() {
-            Conversation::New => None,
-            Conversation::Active(ticket) | Conversation::Inactive(ticket) => Some(ticket.number.to_string()),
-        }
+        let found = store.candidates(&keys, &[], &Classes::default()).await.unwrap();
+        found.first().map(|candidate| candidate.ticket.to_string())
     };
     assert_eq!(find("cr-002").await.as_deref(), Some("CR-002"));
     assert_eq!(find("CR-0002").await.as_deref(), Some("CR-002"));
@@ -65,7 +63,8 @@ async fn series_are_counted_on_their_own(store: &Store) {
     // A class that there is no more is over.
     let classes = Classes::new(Vec::new());
     let keys = ThreadKeys { tickets: vec![own], ..ThreadKeys::default() };
-    assert!(matches!(store.conversation(&keys, &classes).await.unwrap(), Conversation::Inactive(_)));
+    let found = store.candidates(&keys, &[], &classes).await.unwrap();
+    assert!(matches!(found[0].conversation, crate::thread::Conversation::Inactive(_)));
 }
 
 async fn attributes_and_people_are_kept(store: &Store) {

@@ -8,7 +8,8 @@ pub(super) async fn conversations_are_found(store: &Store) {
         let tickets = tickets.iter().copied().map(TicketNumber::new).collect();
         let ids = ids.iter().map(|id| MessageId((*id).to_owned())).collect();
         let keys = ThreadKeys { tickets, answered: ids, ..ThreadKeys::default() };
-        let found = store.candidates(&keys, &["eve@example.org".to_owned()]).await.unwrap();
+        let found =
+            store.candidates(&keys, &["eve@example.org".to_owned()], &crate::ticket::Classes::default()).await.unwrap();
         assert!(found.iter().all(|it| it.requester == "ann@example.org" && it.correspondents.is_empty()), "{found:?}");
         let told = |candidate: &Candidate| match &candidate.conversation {
             Conversation::New => "new".to_owned(),
@@ -22,7 +23,7 @@ pub(super) async fn conversations_are_found(store: &Store) {
     assert_eq!(find(&[1], &["1@mail"]).await, "active T00001", "each once");
     assert_eq!(find(&[u64::MAX], &["nowhere@mail", "2@mail", "7@mail"]).await, "active T00001, active T00002");
     assert_eq!(find(&[], &["3@mail"]).await, "");
-    commit_one(store, entry("10", accepted(vec![set_status(2, Status::Closed)]))).await;
+    commit_one(store, entry("10", accepted(vec![set_status(2, Status::new("closed"))]))).await;
     assert_eq!(find(&[2], &[]).await, "inactive T00002");
     people_are_known(store).await;
     // An earlier message of the thread counts only as long as people write about the same thing.
@@ -30,7 +31,7 @@ pub(super) async fn conversations_are_found(store: &Store) {
     for (subject, expect) in [(format!("Re: {subject}"), 1), ("something else".to_owned(), 0)] {
         let references = vec![MessageId("1@mail".to_owned())];
         let keys = ThreadKeys { references, subject: BaseSubject::of(&subject), ..ThreadKeys::default() };
-        let found = store.candidates(&keys, &[]).await.unwrap();
+        let found = store.candidates(&keys, &[], &crate::ticket::Classes::default()).await.unwrap();
         assert_eq!(found.len(), expect, "{subject}");
         assert!(found.iter().all(|candidate| candidate.link == Link::Reference));
     }
@@ -52,7 +53,7 @@ async fn people_are_known(store: &Store) {
     let authors = ["bob", "dee", "eve"].map(|name| format!("{name}@example.org"));
     let tickets = [1, 2].map(TicketNumber::new).to_vec();
     let keys = ThreadKeys { tickets, tickets_in_subject: 1, tickets_in_tags: 2, ..ThreadKeys::default() };
-    let found = store.candidates(&keys, &authors).await.unwrap();
+    let found = store.candidates(&keys, &authors, &crate::ticket::Classes::default()).await.unwrap();
     let told: Vec<_> = found.iter().map(|it| (it.link, it.correspondents.clone())).collect();
     let [bob, dee, _] = authors;
     assert_eq!(told, [(Link::TagInSubject, vec![bob.clone(), dee]), (Link::TagInBody, vec![bob])]);

@@ -4,9 +4,9 @@ use crate::ticket::{Status, TicketClass, TicketSummary};
 
 fn candidate(number: u64, status: Status, link: Link) -> Candidate {
     let ticket = TicketNumber::new(number);
-    let summary = TicketSummary { number: ticket.clone(), class: TicketClass::Incident, status };
+    let summary = TicketSummary { number: ticket.clone(), class: TicketClass::new("incident"), status: status.clone() };
     let conversation =
-        if status.is_terminal() { Conversation::Inactive(summary) } else { Conversation::Active(summary) };
+        if status == Status::new("closed") { Conversation::Inactive(summary) } else { Conversation::Active(summary) };
     let correspondents = vec!["bo@example.org".to_owned(), "desk@example.org".to_owned()];
     Candidate { ticket, conversation, link, requester: "ann@example.org".to_owned(), correspondents }
 }
@@ -36,7 +36,7 @@ fn told(threading: &Threading) -> String {
 
 /// What becomes of a message with this header that bears the tag of ticket 1.
 fn check(header: &str, expect: &str, because: &str) {
-    let found = admit(&message(header), &[candidate(1, Status::Open, Link::TagInSubject)], &policy());
+    let found = admit(&message(header), &[candidate(1, Status::new("open"), Link::TagInSubject)], &policy());
     let [finding] = found.findings.as_slice() else { panic!("{found:?}") };
     assert_eq!((told(&found).as_str(), finding.because.as_str()), (expect, because), "{header}");
 }
@@ -91,7 +91,8 @@ fn names_and_other_fields_are_no_authors() {
     refused("From: eve@evil.example\r\nTo: ann@example.org\r\nCc: bo@example.org", "eve@evil.example");
     refused("From: eve@evil.example\r\nX-Original-From: ann@example.org", "eve@evil.example");
     for odd in ["\"ann@example.org\"@evil.example", "<ann@example.org>@evil.example", "ann@example.org@evil.example"] {
-        let found = admit(&message(&format!("From: {odd}")), &[candidate(1, Status::Open, Link::Reply)], &policy());
+        let found =
+            admit(&message(&format!("From: {odd}")), &[candidate(1, Status::new("open"), Link::Reply)], &policy());
         assert_eq!(told(&found), "held, new", "{odd}: {found:?}");
     }
 }
@@ -100,7 +101,7 @@ fn names_and_other_fields_are_no_authors() {
 fn what_becomes_of_others_is_a_setting() {
     let check = |from_others, header: &str, expect: &str| {
         let policy = Policy { from_others, ..policy() };
-        let found = admit(&message(header), &[candidate(1, Status::Open, Link::Reply)], &policy);
+        let found = admit(&message(header), &[candidate(1, Status::new("open"), Link::Reply)], &policy);
         assert_eq!(told(&found), expect, "{from_others:?} {header}");
     };
     check(FromOthers::Quarantine, "From: eve@evil.example", "held, new");
@@ -126,8 +127,8 @@ fn the_first_ticket_that_lets_the_sender_in_is_the_one() {
         assert_eq!(found.findings.iter().map(|finding| finding.taken).collect::<Vec<_>>(), taken, "{candidates:?}");
     };
     let (tag, reply) = (Link::TagInSubject, Link::Reply);
-    let open = |number, link| candidate(number, Status::Open, link);
-    let closed = |number, link| candidate(number, Status::Closed, link);
+    let open = |number, link| candidate(number, Status::new("open"), link);
+    let closed = |number, link| candidate(number, Status::new("closed"), link);
     check(&[], "new", &[]);
     check(&[open(1, tag), open(2, reply)], "active T00001", &[true]);
     check(&[others(open(1, tag)), open(2, reply)], "active T00002", &[false, true]);
@@ -145,13 +146,14 @@ fn the_first_ticket_that_lets_the_sender_in_is_the_one() {
 
 #[test]
 fn a_held_message_says_why() {
-    let held = admit(&message("From: eve@evil.example"), &[candidate(12, Status::Open, Link::Reply)], &policy()).held;
+    let held =
+        admit(&message("From: eve@evil.example"), &[candidate(12, Status::new("open"), Link::Reply)], &policy()).held;
     let expect = "it was not taken as an answer to T00012: it answers one of its messages (In-Reply-To), but \
                   eve@evil.example is neither its requester nor anyone who was on its mail, and the job does not trust \
                   the address";
     assert_eq!(held.as_deref(), Some(expect));
     let long = format!("From: {}@evil.example", "e".repeat(10_000));
-    let held = admit(&message(&long), &[candidate(12, Status::Open, Link::Reply)], &policy()).held.unwrap();
+    let held = admit(&message(&long), &[candidate(12, Status::new("open"), Link::Reply)], &policy()).held.unwrap();
     assert!(held.len() < 400, "{held}");
 }
 
@@ -160,7 +162,7 @@ fn a_server_must_have_confirmed_the_sender() {
     let check = |header: &str, expect: Result<&str, &str>| {
         let required = Required { server: "mx.example.com".to_owned(), methods: vec![Method::Dmarc] };
         let policy = Policy { required: Some(required), ..policy() };
-        let found = admit(&message(header), &[candidate(1, Status::Open, Link::Reply)], &policy);
+        let found = admit(&message(header), &[candidate(1, Status::new("open"), Link::Reply)], &policy);
         let (Ok(because) | Err(because)) = expect;
         let told = told(&found);
         assert_eq!(
