@@ -247,6 +247,7 @@ fn participants_are_the_recipients_but_not_the_desk() {
         body: "",
         conversation: &conversation,
         classes: &Classes::default(),
+        sending: Sending::default(),
     };
     let check = |arguments: &[(&str, &str)], expect: &[&str]| {
         let made = plan(&[action("add-participants", arguments)], &facts).expect("is planned").changes;
@@ -450,7 +451,15 @@ fn a_mail_is_about_the_new_ticket_or_else_the_one_that_is_followed_up() {
 fn a_plan_that_sends_nothing_says_why() {
     let outlets = Outlets::default();
     let sending = Sending { occasion: None, outlets: Some(&outlets), fields: &[] };
-    let facts = Facts { sender: None, subject: "", body: "", conversation: &Conversation::New, sending };
+    let facts = Facts {
+        sender: None,
+        subject: "",
+        body: "",
+        conversation: &Conversation::New,
+        recipients: &[],
+        classes: &Classes::default(),
+        sending,
+    };
     let actions = [action("notify", &[("text", "a")]), action("webhook", &[("name", "x")])];
     let reason = "not sent: a mail to the requester: no mail server is set: give `server` and `from` in [smtp] of \
                   mailmill.toml; not sent: a call of the webhook \"x\": there is no webhook \"x\": mailmill.toml has no \
