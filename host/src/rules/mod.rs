@@ -32,6 +32,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -209,12 +211,14 @@ impl Loader<'_> {
         let plugins = plugin_names(self.plugins_dir, out);
         let listed = pipeline::read(&pipeline, self.plugins_dir, &plugins, out)?;
         let loaded: Vec<_> = listed.iter().map(|step| self.step(&pipeline, step, &plugins, out)).collect();
+        let mut cleaners = cleaners(&loaded).into_iter();
         let mut steps = Vec::new();
         let (mut fields, mut compiled, mut idle) = (Vec::new(), Vec::new(), Vec::new());
         for (listed, loaded) in listed.iter().zip(loaded) {
+            let cleaner = cleaners.next().flatten();
             let Some(mut step) = loaded else { continue };
             step.config.fields = if step.hop == Hop::Process { fields.clone() } else { Vec::new() };
-            let instance = configure(&pipeline, listed, &step, out);
+            let instance = configure(&pipeline, listed, &step, cleaner.unwrap_or_else(|| step.instance()), out);
             if let Some(instance) = &instance {
                 fields.extend_from_slice(instance.declares());
                 step.interest = instance.interest().clone();
@@ -343,9 +347,33 @@ fn check_clients(files: &RuleFiles, out: &mut Diagnostics) {
     }
 }
 
-/// Gives the plugin its rules, to see whether it takes them.
-fn configure(pipeline: &Source, listed: &pipeline::Step, step: &Step, out: &mut Diagnostics) -> Option<Instance> {
-    match step.instance() {
+/// An instance of a step, if its plugin takes its rules.
+type Configured = Result<Instance, ConfigureError>;
+
+/// Gives the plugins of the preprocessing steps their rules, on all cores: these steps do not depend on each other. None for
+/// the other steps.
+fn cleaners(steps: &[Option<Step>]) -> Vec<Option<Configured>> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let one = |step: &Option<Step>| {
+        let cleaner = step.as_ref().filter(|step| step.hop == Hop::Preprocess);
+        cleaner.map(Step::instance)
+    };
+    std::thread::scope(|scope| {
+        let share = |steps| scope.spawn(move || <[Option<Step>]>::iter(steps).map(one).collect::<Vec<_>>());
+        let shares: Vec<_> = steps.chunks(steps.len().div_ceil(cores).max(1)).map(share).collect();
+        shares.into_iter().flat_map(|share| share.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    })
+}
+
+/// Says what a plugin says of its rules.
+fn configure(
+    pipeline: &Source,
+    listed: &pipeline::Step,
+    step: &Step,
+    configured: Configured,
+    out: &mut Diagnostics,
+) -> Option<Instance> {
+    match configured {
         Ok(instance) => {
             for remark in instance.remarks() {
                 tracing::info!(step = &*step.name, level = ?remark.level, "the plugin says of its rules: {}", remark.text);
