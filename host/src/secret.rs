@@ -25,6 +25,9 @@ pub enum Error {
     /// The variable does not exist.
     #[error("the environment variable {0} is not set: set it to the password, or name a file with `file`")]
     NotSet(String),
+    /// The variable holds nothing.
+    #[error("the environment variable {0} is empty: set it to the password, or name a file with `file`")]
+    Empty(String),
     /// The variable is not text.
     #[error("the environment variable {0} is not UTF-8")]
     NotText(String),
@@ -77,6 +80,9 @@ impl SecretRef {
         match self {
             Self::Env(name) => {
                 let value = env(name).ok_or_else(|| Error::NotSet(name.clone()))?;
+                if value.is_empty() {
+                    return Err(Error::Empty(name.clone()));
+                }
                 let secret = value.into_string().map_err(|_| Error::NotText(name.clone()))?;
                 Ok(Resolved { secret: secret.into(), warning: None })
             }
@@ -136,6 +142,8 @@ mod tests {
         assert_eq!(resolve(&secret, &[("PASSWORD", "hunter2")]), Ok("hunter2".into()));
         let expect = "the environment variable PASSWORD is not set: set it to the password, or name a file with `file`";
         assert_eq!(resolve(&secret, &[]), Err(expect.into()));
+        let expect = "the environment variable PASSWORD is empty: set it to the password, or name a file with `file`";
+        assert_eq!(resolve(&secret, &[("PASSWORD", "")]), Err(expect.into()));
     }
 
     #[test]

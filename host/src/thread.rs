@@ -64,6 +64,8 @@ pub struct ThreadKeys {
     pub subject: BaseSubject,
     /// Message-IDs that look like ours and are not: they lead nowhere.
     pub forged: Vec<MessageId>,
+    /// Whether the message itself is a mail of ours that has come back: its Message-ID is signed with our key.
+    pub is_ours: bool,
 }
 
 /// Where tags are looked for.
@@ -120,7 +122,8 @@ pub fn keys(message: &Message, Tags { tags, place, own_ids }: &Tags) -> ThreadKe
         }
     }
     let subject = BaseSubject::of(&message.subject);
-    ThreadKeys { tickets, tickets_in_subject, tickets_in_tags, answered, references, subject, forged }
+    let is_ours = message.message_id.as_ref().is_some_and(|id| matches!(check(own_ids.as_ref(), id), Checked::Own(_)));
+    ThreadKeys { tickets, tickets_in_subject, tickets_in_tags, answered, references, subject, forged, is_ours }
 }
 
 fn check(own_ids: Option<&OwnIds>, id: &MessageId) -> Checked {
@@ -375,6 +378,7 @@ mod tests {
                 references: ids(&["b@x", "a@x"]),
                 subject: BaseSubject::of("New:T00003"),
                 forged: Vec::new(),
+                is_ours: false,
             };
             assert_eq!(keys(&message, &Tags { tags: tags.to_vec(), place, own_ids: None }), expect);
         };

@@ -21,6 +21,12 @@ fn desk(settings: &str) -> Result<Installation> {
     Ok(installation)
 }
 
+/// Says which address is the desk's own.
+fn own(installation: &Installation) -> Result<()> {
+    let settings = installation.read("mailmill.toml").unwrap_or_default();
+    installation.write("mailmill.toml", &format!("own_addresses = [\"support@desk.example\"]\n{settings}"))
+}
+
 fn mail(from: &str, subject: &str, header: &str) -> String {
     format!(
         "From: {from}\nTo: Service Desk <support@desk.example>\nDate: Mon, 12 Jan 2026 09:00:00 +0000\n\
@@ -124,11 +130,7 @@ fn a_forged_follow_up_changes_no_ticket() -> Result<()> {
         ),
     ];
     // The desk's own address was on the first message, as a recipient.
-    installation.edit(
-        "jobs/desk.toml",
-        "[schedule]",
-        "[follow_ups]\nown_addresses = [\"support@desk.example\"]\n\n[schedule]",
-    )?;
+    own(&installation)?;
     let told: Result<Vec<String>> = cases.iter().map(|(name, message)| forged(&installation, name, message)).collect();
     insta::assert_snapshot!(told?.join("\n"));
     Ok(())
@@ -221,7 +223,8 @@ fn tags_of_before_and_in_the_text_are_found() -> Result<()> {
 
 #[test]
 fn what_goes_round_in_circles_waits_for_a_person() -> Result<()> {
-    let installation = desk("[follow_ups]\nown_addresses = [\"support@desk.example\"]\n")?;
+    let installation = desk("")?;
+    own(&installation)?;
     let hop = "Received: from a.example by b.example; Mon, 12 Jan 2026 09:00:00 +0000\n";
     let looped = mail(REQUESTER, "Lamp", "X-Loop: support@desk.example\nMessage-ID: <1@client.example>");
     let hops = format!("{}{}", hop.repeat(101), mail(REQUESTER, "Lamp", "Message-ID: <2@client.example>"));

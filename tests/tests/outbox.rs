@@ -252,6 +252,74 @@ fn an_answer_to_our_mail_finds_its_ticket_and_a_guess_does_not() -> Result<()> {
     Ok(())
 }
 
+/// A mail server that falls silent at the recipient of the first mail, and never says a word again on that connection; later
+/// ones take their mail, which is handed on.
+fn silent_at_first() -> Result<(u16, Receiver<String>)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let port = listener.local_addr()?.port();
+    let (sender, mails) = channel();
+    std::thread::spawn(move || -> Result<()> {
+        let mut kept = Vec::new();
+        for is_first in std::iter::once(true).chain(std::iter::repeat(false)) {
+            let (mut stream, _) = listener.accept()?;
+            stream.write_all(b"220 mx.example.net\r\n")?;
+            let mut reader = BufReader::new(stream.try_clone()?);
+            let (mut line, mut mail, mut is_text) = (String::new(), String::new(), false);
+            while reader.read_line(&mut line)? > 0 {
+                let answer = match line.trim_end() {
+                    "." => {
+                        is_text = false;
+                        sender.send(std::mem::take(&mut mail))?;
+                        "250 taken"
+                    }
+                    text if is_text => {
+                        mail.push_str(text);
+                        mail.push('\n');
+                        ""
+                    }
+                    "DATA" => {
+                        is_text = true;
+                        "354 go on"
+                    }
+                    "QUIT" => "221 bye",
+                    command if is_first && command.starts_with("RCPT") => break,
+                    _ => "250 mx.example.net",
+                };
+                if !answer.is_empty() {
+                    stream.write_all(format!("{answer}\r\n").as_bytes())?;
+                }
+                line.clear();
+            }
+            kept.push(stream);
+        }
+        Ok(())
+    });
+    Ok((port, mails))
+}
+
+#[test]
+fn a_mail_server_that_falls_silent_stops_no_mail() -> Result<()> {
+    let (port, mails) = silent_at_first()?;
+    let installation = Installation::new()?;
+    installation.add_folder_job("desk")?;
+    installation.write(
+        "mailmill.toml",
+        &format!(
+            "[store]\npath = \"mailmill.db\"\n\n[smtp]\nserver = \"127.0.0.1\"\nport = {port}\nsecurity = \"none\"\n\
+             from = \"desk@desk.example\"\ntimeout = \"1s\"\n\n[outbox]\nretry_first = \"1s\"\nretry_max = \"1s\"\n"
+        ),
+    )?;
+    installation.write("rules/statements/10-default.toml", ANSWER_ALL)?;
+    installation.write("mail/1.eml", &messages::request(1, "ann@client.example"))?;
+    let mut daemon = start(&installation)?;
+    let mail = mails.recv_timeout(mailmill_tests::PATIENCE).context(daemon.log())?;
+    assert_eq!(header(&mail, "X-Loop"), Some("desk@desk.example"), "{mail}");
+    let sent = wait_for_sending(&installation, "the mail to be sent", |it| it.state == "sent")?;
+    assert_eq!(sent.attempts, 2, "{sent:?}");
+    assert!(daemon.terminate()?.success(), "{}", daemon.log());
+    Ok(())
+}
+
 /// A program that takes calls; each is answered with the next of these statuses.
 fn receiver(statuses: &'static [&'static str]) -> Result<(u16, Receiver<Call>)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -309,7 +377,7 @@ fn a_webhook_is_called_until_it_answers_and_can_check_who_calls() -> Result<()> 
     let (port, calls) = receiver(&["503 Busy", "204 No Content"])?;
     let installation = Installation::new()?;
     installation.add_folder_job("desk")?;
-    installation.write("hook-secret", "a secret of the hook\n")?;
+    installation.write("hook-secret", "a secret that only the hook knows\n")?;
     installation.write(
         "mailmill.toml",
         &format!(
@@ -329,7 +397,7 @@ fn a_webhook_is_called_until_it_answers_and_can_check_who_calls() -> Result<()> 
     assert_eq!((&first.id, &first.body), (&second.id, &second.body), "an attempt is like another");
     assert_eq!(first.id, format!("msg_{}", sent.key));
     for call in [&first, &second] {
-        assert_eq!(call.signature, signature("a secret of the hook", call)?);
+        assert_eq!(call.signature, signature("a secret that only the hook knows", call)?);
     }
     let body: serde_json::Value = serde_json::from_str(&first.body)?;
     assert_eq!(body["type"], "ticket.created");

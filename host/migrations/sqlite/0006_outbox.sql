@@ -10,7 +10,8 @@ CREATE TABLE outbox (
     payload_json    TEXT    NOT NULL,
     state           TEXT    NOT NULL CHECK (state IN ('waiting', 'sent', 'dead')),
     attempts        BIGINT  NOT NULL DEFAULT 0, -- begun
-    next_attempt_at BIGINT  NOT NULL,           -- while it waits; during an attempt, when it counts as failed
+    next_attempt_at BIGINT  NOT NULL,           -- while it waits
+    claimed_until   BIGINT,                     -- during an attempt: when it counts as failed
     last_error      TEXT,
     created_at      BIGINT  NOT NULL,
     ended_at        BIGINT                      -- when it was sent, or given up
@@ -18,7 +19,7 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_due ON outbox (lane, next_attempt_at) WHERE state = 'waiting';
 CREATE INDEX outbox_by_target ON outbox (target, created_at);
 CREATE INDEX outbox_by_ticket ON outbox (ticket, created_at);
-CREATE INDEX outbox_ended ON outbox (ended_at) WHERE state = 'sent';
+CREATE INDEX outbox_ended ON outbox (state, ended_at) WHERE state <> 'waiting';
 
 -- Secrets that mailmill makes for itself, each once.
 CREATE TABLE own_keys (

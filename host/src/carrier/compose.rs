@@ -51,6 +51,7 @@ pub(super) fn compose(
         .subject(one_line(&mail.subject))
         .header(header::MessageId::from(bracketed([&mail.message_id])))
         .header(AutoSubmitted(submitted))
+        .header(XLoop(form.from.email.clone()))
         .envelope(envelope.clone());
     if let Some(id) = &mail.in_reply_to {
         builder = builder.header(header::InReplyTo::from(bracketed([id])));
@@ -88,7 +89,12 @@ fn bracketed<'i>(ids: impl IntoIterator<Item = &'i MessageId>) -> String {
 fn attached(original: Vec<u8>, eight_bit: bool) -> SinglePart {
     let original = with_crlf(&original);
     let lines_fit = original.split(|byte| *byte == b'\n').all(|line| line.len() <= LINE_BYTES_MAX + 1);
-    let fits = lines_fit && !original.contains(&0) && (original.is_ascii() || eight_bit);
+    // A CR alone ends a line for some servers, so that what follows it could be a dot of its own (RFC 5321 section 2.3.8).
+    let has_bare_cr = original
+        .iter()
+        .zip(original.iter().skip(1).chain([&0]))
+        .any(|pair| matches!(pair, (b'\r', next) if *next != b'\n'));
+    let fits = lines_fit && !has_bare_cr && !original.contains(&0) && (original.is_ascii() || eight_bit);
     if fits {
         let encoding =
             if original.is_ascii() { ContentTransferEncoding::SevenBit } else { ContentTransferEncoding::EightBit };
@@ -133,5 +139,23 @@ impl Header for AutoSubmitted {
 
     fn display(&self) -> HeaderValue {
         HeaderValue::new(Self::name(), self.0.to_owned())
+    }
+}
+
+/// What whoever forwards by a program writes, so that it knows its own mail when that comes back.
+#[derive(Debug, Clone)]
+struct XLoop(String);
+
+impl Header for XLoop {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("X-Loop")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Err("it is only written".into())
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), self.0.clone())
     }
 }

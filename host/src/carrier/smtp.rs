@@ -1,6 +1,6 @@
 //! Mail, through a server that takes it (RFC 5321, RFC 6409).
 
-use super::compose::{Form, compose};
+use super::compose::{Composed, Form, compose};
 use super::{Failure, Remedy, bytes_of};
 use crate::config;
 use crate::content::Content;
@@ -11,14 +11,26 @@ use crate::secret::SecretRef;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
-use lettre::transport::smtp::extension::{ClientId, Extension};
+use lettre::transport::smtp::commands::{self, Data, Quit, Rcpt, Rset};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
+use lettre::transport::smtp::response::Response;
 use secrecy::ExposeSecret;
+use std::fmt::Display;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// How to log in: the first one that the server offers.
 const MECHANISMS: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
+/// RFC 5321 section 4.5.3.2.6: how long the answer to the end of a mail may take at least. Whoever waits less sends twice what
+/// a slow server has taken.
+const TAKING: Duration = Duration::from_secs(600);
+/// A mail goes out in pieces of so many bytes, each of which shows that the server still listens.
+const PIECE_BYTES: usize = 16 * 1024;
+/// How long taking leave may take.
+const LEAVE: Duration = Duration::from_secs(5);
 /// RFC 4954 section 6: authentication required.
 const MUST_LOG_IN: &str = "530";
 
@@ -40,6 +52,8 @@ pub struct Smtp {
 pub struct Connection {
     inner: AsyncSmtpConnection,
     smtp: Smtp,
+    /// Where the conversation stands is not known, or nobody answers: nothing more can be said over it.
+    is_broken: bool,
 }
 
 impl Smtp {
@@ -67,7 +81,7 @@ impl Smtp {
     pub async fn connect(&self) -> Result<Connection, Failure> {
         let what = format!("the mail server {}:{}", self.host, self.port);
         match timeout(self.timeout, self.open()).await {
-            Ok(Ok(inner)) => Ok(Connection { inner, smtp: self.clone() }),
+            Ok(Ok(inner)) => Ok(Connection { inner, smtp: self.clone(), is_broken: false }),
             Ok(Err(reason)) => Err(Failure::passing(format!("{what}: {reason}"))),
             Err(_) => Err(Failure::passing(format!("{what} does not answer within {} s", self.timeout.as_secs()))),
         }
@@ -147,16 +161,82 @@ impl Connection {
             None => None,
         };
         let composed = compose(&self.smtp.form, mail, original, eight_bit)?;
-        match timeout(self.smtp.timeout, self.inner.send(&composed.envelope, &composed.bytes)).await {
+        let sent = self.transact(&composed).await;
+        if sent.is_err() && !self.is_broken {
+            // RFC 5321 section 4.1.1.5: what was refused is forgotten, and the next mail can follow.
+            self.is_broken = self.say(Rset).await.is_err();
+        }
+        sent
+    }
+
+    /// One mail transaction (RFC 5321 section 3.3), with a time for each step: lettre waits without end, also for the answer
+    /// to the QUIT with which its own `send` ends a transaction that failed.
+    async fn transact(&mut self, composed: &Composed) -> Result<(), Failure> {
+        let mut parameters = Vec::new();
+        let mut addresses = composed.envelope.to().iter().chain(composed.envelope.from());
+        if addresses.any(|address| !AsRef::<str>::as_ref(address).is_ascii()) {
+            if !self.inner.server_info().supports_feature(Extension::SmtpUtfEight) {
+                return Err(Failure::lasting(
+                    "the address is not ASCII, and the mail server takes no others (SMTPUTF8)",
+                ));
+            }
+            parameters.push(MailParameter::SmtpUtfEight);
+        }
+        if !composed.bytes.is_ascii() {
+            parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+        }
+        self.say(commands::Mail::new(composed.envelope.from().cloned(), parameters)).await?;
+        for to in composed.envelope.to() {
+            self.say(Rcpt::new(to.clone(), Vec::new())).await?;
+        }
+        self.say(Data).await?;
+        self.hand_over(&composed.bytes).await
+    }
+
+    async fn say(&mut self, command: impl Display) -> Result<(), Failure> {
+        let silence = self.smtp.timeout;
+        let answer = timeout(silence, self.inner.command(command)).await;
+        self.heard(answer.map_err(|_| silence))
+    }
+
+    /// The mail itself. The server may take as long as it likes, as long as it takes something.
+    async fn hand_over(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let silence = self.smtp.timeout;
+        let (progress, mut seen) = watch::channel(());
+        let pieces = bytes.chunks(PIECE_BYTES).inspect(move |_| drop(progress.send_replace(())));
+        let answer = {
+            let mut sending = pin!(self.inner.message_iter(pieces));
+            loop {
+                tokio::select! {
+                    biased;
+                    answer = &mut sending => break Ok(answer),
+                    moved = timeout(silence, seen.changed()) => match moved {
+                        Ok(Ok(())) => {}
+                        // All pieces are out.
+                        Ok(Err(_)) => {
+                            let patience = silence.max(TAKING);
+                            break timeout(patience, sending).await.map_err(|_| patience);
+                        }
+                        Err(_) => break Err(silence),
+                    }
+                }
+            }
+        };
+        self.heard(answer)
+    }
+
+    /// What an answer means; or none, after so long.
+    fn heard(&mut self, answer: Result<Result<Response, Error>, Duration>) -> Result<(), Failure> {
+        match answer {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(Failure { reason: told(&error), remedy: remedy(&error) }),
-            Err(_) => {
-                // What the server makes of the rest is unknown; another connection begins anew.
-                self.inner.abort().await;
-                Err(Failure::passing(format!(
-                    "the mail server has not taken it within {} s",
-                    self.smtp.timeout.as_secs()
-                )))
+            Ok(Err(error)) => {
+                self.is_broken |= error.status().is_none();
+                Err(Failure { reason: told(&error), remedy: remedy(&error) })
+            }
+            Err(patience) => {
+                // An answer may still come, and must not be taken for the one to something else.
+                self.is_broken = true;
+                Err(Failure::passing(format!("the mail server has been silent for {} s", patience.as_secs())))
             }
         }
     }
@@ -164,13 +244,15 @@ impl Connection {
     /// Whether another mail needs another connection.
     #[must_use]
     pub fn is_broken(&self) -> bool {
-        self.inner.has_broken()
+        self.is_broken
     }
 
     /// Takes leave of the server.
     pub async fn close(mut self) {
-        // All mails are safe by now, whatever it answers.
-        let _ = timeout(self.smtp.timeout, self.inner.quit()).await;
+        if !self.is_broken {
+            // All mails are safe by now, whatever it answers.
+            let _ = timeout(LEAVE, self.inner.command(Quit)).await;
+        }
     }
 }
 

@@ -23,13 +23,14 @@ fn mail(name: &str, subject: &str, text: &str) -> Mail {
     }
 }
 
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 11] = [
     "From",
     "To",
     "Date",
     "Subject",
     "Message-ID",
     "Auto-Submitted",
+    "X-Loop",
     "In-Reply-To",
     "References",
     "MIME-Version",
@@ -80,6 +81,9 @@ fn a_message_goes_along_as_it_is() {
     check(format!("Subject: x\r\n\r\n{}\r\n", "x".repeat(998)).as_bytes(), false, "message/rfc822");
     check(format!("Subject: x\r\n\r\n{}\r\n", "x".repeat(999)).as_bytes(), true, "application/octet-stream");
     check(b"Subject: x\r\n\r\n\0\r\n", true, "application/octet-stream");
+    // What some servers take for the end of the mail, with another one behind it.
+    check(b"Subject: x\r\n\r\nhello\r.\rMAIL FROM:<a@x.example>\r\n", true, "application/octet-stream");
+    check(b"Subject: x\r\n\r\nhello\n.\r\nMAIL FROM:<a@x.example>\r", true, "application/octet-stream");
 }
 
 proptest! {

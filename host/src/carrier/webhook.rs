@@ -15,6 +15,8 @@ use tokio::sync::OnceCell;
 
 /// What a secret in base64 begins with.
 const SECRET_MARK: &str = "whsec_";
+/// The shortest key that calls are signed with, in bytes (Standard Webhooks, "Signature scheme").
+const KEY_BYTES_MIN: usize = 24;
 /// The most characters of an answer that are shown.
 const ANSWER_CHARS_MAX: usize = 200;
 
@@ -80,6 +82,12 @@ fn signature(secret: &SecretString, id: &str, at: i64, body: &str) -> Result<Str
             .map_err(|_| format!("the secret begins with {SECRET_MARK}, but no base64 follows"))?,
         None => secret.as_bytes().to_vec(),
     };
+    if key.len() < KEY_BYTES_MIN {
+        return Err(format!(
+            "the secret has {} bytes, and one of fewer than {KEY_BYTES_MIN} can be guessed",
+            key.len()
+        ));
+    }
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|error| error.to_string())?;
     mac.update(format!("{id}.{at}.{body}").as_bytes());
     Ok(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
@@ -96,10 +104,13 @@ mod tests {
             let signed = signature(&secret.to_owned().into(), "msg_1", 1_700_000_000, "{\"a\":1}").unwrap();
             assert_eq!(signed, expect);
         };
-        check("whsec_c2VjcmV0", SIGNED);
-        check("secret", SIGNED);
+        check("whsec_YSBzZWNyZXQgb2YgYSBob29rLCBsb25nIGVub3VnaA==", SIGNED);
+        check("a secret of a hook, long enough", SIGNED);
         assert!(signature(&"whsec_?".to_owned().into(), "", 0, "").is_err());
+        let refused = |secret: &str| signature(&secret.to_owned().into(), "", 0, "").is_err();
+        assert_eq!([&"x".repeat(23), &"x".repeat(24)].map(|secret| refused(secret)), [true, false]);
+        assert!(refused("") && refused("whsec_") && refused("whsec_c2VjcmV0"));
     }
 
-    const SIGNED: &str = "v1,Q5nZ7DiOGwijBBqvBVAK6c0zDr2JLkXI7TaV4f+Q2vY=";
+    const SIGNED: &str = "v1,KmdLOAY3B9zRNJ12J7WpblQoQmy6Jh5k5qI6cQmkOns=";
 }

@@ -21,7 +21,7 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Send entries that wait or were given up at once, with all their attempts
+    /// Make entries that wait or were given up due now, with all their attempts before them
     Retry {
         /// Their numbers
         #[arg(required = true)]
@@ -74,7 +74,12 @@ async fn each(
         }
         let found = store.outbox(&OutboxFilter { id: Some(*id), state: None, limit: Some(1) }).await?;
         let why = match found.first() {
-            Some(_) => format!("entry {id} was sent: nothing can be done about it any more"),
+            Some(row) if row.state == OutboxState::Sent => {
+                format!("entry {id} was sent: nothing can be done about it any more")
+            }
+            Some(_) => {
+                format!("entry {id} is being sent at this moment: what becomes of it, mailmill outbox list will say")
+            }
             None => format!("nothing in the outbox has the number {id}; see: mailmill outbox list"),
         };
         return Err(anyhow::anyhow!(why).into());

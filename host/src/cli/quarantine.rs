@@ -168,11 +168,11 @@ async fn release(global: &Global, store: &Store, id: i64, taken: Option<As>, jso
     let store = store.clone().sending_as(sender);
     let outlets = crate::outbox::outlets(&config, &jobs);
     let parsed: Parsed = pipeline::parse(raw_message(&detail), &tags, &crate::daemon::attachment_limits(&config))?;
-    let reception = Reception::of(job).released(taken.map(As::policy));
+    let reception = Reception::of(job, &outlets.own_addresses).released(taken.map(As::policy));
     let threading = reception.thread(&store, &parsed, rules.classes()).await?;
     let cleaning: Cleaning = cleaning(job, &rules);
     let verdict = pipeline::run(&mut rules.instances(), &parsed, &threading, &cleaning, &outlets);
-    let entry = entry(&job.name, &job.handling, None, &parsed, verdict);
+    let entry = reception.admitted(entry(&job.name, &job.handling, None, &parsed, verdict));
     if let Verdict::Quarantine { cause, .. } = &entry.verdict {
         let help = if threading.held.is_some() { HELD } else { "" };
         return Err(anyhow::anyhow!("it stays in quarantine: {}{help}", tame(cause)).into());

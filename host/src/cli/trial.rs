@@ -46,19 +46,22 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
         Some(name) => Some(super::find_job(&config, name)?),
         None => only_job(&config.jobs)?,
     };
+    let jobs = Job::load_all(&config.jobs).unwrap_or_default();
+    let outlets = crate::outbox::outlets(&config, &jobs);
     let (name, handling, wanted, reception) = match &job {
-        Some(job) => (job.name.clone(), job.handling.clone(), cleaning(job, &rules), Reception::of(job)),
+        Some(job) => {
+            let reception = Reception::of(job, &outlets.own_addresses);
+            (job.name.clone(), job.handling.clone(), cleaning(job, &rules), reception)
+        }
         None => ("try".to_owned(), as_usual(), everything(&rules), Reception::default()),
     };
 
     let raw = read(&options.message, &crate::job::spool(&config))?;
     let store = open(&config.store.path).await?;
-    let jobs = Job::load_all(&config.jobs).unwrap_or_default();
     let mut tags = crate::daemon::tags(&config)?;
     let sender = crate::outbox::sender(&config, &jobs, &tags, &store).await?;
     tags.own_ids = sender.as_ref().map(|sender| sender.ids.clone());
     let store = store.sending_as(sender);
-    let outlets = crate::outbox::outlets(&config, &jobs);
     let parsed = pipeline::parse(raw, &tags, &crate::daemon::attachment_limits(&config))?;
     let threading = reception.thread(&store, &parsed, rules.classes()).await?;
     let verdict = pipeline::run(&mut rules.instances(), &parsed, &threading, &wanted, &outlets);
@@ -66,7 +69,7 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
     if options.html {
         return print(&parsed.message.document.html_view(&report.body.cuts, report.body.applied));
     }
-    let receipt = store.rehearse(&reception.braked(entry(&name, &handling, None, &parsed, verdict))).await?;
+    let receipt = store.rehearse(&reception.admitted(entry(&name, &handling, None, &parsed, verdict))).await?;
     if options.json {
         return print_json(&Trial { report: &report, receipt: &receipt });
     }

@@ -30,9 +30,6 @@ settings! {
         /// What becomes of an answer to a ticket from anybody else: "quarantine"; "new-ticket", where it is handled as a
         /// message of its own; or "accept".
         from_others: FromOthers => default(FromOthers::Quarantine),
-        /// The addresses of the desk itself, besides `user` if that is one, in the same form. They are on every message, so
-        /// that being one of them is no reason to be let in; and a message that bears one in X-Loop has come back.
-        own_addresses: Vec<AddressPattern> => default(Vec::new()),
         /// What a mail server of yours must have confirmed in Authentication-Results (RFC 8601) before an answer is taken.
         /// Only the topmost field of that server counts. Not set: nothing.
         authentication_results: Option<RequiredAuthentication> => unset(

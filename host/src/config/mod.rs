@@ -26,6 +26,7 @@ pub use outgoing::{Author, Named, Outbox, Smtp, Webhook};
 pub use watched::{ExistingMail, Mailboxes, Maildrop, Watched};
 
 use crate::diagnostic::{Diagnostics, Source};
+use crate::message::AddressPattern;
 use crate::thread::TagPlace;
 use reader::{Section, Setting, leaves};
 use serde::{Deserialize, Serialize};
@@ -88,6 +89,10 @@ settings! {
         plugins: PathBuf => default("plugins".into()),
         /// The folder of the jobs: `NAME.toml` is the job NAME.
         jobs: PathBuf => default("jobs".into()),
+        /// The addresses of this desk besides `from` in [smtp] and the users of jobs: "support@example.org", "*@help.example.org".
+        /// Nothing is ever sent to them; that they are on a ticket's mail lets nobody follow it up; and a message that bears one in
+        /// X-Loop has come back.
+        own_addresses: Vec<AddressPattern> => default(Vec::new()),
         /// Where tickets and receipts are kept.
         store: Store => table,
         /// How much is worked on at a time.
@@ -263,6 +268,7 @@ impl Config {
         section.finish(out);
         if let Some(config) = &config {
             config.smtp.check(source.path(), out);
+            config.outbox.check(source.path(), out);
             config.webhook.0.iter().for_each(|(name, webhook)| webhook.check(name, source.path(), out));
         }
         config.map(|config| config.in_folder_of(source.path()))

@@ -43,14 +43,13 @@ settings! {
         password: Option<SecretRef> => unset("{ env = \"SMTP_PASSWORD\" }"),
         /// Who our mail is from: the address that people answer to, which a job reads.
         from: Option<Author> => unset("\"Support <support@example.org>\""),
-        /// Further addresses that lead to jobs of this desk. Nothing is ever sent to them, nor to `from`.
-        own_addresses: Vec<String> => default(Vec::new()),
         /// Where the subject has the ticket's tag: at the `beginning`, at the `end`, or (`none`) only where a rule has `{tag}`.
         tag: TagEnd => default(TagEnd::End),
         /// Whether answers have an empty return path, so that nothing can answer them (RFC 3834). `false` where the server
         /// does not take that: then it is the address of `from`.
         empty_return_path: bool => default(true),
-        /// How long the server may be silent before the connection counts as lost.
+        /// How long the server may be silent before the connection counts as lost; also how long it may take to connect and to log
+        /// in. At the end of a mail it has at least 10 minutes to take it (RFC 5321 section 4.5.3.2.6).
         timeout: Interval => default(Interval::DEFAULT),
         /// The largest message that is forwarded, in bytes.
         forward_bytes_max: NonZeroU64 => default(above_zero(25 * 1024 * 1024)),
@@ -68,12 +67,16 @@ settings! {
         retry_max: Interval => default(Interval::FOUR_HOURS),
         /// How many days what was sent is kept to be looked at.
         keep_days: NonZeroU64 => default(above_zero(30)),
-        /// The stretch of time in which the mails of the next two settings are counted.
+        /// How many days what was given up is kept, to be looked at and sent after all.
+        keep_dead_days: NonZeroU64 => default(above_zero(90)),
+        /// The stretch of time in which the mails of the next three settings are counted.
         window: Interval => default(Interval::HOUR),
         /// The most answers to one address. What is more is not sent, and the report of the message says so.
         answers_per_sender_max: NonZeroU64 => default(above_zero(5)),
-        /// The most mails about one ticket, as above.
+        /// The most mails about one ticket; beyond, nobody is answered about it.
         mails_per_ticket_max: NonZeroU64 => default(above_zero(10)),
+        /// The most mails of any kind to one address, such as messages that are forwarded.
+        mails_per_address_max: NonZeroU64 => default(above_zero(500)),
     }
 }
 
@@ -171,15 +174,29 @@ impl Smtp {
             (None, Some(_)) => fault("password", "`smtp` has a `password`, but no `user`"),
             (Some(_), Some(_)) | (None, None) => {}
         }
-        for other in self.own_addresses.iter().filter(|other| address(other).is_none()) {
-            fault("own_addresses", &format!("\"{other}\" is no address"));
-        }
     }
 
     /// Makes relative paths start at `dir`.
     pub(super) fn resolve(&mut self, dir: &Path) {
         self.ca_file.iter_mut().for_each(|path| *path = dir.join(&*path));
         self.password.iter_mut().for_each(|secret| resolve(secret, dir));
+    }
+}
+
+impl Outbox {
+    /// Reports what does not go together.
+    pub(super) fn check(&self, file: &Path, out: &mut Diagnostics) {
+        let mut fault = |key, reason: &str| out.push(error_at(file, &["outbox", key], reason));
+        if self.retry_first.duration() > self.retry_max.duration() {
+            fault("retry_first", "`retry_first` is longer than `retry_max`");
+        }
+        let shortest = self.keep_days.min(self.keep_dead_days).get();
+        if self.window.duration().as_secs() > shortest.saturating_mul(24 * 3600) {
+            fault(
+                "window",
+                "`window` is longer than `keep_days` or `keep_dead_days`: what is forgotten cannot be counted",
+            );
+        }
     }
 }
 
@@ -243,7 +260,6 @@ mod tests {
 [smtp]
 server = \"smtp.example.org\"
 user = \"desk\"
-own_addresses = [\"desk\"]
 [webhook.billing]
 url = \"example.org/hook\"
 secret = { env = \"S\" }
@@ -272,11 +288,18 @@ archive = 1
         let expect = [
             "error: `smtp` has a `server`, but no `from`: say who the mail is from",
             "error: `smtp` has a `user`, but no `password`",
-            "error: \"desk\" is no address",
             "error: `url` must begin with https:// (or http://) and name a host",
         ];
         assert_eq!(reasons, expect, "{told}");
         assert!(!told.contains("visible"));
+        let text = "[outbox]\nretry_first = \"5h\"\nkeep_days = 1\nwindow = \"25h\"\n";
+        let told = loaded("mailmill.toml", text, Config::load).unwrap_err();
+        let reasons: Vec<&str> = told.lines().filter(|line| line.starts_with("error: ")).collect();
+        let expect = [
+            "error: `retry_first` is longer than `retry_max`",
+            "error: `window` is longer than `keep_days` or `keep_dead_days`: what is forgotten cannot be counted",
+        ];
+        assert_eq!(reasons, expect, "{told}");
         let from = loaded("mailmill.toml", "[smtp]\nfrom = \"desk\"", Config::load).unwrap_err();
         assert!(
             from.contains("`from` must be an address such as \"Support <support@example.org>\", not \"desk\""),

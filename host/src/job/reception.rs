@@ -1,6 +1,6 @@
 //! Hop 3, as a job wants it: which conversation a message belongs to, and whether it must wait for a person.
 
-use crate::config::{Job, JobSource};
+use crate::config::Job;
 use crate::message::{AddressPattern, loop_sign};
 use crate::pipeline::Parsed;
 use crate::store::{self, Brake, Entry, Store};
@@ -28,20 +28,15 @@ impl Default for Reception {
 }
 
 impl Reception {
-    /// What the job's settings say.
+    /// What the job's settings say, at a desk with these addresses.
     #[must_use]
-    pub fn of(job: &Job) -> Self {
+    pub fn of(job: &Job, own: &[AddressPattern]) -> Self {
         let (follow_ups, brake) = (&job.follow_ups, &job.brake);
-        let user = match &job.source {
-            JobSource::Imap(imap) => AddressPattern::parse(&imap.server.user),
-            JobSource::Pop3(pop3) => AddressPattern::parse(&pop3.server.user),
-            JobSource::Maildir(_) | JobSource::Folder(_) => None,
-        };
         let required = follow_ups.authentication_results.as_ref();
         let most = |setting: u64| NonZeroU64::new(setting).map(NonZeroU64::get);
         Self {
             policy: Policy {
-                own: follow_ups.own_addresses.iter().cloned().chain(user).collect(),
+                own: own.to_vec(),
                 trusted: follow_ups.trusted.clone(),
                 from_others: follow_ups.from_others,
                 required: required
@@ -73,18 +68,23 @@ impl Reception {
         let message = &parsed.message;
         let candidates = store.candidates(&parsed.keys, &thread::authors(message), classes).await?;
         let mut threading = thread::admit(message, &candidates, &self.policy);
-        let circle = self.received_max.and_then(|max| loop_sign(message, &self.policy.own, max));
+        let circle = self.received_max.and_then(|max| {
+            let comes_back = parsed.keys.is_ours.then(|| "its Message-ID is one of our own mail".to_owned());
+            comes_back.or_else(|| loop_sign(message, &self.policy.own, max))
+        });
         if let Some(sign) = circle {
             threading.held = Some(format!("it goes round in circles: {sign}"));
         }
         Ok(threading)
     }
 
-    /// An entry with the brake that applies to it.
+    /// An entry as it is committed: with the brake that applies to it, and without the desk itself among its people.
     #[must_use]
-    pub fn braked(&self, entry: Entry) -> Entry {
+    pub fn admitted(&self, mut entry: Entry) -> Entry {
         let is_exempt =
             entry.sender.as_ref().is_some_and(|sender| self.exempt.iter().any(|exempt| exempt.matches(sender)));
-        Entry { brake: self.brake.filter(|_| !is_exempt), ..entry }
+        entry.brake = self.brake.filter(|_| !is_exempt);
+        entry.people.retain(|email| !self.policy.own.iter().any(|own| own.matches(email)));
+        entry
     }
 }

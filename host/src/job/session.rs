@@ -383,7 +383,7 @@ async fn pump(
         let attachments = ctx.attachments.clone();
         async move { (workers.parse(&job.name, raw, tags, attachments).await, permit) }
     };
-    let reception = Arc::new(Reception::of(&job));
+    let reception = Arc::new(Reception::of(&job, &ctx.outlets.own_addresses));
     let mut parsed = std::pin::pin!(within_budget.map(parse).buffered(PARSE_AHEAD));
     while let Some((parsed, permit)) = parsed.next().await {
         let parsed = match parsed {
@@ -428,7 +428,7 @@ async fn handle(
     let outlets = ctx.outlets.clone();
     let verdict = ctx.workers.decide(&job.name, rules, parsed.clone(), threading, cleaning, outlets).await?;
     let receipt =
-        ctx.committer.commit(reception.braked(entry(&job.name, &job.handling, Some(id), &parsed, verdict))).await?;
+        ctx.committer.commit(reception.admitted(entry(&job.name, &job.handling, Some(id), &parsed, verdict))).await?;
     ctx.tell(Progress::Handled { job: job.name.clone() });
     let key = tame(&receipt.key.to_string());
     if receipt.repeated {
@@ -444,6 +444,15 @@ async fn handle(
         revision = receipt.revision,
         "message handled"
     );
+    if !receipt.withheld.is_empty() {
+        let (receipt, count) = (receipt.id, receipt.withheld.len());
+        tracing::warn!(
+            job = job.name,
+            receipt,
+            count,
+            "not all that the rules send is sent: mailmill log --message {receipt}"
+        );
+    }
     Ok(Handled::Recorded(receipt))
 }
 

@@ -1,10 +1,10 @@
 //! What the settings say of our own mail, as the commit and the rules have to know it.
 
 use crate::config::{Config, Job, JobSource};
-use crate::outgoing::{Limits, Outlets, OwnIds, Sender, address};
+use crate::message::AddressPattern;
+use crate::outgoing::{Limits, Outlets, OwnIds, Sender};
 use crate::store::{self, Store};
 use crate::thread::Tags;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Where things can be sent.
@@ -42,19 +42,19 @@ pub async fn sender(
             window: outbox.window.duration(),
             per_sender: outbox.answers_per_sender_max.get(),
             per_ticket: outbox.mails_per_ticket_max.get(),
+            per_address: outbox.mails_per_address_max.get(),
         },
     })))
 }
 
-/// `from`, those that the settings name, and those that jobs log in with.
-fn own_addresses(config: &Config, jobs: &[Job]) -> BTreeSet<String> {
-    let from = config.smtp.from.as_ref().map(|from| from.address().email.clone());
-    let named = config.smtp.own_addresses.iter().filter_map(|text| address(text)).map(|address| address.email);
+/// The addresses of the desk: those that the settings name, `from`, and those that jobs log in with.
+#[must_use]
+pub fn own_addresses(config: &Config, jobs: &[Job]) -> Vec<AddressPattern> {
+    let from = config.smtp.from.as_ref().and_then(|from| AddressPattern::parse(&from.address().email));
     let users = jobs.iter().filter_map(|job| match &job.source {
-        JobSource::Imap(imap) => Some(&imap.server.user),
-        JobSource::Pop3(pop3) => Some(&pop3.server.user),
+        JobSource::Imap(imap) => AddressPattern::parse(&imap.server.user),
+        JobSource::Pop3(pop3) => AddressPattern::parse(&pop3.server.user),
         JobSource::Maildir(_) | JobSource::Folder(_) => None,
     });
-    let users = users.filter_map(|user| address(user)).map(|address| address.email);
-    from.into_iter().chain(named).chain(users).map(|email| email.to_lowercase()).collect()
+    config.own_addresses.iter().cloned().chain(from).chain(users).collect()
 }

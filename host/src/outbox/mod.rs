@@ -1,20 +1,20 @@
 //! The outbox: sends what the commits have left there, until it arrives or is given up.
 //!
 //! What is sent one after the other is a lane: all mail, all Maildirs, each webhook. A lane that is slow holds up no other one.
-//! An attempt is begun in the store before anything is sent; a program that is killed in the middle of one leaves it to the
-//! next, after [`CLAIM`].
+//! An attempt is begun in the store before anything is sent, one at a time, and renewed while it goes on; a program that is
+//! killed in the middle of one leaves it to the next, after [`CLAIM`].
 
 mod backoff;
 mod desk;
 
 pub use backoff::Backoff;
-pub use desk::{outlets, sender};
+pub use desk::{outlets, own_addresses, sender};
 
 use crate::carrier::{self, Connection, Failure, Remedy, Smtp, Webhook};
 use crate::config::Config;
 use crate::outgoing::{Mail, Parcel};
-use crate::store::{self, Lane, Sha256, Store, Waiting};
-use jiff::Timestamp;
+use crate::store::{self, Lane, OutboxState, Sha256, Store, Waiting};
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,10 +27,16 @@ use tokio::time::Instant;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often what was sent long ago is forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(3600);
-/// How many attempts of a lane are begun at once.
-const CLAIMED_MAX: u32 = 20;
+/// How many entries of a lane are worked through before it is asked again which lanes have some.
+const IN_A_ROW_MAX: usize = 100;
 /// After which time an attempt of which nothing was heard counts as failed.
-const CLAIM: Duration = Duration::from_secs(900);
+const CLAIM: Duration = Duration::from_secs(300);
+/// How often an attempt that goes on says so.
+const RENEW_EVERY: Duration = Duration::from_secs(60);
+/// How long an attempt may take, whatever a carrier waits for.
+const ATTEMPT_MAX: Duration = Duration::from_secs(3600);
+/// The first wait before something is noted again that could not be.
+const NOTE_AGAIN: Duration = Duration::from_millis(200);
 
 /// What sends.
 #[derive(Debug)]
@@ -41,7 +47,8 @@ pub struct Outbox {
     maildirs: BTreeMap<String, PathBuf>,
     backoff: Backoff,
     attempts_max: u64,
-    keep: Duration,
+    keep_sent: SignedDuration,
+    keep_dead: SignedDuration,
 }
 
 impl Outbox {
@@ -56,7 +63,8 @@ impl Outbox {
             maildirs: config.maildir.0.clone(),
             backoff: Backoff { first: settings.retry_first.duration(), longest: settings.retry_max.duration() },
             attempts_max: settings.attempts_max.get(),
-            keep: Duration::from_secs(settings.keep_days.get().saturating_mul(24 * 3600)),
+            keep_sent: days(settings.keep_days.get()),
+            keep_dead: days(settings.keep_dead_days.get()),
         }
     }
 
@@ -123,35 +131,38 @@ impl Outbox {
     }
 
     async fn forget(&self) {
-        let before = Timestamp::now().checked_sub(jiff::SignedDuration::try_from(self.keep).unwrap_or_default());
-        let Ok(before) = before else { return };
-        match self.store.outbox_forget(before).await {
-            Ok(0) => {}
-            Ok(forgotten) => tracing::debug!(forgotten, "entries of the outbox were sent long ago"),
-            Err(error) => tracing::warn!(%error, "what was sent long ago could not be forgotten"),
+        for (state, keep) in [(OutboxState::Sent, self.keep_sent), (OutboxState::Dead, self.keep_dead)] {
+            let Ok(before) = Timestamp::now().checked_sub(keep) else { continue };
+            match self.store.outbox_forget(state, before).await {
+                Ok(0) => {}
+                Ok(forgotten) => {
+                    tracing::debug!(forgotten, state = state.name(), "old entries of the outbox are forgotten")
+                }
+                Err(error) => tracing::warn!(%error, "old entries of the outbox could not be forgotten"),
+            }
         }
     }
 
-    /// Begins an attempt of what is due in a lane, until told to stop. Returns the lane.
+    /// Sends what is due in a lane, one after the other, until told to stop. Returns the lane.
     async fn work_through(&self, lane: Lane, stop: &watch::Receiver<bool>) -> Lane {
-        let claimed = match self.store.outbox_claim(&lane, CLAIMED_MAX, CLAIM).await {
-            Ok(claimed) => claimed,
-            Err(error) => {
-                tracing::warn!(%lane, %error, "what is to be sent cannot be read");
-                return lane;
-            }
-        };
         let mut connection = None;
         let mut unreachable: Option<Failure> = None;
-        for waiting in claimed {
+        for _ in 0..IN_A_ROW_MAX {
             if *stop.borrow() {
-                note(self.store.outbox_unclaim(waiting.id).await);
-                continue;
+                break;
             }
+            let waiting = match self.store.outbox_claim(&lane, CLAIM, self.attempts_max).await {
+                Ok(Some(waiting)) => waiting,
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::warn!(%lane, %error, "what is to be sent cannot be read");
+                    break;
+                }
+            };
             let outcome = match (&unreachable, &waiting.parcel) {
                 // The server is not there for the others either.
                 (Some(failure), _) => Err(failure.clone()),
-                (None, Ok(parcel)) => self.send(parcel, &mut connection, &mut unreachable).await,
+                (None, Ok(parcel)) => self.attempt(&waiting, parcel, &mut connection, &mut unreachable).await,
                 (None, Err(error)) => Err(Failure::lasting(format!("another version has written it: {error}"))),
             };
             self.record(&lane, &waiting, outcome).await;
@@ -162,9 +173,35 @@ impl Outbox {
         lane
     }
 
+    /// Sends one entry; nobody else begins to, for as long as that takes.
+    async fn attempt(
+        &self,
+        waiting: &Waiting,
+        parcel: &Parcel,
+        connection: &mut Option<Connection>,
+        unreachable: &mut Option<Failure>,
+    ) -> Result<(), Failure> {
+        let sending = self.send(parcel, waiting.attempt > 1, connection, unreachable);
+        let renewing = async {
+            loop {
+                tokio::time::sleep(RENEW_EVERY).await;
+                if let Err(error) = self.store.outbox_renew(waiting.id, CLAIM).await {
+                    tracing::warn!(id = waiting.id, %error, "that something is being sent could not be recorded");
+                }
+            }
+        };
+        tokio::select! {
+            sent = tokio::time::timeout(ATTEMPT_MAX, sending) => sent.unwrap_or_else(|_| {
+                Err(Failure::passing(format!("it has taken more than {} s", ATTEMPT_MAX.as_secs())))
+            }),
+            never = renewing => never,
+        }
+    }
+
     async fn send(
         &self,
         parcel: &Parcel,
+        repeated: bool,
         connection: &mut Option<Connection>,
         unreachable: &mut Option<Failure>,
     ) -> Result<(), Failure> {
@@ -175,7 +212,7 @@ impl Outbox {
                 None => Err(Failure::lasting(format!("mailmill.toml has no [webhook.{name}] any more"))),
             },
             Parcel::Maildir { folder, file, original } => match self.maildirs.get(folder) {
-                Some(path) => carrier::store(path, file, &self.original(original).await?).await,
+                Some(path) => carrier::store(path, file, &self.original(original).await?, repeated).await,
                 None => Err(Failure::lasting(format!("[maildir] of mailmill.toml has no `{folder}` any more"))),
             },
         }
@@ -198,7 +235,11 @@ impl Outbox {
             Some(usable) => usable,
             None => smtp.connect().await.inspect_err(|failure| *unreachable = Some(failure.clone()))?,
         };
-        connection.insert(usable).send(mail, original.as_ref()).await
+        // One that is given up in the middle is gone.
+        let mut usable = usable;
+        let sent = usable.send(mail, original.as_ref()).await;
+        *connection = Some(usable);
+        sent
     }
 
     async fn original(&self, digest: &str) -> Result<crate::content::Content, Failure> {
@@ -213,12 +254,12 @@ impl Outbox {
         let Waiting { id, attempt, .. } = waiting;
         let Err(failure) = outcome else {
             tracing::info!(%lane, id, attempt, "sent");
-            return note(self.store.outbox_sent(*id).await);
+            return note(async || self.store.outbox_sent(*id).await).await;
         };
         let next = match failure.remedy {
             Remedy::Retry(wish) if *attempt < self.attempts_max => {
                 let wait = self.backoff.after(*attempt).max(wish.unwrap_or_default().min(self.backoff.longest));
-                Timestamp::now().checked_add(jiff::SignedDuration::try_from(wait).unwrap_or_default()).ok()
+                Timestamp::now().checked_add(SignedDuration::try_from(wait).unwrap_or_default()).ok()
             }
             Remedy::Retry(_) | Remedy::Nothing => None,
         };
@@ -228,13 +269,43 @@ impl Outbox {
             }
             None => tracing::error!(%lane, id, attempt, "given up: {}; see: mailmill outbox list", failure.reason),
         }
-        note(self.store.outbox_failed(*id, &failure.reason, next).await);
+        note(async || self.store.outbox_failed(*id, &failure.reason, next).await).await;
     }
 }
 
-/// What could not be noted is done again after [`CLAIM`].
-fn note(noted: Result<(), store::Error>) {
-    if let Err(error) = noted {
-        tracing::error!(%error, "what became of an entry of the outbox could not be recorded");
+/// Notes what became of an attempt; where that fails, again and again for as long as the attempt is ours. What is not noted by
+/// then is sent once more.
+async fn note(noting: impl AsyncFn() -> Result<(), store::Error>) {
+    let began = Instant::now();
+    let mut wait = NOTE_AGAIN;
+    while let Err(error) = noting().await {
+        if began.elapsed() + wait > CLAIM {
+            tracing::error!(%error, "what became of an entry of the outbox could not be recorded");
+            return;
+        }
+        tracing::warn!(%error, "what became of an entry of the outbox is not recorded yet");
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(RENEW_EVERY);
+    }
+}
+
+fn days(count: u64) -> SignedDuration {
+    SignedDuration::from_hours(i64::try_from(count.saturating_mul(24)).unwrap_or(i64::MAX / 3600).min(i64::MAX / 3600))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[tokio::test]
+    async fn what_could_not_be_noted_is_noted_again() {
+        let tries = AtomicU32::new(0);
+        note(async || match tries.fetch_add(1, Ordering::Relaxed) {
+            0 | 1 => Err(store::Error::Bug("not now".to_owned())),
+            _ => Ok(()),
+        })
+        .await;
+        assert_eq!(tries.into_inner(), 3);
     }
 }

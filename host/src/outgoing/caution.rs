@@ -2,7 +2,7 @@
 //! how often somebody was written to is counted when it is committed.
 
 use super::{Outgoing, Outlets, REFERENCES_MAX, Recipient, is_mailable, is_plain_id};
-use crate::message::{Message, MessageId, Origin};
+use crate::message::{AddressPattern, Message, MessageId, Origin};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -76,8 +76,8 @@ fn unanswered(message: &Message) -> Option<String> {
 
 /// Whether an address is one of ours.
 #[must_use]
-pub fn is_own(email: &str, own_addresses: &BTreeSet<String>) -> bool {
-    own_addresses.contains(&email.to_lowercase())
+pub fn is_own(email: &str, own_addresses: &[AddressPattern]) -> bool {
+    own_addresses.iter().any(|own| own.matches(email))
 }
 
 /// Why something is not sent, as a sentence; none if nothing speaks against it so far. Without `outlets`, it is not known

@@ -12,7 +12,7 @@ pub(crate) use caution::own_address;
 pub use caution::{Occasion, is_own, objection};
 pub use own_id::{Checked, KEY_BYTES, OwnIds};
 
-use crate::message::{Address, MessageId};
+use crate::message::{Address, AddressPattern, MessageId};
 use crate::thread::ThreadTag;
 use crate::ticket::TicketNumber;
 use serde::{Deserialize, Serialize};
@@ -92,8 +92,8 @@ pub enum Recipient {
 pub struct Outlets {
     /// Whether there is a server that takes mail.
     pub mail: bool,
-    /// Addresses of ours, in lower case, which are never written to.
-    pub own_addresses: BTreeSet<String>,
+    /// Addresses of ours, which are never written to.
+    pub own_addresses: Vec<AddressPattern>,
     /// The names of the webhooks.
     pub webhooks: BTreeSet<String>,
     /// The names of the Maildirs.
@@ -103,8 +103,8 @@ pub struct Outlets {
 /// How our own mail looks, and how often it is written.
 #[derive(Debug, Clone)]
 pub struct Sender {
-    /// Addresses of ours, in lower case.
-    pub own_addresses: BTreeSet<String>,
+    /// Addresses of ours.
+    pub own_addresses: Vec<AddressPattern>,
     /// Issues Message-IDs.
     pub ids: OwnIds,
     /// The tag of a ticket.
@@ -134,8 +134,10 @@ pub struct Limits {
     pub window: Duration,
     /// The most answers within it to one address.
     pub per_sender: u64,
-    /// The most mails within it about one ticket.
+    /// The mails within it about one ticket, beyond which nobody is answered about it.
     pub per_ticket: u64,
+    /// The most mails within it to one address, answers or not.
+    pub per_address: u64,
 }
 
 /// Something ready to be sent.

@@ -10,7 +10,7 @@ fn ids() -> OwnIds {
 
 fn sender(tag_end: TagEnd) -> Sender {
     Sender {
-        own_addresses: BTreeSet::new(),
+        own_addresses: Vec::new(),
         ids: ids(),
         tag: ThreadTag::new(ThreadTag::PREFIX, ThreadTag::SUFFIX).unwrap(),
         tag_end,
@@ -115,7 +115,7 @@ fn nothing_is_sent_where_something_speaks_against_it() {
     let to = |email: &str| Recipient::Address(Address { name: String::new(), email: email.to_owned() });
     let outlets = Outlets {
         mail: true,
-        own_addresses: BTreeSet::from(["desk@desk.example".to_owned()]),
+        own_addresses: AddressPattern::parse("desk@desk.example").into_iter().collect(),
         webhooks: BTreeSet::from(["billing".to_owned()]),
         maildirs: BTreeSet::from(["archive".to_owned()]),
     };

@@ -242,12 +242,18 @@ impl<'s> Dispatch<'s> {
                  (answers_per_sender_max); two programs might be answering each other"
             ));
         }
+        if count >= limits.per_address {
+            return Err(format!(
+                "{target} was written to {count} times within the last {minutes} minutes, and more is not allowed \
+                 (mails_per_address_max); mail might be going round in circles"
+            ));
+        }
         if let Some((ticket, number)) = ticket {
             let count = self.about_ticket.get(&number).copied().unwrap_or_default();
-            if count >= limits.per_ticket {
+            if is_answer && count >= limits.per_ticket {
                 return Err(format!(
-                    "{count} mails were sent about {ticket} within the last {minutes} minutes, and more is not allowed \
-                     (mails_per_ticket_max); two programs might be answering each other"
+                    "{count} mails were sent about {ticket} within the last {minutes} minutes, and nobody is answered about \
+                     it any more (mails_per_ticket_max); two programs might be answering each other"
                 ));
             }
             *self.about_ticket.entry(number).or_default() += 1;

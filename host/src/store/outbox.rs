@@ -8,53 +8,68 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use std::time::Duration;
 
-const COLUMNS: &str = "id, idempotency_key, receipt, ticket, lane, target, state, attempts, next_attempt_at, last_error, \
-                       created_at, ended_at";
+const COLUMNS: &str = "id, idempotency_key, receipt, ticket, lane, target, state, attempts, next_attempt_at, \
+                       claimed_until, last_error, created_at, ended_at";
+
+/// What an attempt may begin for: `$1` is now.
+const DUE: &str = "state = 'waiting' AND next_attempt_at <= $1 AND COALESCE(claimed_until, $1) <= $1";
+/// What somebody may change by hand: what was not sent, and is not being sent. `$1` is now.
+const AT_REST: &str = "state <> 'sent' AND COALESCE(claimed_until, $1) <= $1";
+/// What is said of an entry whose last attempt never ended.
+const NEVER_ENDED: &str =
+    "the last attempt began and never ended: it may be what ends mailmill; see the log of that time";
 
 /// The lanes in which something is due.
 pub(super) async fn due_lanes(connection: &mut AnyConnection) -> sqlx::Result<Vec<Lane>> {
-    let select = "SELECT DISTINCT lane FROM outbox WHERE state = 'waiting' AND next_attempt_at <= $1";
+    let select = AssertSqlSafe(format!("SELECT DISTINCT lane FROM outbox WHERE {DUE}"));
     let rows = sqlx::query(select).bind(now()).fetch_all(connection).await?;
     rows.iter().map(lane).collect()
 }
 
-/// Begins an attempt of what is due in a lane, the oldest first. For as long as `claim` nobody else begins one.
+/// Begins an attempt of the oldest entry that is due in a lane. For as long as `claim` nobody else begins one. What has had
+/// all its attempts, the last of which never ended, is given up.
 pub(super) async fn claim(
     connection: &mut AnyConnection,
     lane: &Lane,
-    most: u32,
     claim: Duration,
-) -> sqlx::Result<Vec<Waiting>> {
+    attempts_max: u64,
+) -> sqlx::Result<Option<Waiting>> {
     let at = now();
-    let select = "SELECT id, payload_json, attempts, idempotency_key FROM outbox WHERE lane = $1 AND state = 'waiting' \
-                  AND next_attempt_at <= $2 ORDER BY id LIMIT $3";
-    let rows =
-        sqlx::query(select).bind(lane.to_string()).bind(at).bind(i64::from(most)).fetch_all(&mut *connection).await?;
+    let update = AssertSqlSafe(format!(
+        "UPDATE outbox SET state = 'dead', claimed_until = NULL, last_error = $2, ended_at = $1 \
+         WHERE {DUE} AND lane = $3 AND attempts >= $4"
+    ));
+    let query = sqlx::query(update).bind(at).bind(NEVER_ENDED).bind(lane.to_string()).bind(rows::column(attempts_max));
+    query.execute(&mut *connection).await?;
+    let update = AssertSqlSafe(format!(
+        "UPDATE outbox SET attempts = attempts + 1, claimed_until = $2 \
+         WHERE id = (SELECT id FROM outbox WHERE {DUE} AND lane = $3 ORDER BY id LIMIT 1) \
+         RETURNING id, payload_json, attempts"
+    ));
     let until = at.saturating_add(rows::column(claim.as_millis()));
-    let mut waiting = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let id: i64 = row.try_get("id")?;
-        let update = "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = $1 WHERE id = $2";
-        sqlx::query(update).bind(until).bind(id).execute(&mut *connection).await?;
-        waiting.push(Waiting {
-            id,
-            attempt: rows::count(row, "attempts")? + 1,
+    let row = sqlx::query(update).bind(at).bind(until).bind(lane.to_string()).fetch_optional(connection).await?;
+    let waiting = |row: AnyRow| {
+        Ok(Waiting {
+            id: row.try_get("id")?,
+            attempt: rows::count(&row, "attempts")?,
             // What another version wrote, and this one cannot read, is given up with that reason.
-            parcel: rows::json(row, "payload_json").map_err(|error| error.to_string()),
-        });
-    }
-    Ok(waiting)
+            parcel: rows::json(&row, "payload_json").map_err(|error| error.to_string()),
+        })
+    };
+    row.map(waiting).transpose()
 }
 
-/// Takes back the beginning of an attempt.
-pub(super) async fn unclaim(connection: &mut AnyConnection, id: i64) -> sqlx::Result<()> {
-    let update = "UPDATE outbox SET attempts = attempts - 1, next_attempt_at = $1 WHERE id = $2 AND state = 'waiting'";
-    sqlx::query(update).bind(now()).bind(id).execute(connection).await.map(drop)
+/// Goes on with an attempt for as long as `claim` from now.
+pub(super) async fn renew(connection: &mut AnyConnection, id: i64, claim: Duration) -> sqlx::Result<()> {
+    let until = now().saturating_add(rows::column(claim.as_millis()));
+    let update = "UPDATE outbox SET claimed_until = $1 WHERE id = $2 AND state = 'waiting'";
+    sqlx::query(update).bind(until).bind(id).execute(connection).await.map(drop)
 }
 
 /// Notes that something was sent.
 pub(super) async fn sent(connection: &mut AnyConnection, id: i64) -> sqlx::Result<()> {
-    let update = "UPDATE outbox SET state = 'sent', last_error = NULL, ended_at = $1 WHERE id = $2";
+    let update =
+        "UPDATE outbox SET state = 'sent', claimed_until = NULL, last_error = NULL, ended_at = $1 WHERE id = $2";
     sqlx::query(update).bind(now()).bind(id).execute(connection).await.map(drop)
 }
 
@@ -65,7 +80,7 @@ pub(super) async fn failed(
     reason: &str,
     next: Option<Timestamp>,
 ) -> sqlx::Result<()> {
-    let update = "UPDATE outbox SET last_error = $1, next_attempt_at = COALESCE($2, next_attempt_at), \
+    let update = "UPDATE outbox SET last_error = $1, next_attempt_at = COALESCE($2, next_attempt_at), claimed_until = NULL, \
                   state = CASE WHEN CAST($2 AS BIGINT) IS NULL THEN 'dead' ELSE state END, \
                   ended_at = CASE WHEN CAST($2 AS BIGINT) IS NULL THEN CAST($3 AS BIGINT) ELSE NULL END \
                   WHERE id = $4 AND state = 'waiting'";
@@ -73,23 +88,26 @@ pub(super) async fn failed(
     query.execute(connection).await.map(drop)
 }
 
-/// Has something sent again at once, with all its attempts. Returns whether there is such an entry that was not sent.
+/// Makes an entry due now, with all its attempts before it. Returns whether there is one that is at rest and was not sent.
 pub(super) async fn retry(connection: &mut AnyConnection, id: i64) -> sqlx::Result<bool> {
-    let update = "UPDATE outbox SET state = 'waiting', attempts = 0, next_attempt_at = $1, ended_at = NULL \
-                  WHERE id = $2 AND state <> 'sent'";
+    let update = AssertSqlSafe(format!(
+        "UPDATE outbox SET state = 'waiting', attempts = 0, next_attempt_at = $1, claimed_until = NULL, ended_at = NULL \
+         WHERE id = $2 AND {AT_REST}"
+    ));
     Ok(sqlx::query(update).bind(now()).bind(id).execute(connection).await?.rows_affected() > 0)
 }
 
-/// Removes an entry that was not sent. Returns whether there was one.
+/// Removes an entry that is at rest and was not sent. Returns whether there was one.
 pub(super) async fn discard(connection: &mut AnyConnection, id: i64) -> sqlx::Result<bool> {
-    let delete = "DELETE FROM outbox WHERE id = $1 AND state <> 'sent'";
-    Ok(sqlx::query(delete).bind(id).execute(connection).await?.rows_affected() > 0)
+    let delete = AssertSqlSafe(format!("DELETE FROM outbox WHERE id = $2 AND {AT_REST}"));
+    Ok(sqlx::query(delete).bind(now()).bind(id).execute(connection).await?.rows_affected() > 0)
 }
 
-/// Forgets what was sent before that time.
-pub(super) async fn forget_sent(connection: &mut AnyConnection, before: Timestamp) -> sqlx::Result<u64> {
-    let delete = "DELETE FROM outbox WHERE state = 'sent' AND ended_at < $1";
-    Ok(sqlx::query(delete).bind(before.as_millisecond()).execute(connection).await?.rows_affected())
+/// Forgets what came to this end before that time.
+pub(super) async fn forget(connection: &mut AnyConnection, state: OutboxState, before: Timestamp) -> sqlx::Result<u64> {
+    let delete = "DELETE FROM outbox WHERE state = $1 AND state <> 'waiting' AND ended_at < $2";
+    let query = sqlx::query(delete).bind(state.name()).bind(before.as_millisecond());
+    Ok(query.execute(connection).await?.rows_affected())
 }
 
 /// The entries that match, latest first.
@@ -120,6 +138,7 @@ fn outbox_row(row: &AnyRow) -> sqlx::Result<OutboxRow> {
         state,
         attempts: rows::count(row, "attempts")?,
         next_attempt_at: (state == OutboxState::Waiting).then_some(next),
+        claimed_until: rows::timestamp_maybe(row, "claimed_until")?,
         last_error: row.try_get("last_error")?,
         created_at: rows::timestamp(row, "created_at")?,
         ended_at: rows::timestamp_maybe(row, "ended_at")?,
@@ -164,25 +183,30 @@ impl Store {
         self.explained(due_lanes(&mut *self.reader().await?).await)
     }
 
-    /// Begins an attempt of what is due in a lane: at most `most`, the oldest first. For as long as `claim` nobody else
-    /// begins one; if by then nothing was noted, it counts as failed.
+    /// Begins an attempt of the oldest entry that is due in a lane; none if none is. For as long as `until` nobody else begins
+    /// one; if by then nothing was noted, it counts as failed. What has begun `attempts_max` attempts is given up.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn outbox_claim(&self, lane: &Lane, most: u32, until: Duration) -> Result<Vec<Waiting>, Error> {
+    pub async fn outbox_claim(
+        &self,
+        lane: &Lane,
+        until: Duration,
+        attempts_max: u64,
+    ) -> Result<Option<Waiting>, Error> {
         let mut transaction = self.transaction().await?;
-        let claimed = self.explained(claim(&mut transaction, lane, most, until).await)?;
+        let claimed = self.explained(claim(&mut transaction, lane, until, attempts_max).await)?;
         self.explained(transaction.commit().await)?;
         Ok(claimed)
     }
 
-    /// Takes back the beginning of an attempt: nothing was done.
+    /// Goes on with an attempt: for as long as `until`, from now, nobody else begins one.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn outbox_unclaim(&self, id: i64) -> Result<(), Error> {
+    pub async fn outbox_renew(&self, id: i64, until: Duration) -> Result<(), Error> {
         let mut transaction = self.transaction().await?;
-        self.explained(unclaim(&mut transaction, id).await)?;
+        self.explained(renew(&mut transaction, id, until).await)?;
         self.explained(transaction.commit().await)
     }
 
@@ -206,7 +230,8 @@ impl Store {
         self.explained(transaction.commit().await)
     }
 
-    /// Has something sent again at once, with all its attempts. Returns whether there is such an entry that was not sent.
+    /// Makes an entry due now, with all its attempts before it. Returns whether there is one that was not sent, and is not being
+    /// sent.
     ///
     /// # Errors
     /// Where the database fails.
@@ -217,7 +242,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Removes an entry that was not sent. Returns whether there was one.
+    /// Removes an entry that was not sent, and is not being sent. Returns whether there was one.
     ///
     /// # Errors
     /// Where the database fails.
@@ -228,13 +253,13 @@ impl Store {
         Ok(found)
     }
 
-    /// Forgets what was sent before that time; returns how much it was.
+    /// Forgets what was sent, or what was given up, before that time; returns how much it was.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn outbox_forget(&self, before: Timestamp) -> Result<u64, Error> {
+    pub async fn outbox_forget(&self, state: OutboxState, before: Timestamp) -> Result<u64, Error> {
         let mut transaction = self.transaction().await?;
-        let forgotten = self.explained(forget_sent(&mut transaction, before).await)?;
+        let forgotten = self.explained(forget(&mut transaction, state, before).await)?;
         self.explained(transaction.commit().await)?;
         Ok(forgotten)
     }

@@ -119,8 +119,10 @@ pub struct OutboxRow {
     pub state: OutboxState,
     /// How many attempts were begun.
     pub attempts: u64,
-    /// When the next one begins; none unless it waits. During an attempt: when that counts as failed.
+    /// When the next one begins; none unless it waits.
     pub next_attempt_at: Option<Timestamp>,
+    /// During an attempt: when that counts as failed, unless it goes on until then.
+    pub claimed_until: Option<Timestamp>,
     /// Why the last attempt failed.
     pub last_error: Option<String>,
     /// When it was written.

@@ -3,21 +3,20 @@
 use super::conformance::{accepted, comment, create, entry, key};
 use super::*;
 use crate::action::Change;
-use crate::message::{Address, parse};
+use crate::message::{Address, AddressPattern, parse};
 use crate::outgoing::{Limits, Mail, Notice, Occasion, Outgoing, OwnIds, Parcel, Recipient, TagEnd};
 use crate::thread::ThreadTag;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn sender() -> Arc<Sender> {
     Arc::new(Sender {
-        own_addresses: BTreeSet::from(["desk@desk.example".to_owned()]),
+        own_addresses: AddressPattern::parse("desk@desk.example").into_iter().collect(),
         ids: OwnIds::new([1; 32], "desk.example"),
         tag: ThreadTag::new(ThreadTag::PREFIX, ThreadTag::SUFFIX).unwrap(),
         tag_end: TagEnd::End,
-        limits: Limits { window: HOUR, per_sender: 2, per_ticket: 3 },
+        limits: Limits { window: HOUR, per_sender: 2, per_ticket: 3, per_address: 4 },
     })
 }
 
@@ -104,13 +103,23 @@ async fn mail_is_limited_by_address_and_by_ticket_and_the_report_says_so() {
     let report = store.report(first[2].id).await.unwrap();
     assert_eq!(report["plan"]["changes"][1]["withheld"], serde_json::json!(first[2].withheld[0]));
     assert_eq!(report["plan"]["changes"][0].get("withheld"), None);
-    // Others are told as often as the ticket allows.
-    let tell = |uid: &str| planned(uid, vec![notify(Some(1), address(&format!("{uid}@team.example")))]);
-    let told = store.commit(&[tell("5"), tell("6"), tell("7")]).await.unwrap();
-    let counts: Vec<usize> = told.iter().map(|receipt| receipt.withheld.len()).collect();
-    assert_eq!(counts, [0, 0, 1]);
-    assert!(told[2].withheld[0].contains("mails_per_ticket_max"), "{:?}", told[2].withheld);
-    assert_eq!(mails(&store).await.len(), 4);
+    // Nobody is answered about a ticket that caused too many mails; others are told of it all the same.
+    let tell = |uid: &str, to: &str| planned(uid, vec![notify(Some(1), address(&format!("{to}@team.example")))]);
+    let told = store.commit(&[tell("5", "a"), tell("6", "a"), tell("7", "a")]).await.unwrap();
+    assert!(told.iter().all(|receipt| receipt.withheld.is_empty()), "{told:?}");
+    let mut other = planned("8", vec![notify(Some(1), address("bo@example.org"))]);
+    if let Verdict::Plan(plan) = &mut other.verdict
+        && let Some(Change::Send { outgoing: Outgoing::Mail(notice), .. }) = plan.changes.first_mut()
+    {
+        notice.about.senders.push("bo@example.org".to_owned());
+    }
+    let told = store.commit(&[other]).await.unwrap();
+    assert!(told[0].withheld[0].contains("mails_per_ticket_max"), "{:?}", told[0].withheld);
+    // Whatever it is, nobody gets it without end.
+    let told = store.commit(&[tell("9", "a"), tell("10", "a")]).await.unwrap();
+    assert_eq!(told[0].withheld, Vec::<String>::new());
+    assert!(told[1].withheld[0].contains("mails_per_address_max"), "{:?}", told[1].withheld);
+    assert_eq!(mails(&store).await.len(), 6);
 }
 
 #[tokio::test]
@@ -148,31 +157,67 @@ async fn an_attempt_is_begun_by_one_and_ends_in_one_way() {
     let tell = |uid: &str| planned(uid, vec![notify(None, address(&format!("{uid}@team.example")))]);
     store.commit(&[tell("1"), tell("2"), tell("3")]).await.unwrap();
     assert_eq!(store.outbox_due().await.unwrap(), [Lane::Mail]);
-    let claimed = store.outbox_claim(&Lane::Mail, 2, HOUR).await.unwrap();
-    assert_eq!(claimed.iter().map(|it| (it.id, it.attempt)).collect::<Vec<_>>(), [(1, 1), (2, 1)]);
-    assert_eq!(store.outbox_claim(&Lane::Mail, 2, HOUR).await.unwrap().len(), 1, "one is left");
-    assert_eq!(store.outbox_due().await.unwrap(), []);
+    let claim = async |attempts_max| {
+        let claimed = store.outbox_claim(&Lane::Mail, HOUR, attempts_max).await.unwrap();
+        claimed.map(|it| (it.id, it.attempt))
+    };
+    for id in 1..=3 {
+        assert_eq!(claim(9).await, Some((id, 1)));
+    }
+    assert_eq!((claim(9).await, store.outbox_due().await.unwrap()), (None, Vec::new()));
+    // What is being sent is left alone.
+    assert!(!store.outbox_retry(1).await.unwrap() && !store.outbox_drop(1).await.unwrap());
     store.outbox_sent(1).await.unwrap();
     store.outbox_failed(2, "no", None).await.unwrap();
     store.outbox_failed(3, "later", Some(Timestamp::UNIX_EPOCH)).await.unwrap();
-    let again = store.outbox_claim(&Lane::Mail, 9, HOUR).await.unwrap();
-    assert_eq!(again.iter().map(|it| (it.id, it.attempt)).collect::<Vec<_>>(), [(3, 2)]);
-    store.outbox_unclaim(3).await.unwrap();
+    assert_eq!(claim(9).await, Some((3, 2)));
+    store.outbox_failed(3, "later", Some(Timestamp::UNIX_EPOCH)).await.unwrap();
     let state = async |id| {
         let row = store.outbox(&OutboxFilter { id: Some(id), ..OutboxFilter::default() }).await.unwrap().remove(0);
         (row.state, row.attempts, row.last_error, row.ended_at.is_some())
     };
     assert_eq!(state(1).await, (OutboxState::Sent, 1, None, true));
     assert_eq!(state(2).await, (OutboxState::Dead, 1, Some("no".to_owned()), true));
-    assert_eq!(state(3).await, (OutboxState::Waiting, 1, Some("later".to_owned()), false));
+    assert_eq!(state(3).await, (OutboxState::Waiting, 2, Some("later".to_owned()), false));
     // What was sent stays sent.
     assert_eq!((store.outbox_retry(1).await.unwrap(), store.outbox_drop(1).await.unwrap()), (false, false));
     assert!(store.outbox_retry(2).await.unwrap() && store.outbox_drop(3).await.unwrap());
     assert_eq!(state(2).await, (OutboxState::Waiting, 0, Some("no".to_owned()), false));
-    assert_eq!(store.outbox_forget(Timestamp::UNIX_EPOCH).await.unwrap(), 0);
-    assert_eq!(store.outbox_forget(Timestamp::now() + jiff::SignedDuration::from_secs(9)).await.unwrap(), 1);
+    let (past, future) = (Timestamp::UNIX_EPOCH, Timestamp::now() + jiff::SignedDuration::from_secs(9));
+    let forget = async |state, before| store.outbox_forget(state, before).await.unwrap();
+    assert_eq!((forget(OutboxState::Sent, past).await, forget(OutboxState::Sent, future).await), (0, 1));
+    assert_eq!((forget(OutboxState::Waiting, future).await, forget(OutboxState::Dead, future).await), (0, 0));
     assert_eq!(store.outbox(&OutboxFilter::default()).await.unwrap().len(), 1);
     assert_eq!(store.unknown("support", vec![key("1")]).await.unwrap(), []);
+}
+
+/// An attempt that ends the program is one of those that count.
+#[tokio::test]
+async fn an_entry_whose_attempts_never_end_is_given_up() {
+    let store = store().await;
+    store.commit(&[planned("1", vec![notify(None, address("bo@team.example"))])]).await.unwrap();
+    for attempt in 1..=2 {
+        let claimed = store.outbox_claim(&Lane::Mail, Duration::ZERO, 2).await.unwrap();
+        assert_eq!(claimed.map(|it| it.attempt), Some(attempt));
+    }
+    assert_eq!(store.outbox_claim(&Lane::Mail, Duration::ZERO, 2).await.unwrap(), None);
+    let row = store.outbox(&OutboxFilter::default()).await.unwrap().remove(0);
+    assert_eq!((row.state, row.attempts, row.ended_at.is_some()), (OutboxState::Dead, 2, true));
+    assert!(row.last_error.as_deref().is_some_and(|error| error.contains("never ended")), "{row:?}");
+    store.outbox_forget(OutboxState::Dead, Timestamp::now() + jiff::SignedDuration::from_secs(9)).await.unwrap();
+    assert_eq!(store.outbox(&OutboxFilter::default()).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_attempt_that_goes_on_is_not_begun_by_another_one() {
+    let store = store().await;
+    store.commit(&[planned("1", vec![notify(None, address("bo@team.example"))])]).await.unwrap();
+    let claim = async |time| store.outbox_claim(&Lane::Mail, time, 9).await.unwrap().map(|it| it.attempt);
+    assert_eq!(claim(Duration::ZERO).await, Some(1));
+    store.outbox_renew(1, HOUR).await.unwrap();
+    assert_eq!(claim(HOUR).await, None);
+    store.outbox_renew(1, Duration::ZERO).await.unwrap();
+    assert_eq!(claim(HOUR).await, Some(2));
 }
 
 #[tokio::test]
