@@ -12,6 +12,7 @@ pub use desk::{outlets, sender};
 
 use crate::carrier::{self, Connection, Failure, Remedy, Smtp, Webhook};
 use crate::config::Config;
+use crate::fault::{self, Point};
 use crate::outgoing::{Mail, Parcel};
 use crate::store::{self, Lane, Sha256, Store, Waiting};
 use jiff::Timestamp;
@@ -25,12 +26,15 @@ use tokio::time::Instant;
 
 /// How often the store is asked what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How often what was sent long ago is forgotten.
+/// How often what was sent long ago is forgotten, and whether the clock was set back is looked at.
 const FORGET_EVERY: Duration = Duration::from_secs(3600);
 /// How many attempts of a lane are begun at once.
 const CLAIMED_MAX: u32 = 20;
 /// After which time an attempt of which nothing was heard counts as failed.
 const CLAIM: Duration = Duration::from_secs(900);
+
+/// Why an attempt failed of which nothing more is known.
+const INTERRUPTED: &str = "mailmill ended before it was known whether this was sent";
 
 /// What sends.
 #[derive(Debug)]
@@ -60,6 +64,21 @@ impl Outbox {
         }
     }
 
+    /// Has attempts that a process before this one has begun, and not ended, tried again after the pause of a failed one. Whether
+    /// they arrived is not known, so that however often this happens, none is given up. To be called before anything is sent, by
+    /// the one process that sends.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn take_up(&self) -> Result<(), store::Error> {
+        for (id, attempt) in self.store.outbox_interrupted().await? {
+            let next = after(self.backoff.after(attempt)).unwrap_or_else(Timestamp::now);
+            tracing::warn!(id, attempt, %next, "mailmill ended while this was being sent: it is tried again");
+            self.store.outbox_failed(id, INTERRUPTED, Some(next)).await?;
+        }
+        Ok(())
+    }
+
     /// Sends what is due, whenever it is, until told to stop; then what is being sent is finished.
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let (mut lanes, mut busy) = (JoinSet::new(), BTreeSet::new());
@@ -82,6 +101,7 @@ impl Outbox {
             if forgot_at.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
                 forgot_at = Some(Instant::now());
                 self.forget().await;
+                self.shorten().await;
             }
             match self.store.outbox_due().await {
                 Ok(due) => {
@@ -122,6 +142,17 @@ impl Outbox {
         }
     }
 
+    /// What waits longer than it ever should was written before the clock was set back.
+    async fn shorten(&self) {
+        match self.store.outbox_wait_at_most(self.backoff.longest.saturating_mul(2).max(CLAIM)).await {
+            Ok(0) => {}
+            Ok(shortened) => {
+                tracing::warn!(shortened, "the clock was set back: what is to be sent does not wait for it")
+            }
+            Err(error) => tracing::warn!(%error, "what is to be sent cannot be read"),
+        }
+    }
+
     async fn forget(&self) {
         let before = Timestamp::now().checked_sub(jiff::SignedDuration::try_from(self.keep).unwrap_or_default());
         let Ok(before) = before else { return };
@@ -141,6 +172,9 @@ impl Outbox {
                 return lane;
             }
         };
+        if !claimed.is_empty() {
+            fault::pass(Point::OutboxClaimed);
+        }
         let mut connection = None;
         let mut unreachable: Option<Failure> = None;
         for waiting in claimed {
@@ -212,13 +246,14 @@ impl Outbox {
     async fn record(&self, lane: &Lane, waiting: &Waiting, outcome: Result<(), Failure>) {
         let Waiting { id, attempt, .. } = waiting;
         let Err(failure) = outcome else {
+            fault::pass(Point::OutboxSent);
             tracing::info!(%lane, id, attempt, "sent");
-            return note(self.store.outbox_sent(*id).await);
+            note(self.store.outbox_sent(*id).await);
+            return fault::pass(Point::OutboxRecorded);
         };
         let next = match failure.remedy {
             Remedy::Retry(wish) if *attempt < self.attempts_max => {
-                let wait = self.backoff.after(*attempt).max(wish.unwrap_or_default().min(self.backoff.longest));
-                Timestamp::now().checked_add(jiff::SignedDuration::try_from(wait).unwrap_or_default()).ok()
+                after(self.backoff.after(*attempt).max(wish.unwrap_or_default().min(self.backoff.longest)))
             }
             Remedy::Retry(_) | Remedy::Nothing => None,
         };
@@ -230,6 +265,11 @@ impl Outbox {
         }
         note(self.store.outbox_failed(*id, &failure.reason, next).await);
     }
+}
+
+/// The time when that much has passed; none beyond what can be written as a date.
+fn after(wait: Duration) -> Option<Timestamp> {
+    Timestamp::now().checked_add(jiff::SignedDuration::try_from(wait).unwrap_or_default()).ok()
 }
 
 /// What could not be noted is done again after [`CLAIM`].

@@ -34,7 +34,7 @@ pub(super) async fn claim(
     let mut waiting = Vec::with_capacity(rows.len());
     for row in &rows {
         let id: i64 = row.try_get("id")?;
-        let update = "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = $1 WHERE id = $2";
+        let update = "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = $1, claimed = 1 WHERE id = $2";
         sqlx::query(update).bind(until).bind(id).execute(&mut *connection).await?;
         waiting.push(Waiting {
             id,
@@ -46,15 +46,23 @@ pub(super) async fn claim(
     Ok(waiting)
 }
 
+/// The attempts that are begun and of which nothing was noted: which entry, and the how manieth attempt.
+pub(super) async fn interrupted(connection: &mut AnyConnection) -> sqlx::Result<Vec<(i64, u64)>> {
+    let select = "SELECT id, attempts FROM outbox WHERE claimed = 1 AND state = 'waiting' ORDER BY id";
+    let rows = sqlx::query(select).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get("id")?, rows::count(row, "attempts")?))).collect()
+}
+
 /// Takes back the beginning of an attempt.
 pub(super) async fn unclaim(connection: &mut AnyConnection, id: i64) -> sqlx::Result<()> {
-    let update = "UPDATE outbox SET attempts = attempts - 1, next_attempt_at = $1 WHERE id = $2 AND state = 'waiting'";
+    let update = "UPDATE outbox SET attempts = attempts - 1, next_attempt_at = $1, claimed = 0 \
+                  WHERE id = $2 AND state = 'waiting'";
     sqlx::query(update).bind(now()).bind(id).execute(connection).await.map(drop)
 }
 
 /// Notes that something was sent.
 pub(super) async fn sent(connection: &mut AnyConnection, id: i64) -> sqlx::Result<()> {
-    let update = "UPDATE outbox SET state = 'sent', last_error = NULL, ended_at = $1 WHERE id = $2";
+    let update = "UPDATE outbox SET state = 'sent', last_error = NULL, ended_at = $1, claimed = 0 WHERE id = $2";
     sqlx::query(update).bind(now()).bind(id).execute(connection).await.map(drop)
 }
 
@@ -65,7 +73,7 @@ pub(super) async fn failed(
     reason: &str,
     next: Option<Timestamp>,
 ) -> sqlx::Result<()> {
-    let update = "UPDATE outbox SET last_error = $1, next_attempt_at = COALESCE($2, next_attempt_at), \
+    let update = "UPDATE outbox SET last_error = $1, claimed = 0, next_attempt_at = COALESCE($2, next_attempt_at), \
                   state = CASE WHEN CAST($2 AS BIGINT) IS NULL THEN 'dead' ELSE state END, \
                   ended_at = CASE WHEN CAST($2 AS BIGINT) IS NULL THEN CAST($3 AS BIGINT) ELSE NULL END \
                   WHERE id = $4 AND state = 'waiting'";
@@ -75,7 +83,7 @@ pub(super) async fn failed(
 
 /// Has something sent again at once, with all its attempts. Returns whether there is such an entry that was not sent.
 pub(super) async fn retry(connection: &mut AnyConnection, id: i64) -> sqlx::Result<bool> {
-    let update = "UPDATE outbox SET state = 'waiting', attempts = 0, next_attempt_at = $1, ended_at = NULL \
+    let update = "UPDATE outbox SET state = 'waiting', attempts = 0, next_attempt_at = $1, ended_at = NULL, claimed = 0 \
                   WHERE id = $2 AND state <> 'sent'";
     Ok(sqlx::query(update).bind(now()).bind(id).execute(connection).await?.rows_affected() > 0)
 }
@@ -84,6 +92,13 @@ pub(super) async fn retry(connection: &mut AnyConnection, id: i64) -> sqlx::Resu
 pub(super) async fn discard(connection: &mut AnyConnection, id: i64) -> sqlx::Result<bool> {
     let delete = "DELETE FROM outbox WHERE id = $1 AND state <> 'sent'";
     Ok(sqlx::query(delete).bind(id).execute(connection).await?.rows_affected() > 0)
+}
+
+/// Has nothing wait longer than that from now.
+pub(super) async fn wait_at_most(connection: &mut AnyConnection, longest: Duration) -> sqlx::Result<u64> {
+    let latest = now().saturating_add(rows::column(longest.as_millis()));
+    let update = "UPDATE outbox SET next_attempt_at = $1 WHERE state = 'waiting' AND next_attempt_at > $1";
+    Ok(sqlx::query(update).bind(latest).execute(connection).await?.rows_affected())
 }
 
 /// Forgets what was sent before that time.
@@ -175,6 +190,14 @@ impl Store {
         Ok(claimed)
     }
 
+    /// The attempts that are under way, or were when a process ended: the entry's number, and which attempt it is, counted from 1.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn outbox_interrupted(&self) -> Result<Vec<(i64, u64)>, Error> {
+        self.explained(interrupted(&mut *self.reader().await?).await)
+    }
+
     /// Takes back the beginning of an attempt: nothing was done.
     ///
     /// # Errors
@@ -225,6 +248,17 @@ impl Store {
         let found = self.explained(discard(&mut transaction, id).await)?;
         self.explained(transaction.commit().await)?;
         Ok(found)
+    }
+
+    /// Has nothing wait longer than that from now, as it would after the clock was set back; returns how much it was.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn outbox_wait_at_most(&self, longest: Duration) -> Result<u64, Error> {
+        let mut transaction = self.transaction().await?;
+        let shortened = self.explained(wait_at_most(&mut transaction, longest).await)?;
+        self.explained(transaction.commit().await)?;
+        Ok(shortened)
     }
 
     /// Forgets what was sent before that time; returns how much it was.

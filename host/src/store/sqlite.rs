@@ -2,6 +2,7 @@
 
 use super::Error;
 use crate::content;
+use crate::fault::{self, Point};
 use futures::FutureExt;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
@@ -205,6 +206,7 @@ fn migrations() -> Vec<Migration> {
     let fifth = include_str!("../../migrations/sqlite/0005_enclosures.sql");
     let sixth = include_str!("../../migrations/sqlite/0006_outbox.sql");
     let seventh = include_str!("../../migrations/sqlite/0007_follow_ups_and_brakes.sql");
+    let ninth = include_str!("../../migrations/sqlite/0009_interrupted_attempts.sql");
     let all = [
         (1, "ledger and tickets", first),
         (2, "job control", second),
@@ -213,6 +215,7 @@ fn migrations() -> Vec<Migration> {
         (5, "enclosures", fifth),
         (6, "outbox", sixth),
         (7, "follow-ups and brakes", seventh),
+        (9, "interrupted attempts", ninth),
     ];
     all.into_iter()
         .map(|(version, description, sql)| {
@@ -237,6 +240,7 @@ async fn migrate(connection: &mut AnyConnection, place: &str) -> Result<(), Erro
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => explain(place, &error),
         other => Error::Bug(format!("the schema of {place} cannot be brought up to date: {other}")),
     })?;
+    fault::pass(Point::StartMigrating);
     transaction.commit().await.map_err(explained)
 }
 
