@@ -55,13 +55,14 @@ fn the_second_daemon_refuses_until_the_first_has_ended_or_was_killed() -> Result
 fn of_two_that_start_at_the_same_time_one_runs() -> Result<()> {
     let installation = Installation::new()?;
     installation.add_folder_job("desk")?;
+    installation.write("mail/1.eml", &messages::request(1, "ann@client.example"))?;
     let mut both = [Daemon::start(&installation, &[])?, Daemon::start(&installation, &[])?];
     let ended = mailmill_tests::wait_until("one to refuse", || {
         Ok(both.iter_mut().position(|daemon| daemon.log().contains("another mailmill does")))
     })?;
     assert_eq!(both[ended].wait()?.code(), Some(1));
     let running = &mut both[1 - ended];
-    running.wait_for("the other to run", 0, |line| line.contains("mailmill is running"))?;
+    running.wait_for("the other to work", 0, |line| line.contains("message handled"))?;
     assert!(running.terminate()?.success(), "{}", running.log());
     Ok(())
 }

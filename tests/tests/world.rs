@@ -11,10 +11,10 @@ const HEADER_BYTES: usize = 100;
 
 /// Overwrites a piece in the middle of every page behind the first one.
 fn damage(database: &mut [u8]) {
-    let page_bytes = usize::from(u16::from_be_bytes([database[16], database[17]]));
-    assert!(page_bytes > HEADER_BYTES, "{page_bytes}");
-    for page in database.chunks_mut(page_bytes).skip(1) {
-        page[..HEADER_BYTES].fill(0xA5);
+    let page_bytes = database.get(16..18).and_then(|it| it.try_into().ok()).map_or(0, u16::from_be_bytes);
+    assert!(usize::from(page_bytes) > HEADER_BYTES, "{page_bytes}");
+    for page in database.chunks_mut(page_bytes.into()).skip(1) {
+        page.iter_mut().take(HEADER_BYTES).for_each(|byte| *byte = 0xA5);
     }
 }
 

@@ -12,6 +12,9 @@ pub(crate) struct Args {
     /// How often the program is killed: at every fault point first, then at points and times of chance
     #[arg(long, default_value_t = 1000)]
     kills: usize,
+    /// Ends after so many minutes, even if there were fewer kills; what it counted is true all the same
+    #[arg(long)]
+    minutes: Option<u64>,
     /// Where the random numbers start: another seed kills in another order
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -23,6 +26,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     build()?;
     let mut test = cargo(&["test", "--workspace", "--test", "crash", "--", "--nocapture", "nothing_is_lost"])?;
     let further = args.kills.saturating_sub(KILLS_MIN).to_string();
+    if let Some(minutes) = args.minutes {
+        test.env("MAILMILL_CRASH_MINUTES", minutes.to_string());
+    }
     command::run(
         test.env("MAILMILL_CRASH_FURTHER_KILLS", further).env("MAILMILL_CRASH_SEED", args.seed.max(1).to_string()),
     )

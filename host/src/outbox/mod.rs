@@ -2,7 +2,7 @@
 //!
 //! What is sent one after the other is a lane: all mail, all Maildirs, each webhook. A lane that is slow holds up no other one.
 //! An attempt is begun in the store before anything is sent; a program that is killed in the middle of one leaves it to the
-//! next, after [`CLAIM`].
+//! next start: see [`Outbox::take_up`].
 
 mod backoff;
 mod desk;

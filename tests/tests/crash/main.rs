@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 /// How many kills, beside those at each point with each protocol once.
 const FURTHER_KILLS: &str = "MAILMILL_CRASH_FURTHER_KILLS";
 const FURTHER_KILLS_DEFAULT: usize = 12;
+/// After how many minutes there are no further kills, if not before.
+const MINUTES: &str = "MAILMILL_CRASH_MINUTES";
 /// Where the random numbers start.
 const SEED: &str = "MAILMILL_CRASH_SEED";
 /// Passed only where a mailbox is seen for the first time.
@@ -47,6 +49,10 @@ impl Chance {
         self.0 ^= self.0 << 17;
         usize::try_from(self.0 % bound.max(1) as u64).unwrap_or_default()
     }
+
+    fn one_of<'a, T>(&mut self, all: &'a [T]) -> Result<&'a T> {
+        all.get(self.below(all.len())).context("there is nothing to choose from")
+    }
 }
 
 /// Mail comes in while the daemon starts and works; at some time it is killed.
@@ -54,7 +60,7 @@ fn kill_at_any_time(desk: &mut Desk, chance: &mut Chance) -> Result<()> {
     let mut daemon = Daemon::start(&desk.installation, &[])?;
     let until = Instant::now() + Duration::from_millis(chance.below(LIFE_MAX_MS) as u64);
     for _ in 0..chance.below(3) {
-        desk.deliver(JOBS[chance.below(JOBS.len())])?;
+        desk.deliver(chance.one_of(&JOBS)?)?;
     }
     std::thread::sleep(until.saturating_duration_since(Instant::now()));
     daemon.kill().with_context(|| daemon.log())
@@ -63,6 +69,7 @@ fn kill_at_any_time(desk: &mut Desk, chance: &mut Chance) -> Result<()> {
 #[test]
 fn nothing_is_lost_or_doubled_however_often_it_is_killed() -> Result<()> {
     let (further, seed) = (setting(FURTHER_KILLS, FURTHER_KILLS_DEFAULT)?, setting(SEED, 1)?);
+    let time_max = Duration::from_secs(setting(MINUTES, u64::MAX / 60)? * 60);
     let (mut desk, mut chance, begun) = (Desk::new()?, Chance(seed), Instant::now());
     let points = points(&desk)?;
     ensure!(points.len() > 20, "too few: {points:?}");
@@ -75,10 +82,13 @@ fn nothing_is_lost_or_doubled_however_often_it_is_killed() -> Result<()> {
         }
     }
     for number in 0..further {
+        if begun.elapsed() > time_max {
+            break;
+        }
         if number % 2 == 0 {
             kill_at_any_time(&mut desk, &mut chance)?;
         } else {
-            let (job, point) = (JOBS[chance.below(JOBS.len())], points[chance.below(points.len())].as_str());
+            let (job, point) = (chance.one_of(&JOBS)?, chance.one_of(&points)?.as_str());
             desk.deliver(job)?;
             let most = if FOR_EACH_MESSAGE.contains(&point) { 2 } else { 1 };
             if point == ONCE {
