@@ -2,6 +2,7 @@
 
 use crate::config::{Config, Job, LogFormat, PluginLimits};
 use crate::diagnostic::Diagnostics;
+use crate::fault::{self, Point};
 use crate::job::{self, BatchSettings, Board, Committer, Context, Limits, Order, Progress, Workers};
 use crate::message::AttachmentLimits;
 use crate::oauth::Tokens;
@@ -9,7 +10,7 @@ use crate::outbox::{self, Outbox};
 use crate::plugin::{self, Compiler, Engine, EngineSettings};
 use crate::rules::watch::{Changed, Places, Watch};
 use crate::rules::{Reloader, RuleSet};
-use crate::store::Store;
+use crate::store::{Lease, Store};
 use crate::thread::{Tags, ThreadTag};
 use crate::{store, telemetry};
 use std::collections::BTreeMap;
@@ -166,15 +167,19 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
     if jobs.is_empty() {
         return Err(Error::NoJob(config.jobs));
     }
+    // Held to the end: whatever sessions and attempts the database has as begun, nobody is at them any more.
+    let _lease = Lease::take(&config.store.path)?;
     let reloader = Arc::new(Reloader::start(config.rules.clone(), config.plugins.clone(), engine)?);
     job::check_steps(&jobs, &config.jobs, &reloader.current())?;
     let store = Store::open(&config.store.path).await?;
+    fault::pass(Point::StartOpened);
     store.end_interrupted(None).await?;
     let (stop, stopped) = watch::channel(false);
     let sender = outbox::sender(&config, &jobs, &tags, &store).await?;
     tags.own_ids = sender.as_ref().map(|sender| sender.ids.clone());
     let store = store.sending_as(sender);
     let sending = Arc::new(Outbox::new(store.clone(), &config));
+    sending.take_up().await?;
     let ctx = context(&config, &jobs, tags, store.clone(), reloader.subscribe(), stopped);
     tracing::info!(jobs = jobs.len(), revision = %reloader.current().revision(), "mailmill is running");
     let outcome = match mode {

@@ -11,6 +11,7 @@ pub mod config;
 pub mod content;
 pub mod daemon;
 pub mod diagnostic;
+mod fault;
 pub mod field;
 mod http;
 pub mod job;

@@ -77,6 +77,12 @@ impl Daemon {
         Ok(kib * 1024)
     }
 
+    /// The number of its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// How many lines the log has by now: the `skip` that ignores all of them.
     #[must_use]
     pub fn log_length(&self) -> usize {

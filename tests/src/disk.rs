@@ -29,6 +29,16 @@ impl SmallDisk {
         ensure!(mount(&format!("remount,size={size}"), &self.path), "the disk cannot be made larger");
         Ok(())
     }
+
+    /// Lets the disk be written, or only read. Nobody may have a file open on it.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn set_writable(&self, is_writable: bool) -> Result<()> {
+        let options = if is_writable { "remount,rw" } else { "remount,ro" };
+        ensure!(mount(options, &self.path), "the disk cannot be mounted with {options}");
+        Ok(())
+    }
 }
 
 impl Drop for SmallDisk {

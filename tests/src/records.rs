@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 /// More rows than any test has.
-const ROWS_MAX: &str = "1000";
+const ROWS_MAX: &str = "100000";
 
 /// A ticket of `ticket list --json`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,6 +6,7 @@ mod command;
 mod demo;
 mod plugins;
 mod servers;
+mod soak;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -27,6 +28,8 @@ enum Verb {
     Demo(demo::Args),
     /// Measures the program against its targets, beside other programs where there are any
     Bench(bench::Args),
+    /// Kills the program again and again while mail comes in, and looks whether anything is lost or doubled
+    Soak(soak::Args),
     /// Checks format, lints, dependencies and documentation, then runs all tests: what must pass before a push
     Ci,
 }
@@ -37,6 +40,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Test => test::run(),
         Verb::Demo(args) => demo::run(&args),
         Verb::Bench(args) => bench::run(&args),
+        Verb::Soak(args) => soak::run(&args),
         Verb::Ci => ci::run(),
     }
 }

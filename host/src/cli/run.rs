@@ -22,6 +22,7 @@ pub(super) struct Options {
 
 pub(super) fn run(global: &Global, options: Options) -> Done {
     crate::memory::give_back_at_once();
+    crate::fault::arm().map_err(anyhow::Error::msg)?;
     let (file, config) = (global.path()?, global.load()?);
     // Where standard error is no terminal, the bars are hidden and the lines go through as they are.
     let bars = MultiProgress::new();

@@ -4,6 +4,7 @@
 //! at most [`Settings::wait`] for company. Where more is ready than goes into one batch, the jobs take turns.
 
 use super::fair::Lanes;
+use crate::fault::{self, Point};
 use crate::store::{self, Entry, Receipt, Store};
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,7 +95,10 @@ async fn run(store: Store, settings: Settings, mut outlet: mpsc::UnboundedReceiv
         };
         let (entries, answers): (Vec<Entry>, Vec<Answer>) =
             std::iter::from_fn(next).take(settings.messages_max).unzip();
-        answer_all(store.commit(&entries).await, answers);
+        fault::pass(Point::CommitBefore);
+        let outcome = store.commit(&entries).await;
+        fault::pass(Point::CommitAfter);
+        answer_all(outcome, answers);
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod account;
 mod board;
+mod care;
 mod committer;
 mod fair;
 mod name;
@@ -20,13 +21,14 @@ mod workers;
 
 pub use account::{account, check_steps, cleaning, spool};
 pub use board::{Board, Place, REPORT_LASTS};
+pub use care::Care;
 pub use committer::{Committer, Settings as BatchSettings};
 pub use name::{Unknown, find};
 pub use order::Order;
 pub use reception::Reception;
 pub use retention::{forget, keep_log, sweep_log};
 pub use runner::run;
-pub use session::{Care, entry, session};
+pub use session::{entry, session};
 pub use steps::{Change, Error as StepsError, Known, Place as StepPlace};
 pub use tokens::oauth_app;
 pub use workers::Workers;

@@ -20,6 +20,9 @@ const LOGIN_PAUSE_MIN: Duration = Duration::from_secs(300);
 /// The longest pause after refused logins.
 const LOGIN_PAUSE_MAX: Duration = Duration::from_secs(60 * 60);
 
+/// A clock that goes back by less is only set right.
+const SET_BACK_MIN: SignedDuration = SignedDuration::from_secs(1);
+
 /// Gives numbers between 0 and 1.
 pub(super) type Chance = fn() -> f64;
 
@@ -30,6 +33,15 @@ pub(super) struct Failure {
     pub(super) login_refused: bool,
     /// How long the server itself wants to be left alone.
     pub(super) hint: Option<Duration>,
+}
+
+/// What comes next, unless people or the server want something before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Planned {
+    /// When; never, if the schedule is over.
+    pub(super) at: Option<Timestamp>,
+    /// The session before failed, and the server is left alone until then.
+    pub(super) is_retry: bool,
 }
 
 /// How a job keeps its schedule.
@@ -58,6 +70,21 @@ impl Pace {
     /// When a job begins that starts now: at once if its schedule lets it.
     pub(super) fn first_run(&self, schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
         schedule.runs.open_until(now).map(|_| now).or_else(|| self.next_run(schedule, now))
+    }
+
+    /// When to run what was `planned`, if the clock shows `now` and showed `last` before. Where it was set back, what was planned
+    /// would be late by as much: a planned run is planned anew, a retry waits as long as it had left.
+    pub(super) fn replanned(&self, schedule: &Schedule, planned: Planned, last: Timestamp, now: Timestamp) -> Planned {
+        let back = last.duration_since(now);
+        if back < SET_BACK_MIN {
+            return planned;
+        }
+        let at = match planned {
+            Planned { at: Some(at), is_retry: true } => Some(at.checked_sub(back).unwrap_or(now)),
+            Planned { at: _, is_retry: false } => self.next_run(schedule, now),
+            Planned { at: None, is_retry: true } => None,
+        };
+        Planned { at, ..planned }
     }
 
     /// Notes that all is well.
@@ -110,6 +137,24 @@ mod tests {
 
     fn at(time: &str) -> Timestamp {
         format!("2026-01-01T{time}Z").parse().unwrap()
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_delays_nothing() {
+        let check = |schedule: &Schedule, is_retry, planned: &str, now: &str, expect: &str| {
+            let planned = Planned { at: Some(at(planned)), is_retry };
+            let expect = Planned { at: Some(at(expect)), is_retry };
+            let found = Pace::new(|| 0.0).replanned(schedule, planned, at("12:00:00"), at(now));
+            assert_eq!(found, expect, "the clock shows {now}");
+        };
+        let (five, nine) = (every("5m", None), of(Runs::Cron(Cron::parse("0 13 * * *").unwrap())));
+        check(&five, false, "12:05:00", "08:01:00", "08:05:00");
+        check(&five, true, "12:00:40", "08:00:00", "08:00:40");
+        // What is to be at a time of day is at that time.
+        check(&nine, false, "13:00:00", "11:00:00", "13:00:00");
+        // Forward, or hardly back: what was planned stays, and is due sooner.
+        check(&five, false, "12:05:00", "23:00:00", "12:05:00");
+        check(&five, false, "12:05:00", "11:59:59.5", "12:05:00");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! never more than one of them, because one task does all this, one after the other.
 
 use super::board::Place;
-use super::pace::{self, Failure, Pace};
+use super::pace::{self, Failure, Pace, Planned};
 use super::{Care, Context, Error, STOP_GRACE, log_tally, open, session};
 use crate::config::Job;
 use crate::mailbox::Session;
@@ -33,14 +33,6 @@ struct Runner {
     paused: bool,
     /// When the last session that people asked for was asked for.
     taken: Option<Timestamp>,
-}
-
-/// What comes next, unless people or the server want something before.
-#[derive(Debug, Clone, Copy)]
-struct Next {
-    at: Option<Timestamp>,
-    /// The session before failed, and the server is left alone until then.
-    is_retry: bool,
 }
 
 /// Why a wait has ended.
@@ -87,11 +79,11 @@ impl Runner {
         self.close().await;
     }
 
-    fn first(&self) -> Next {
-        Next { at: self.pace.first_run(&self.job.schedule, Timestamp::now()), is_retry: false }
+    fn first(&self) -> Planned {
+        Planned { at: self.pace.first_run(&self.job.schedule, Timestamp::now()), is_retry: false }
     }
 
-    fn next_after(&mut self, tally: &SessionTally, undone: Option<String>) -> Next {
+    fn next_after(&mut self, tally: &SessionTally, undone: Option<String>) -> Planned {
         log_tally(&self.job, tally);
         self.place.say_ended(tally.received, undone);
         self.pace.succeeded();
@@ -99,10 +91,10 @@ impl Runner {
         if at.is_none() {
             tracing::info!(job = self.job.name, "the schedule has no further run");
         }
-        Next { at, is_retry: false }
+        Planned { at, is_retry: false }
     }
 
-    fn retry(&mut self, error: &Error) -> Next {
+    fn retry(&mut self, error: &Error) -> Planned {
         self.mailbox = None;
         self.place.say_ended(0, Some(error.to_string()));
         let now = Timestamp::now();
@@ -115,11 +107,12 @@ impl Runner {
         } else {
             tracing::warn!(job = self.job.name, %error, retry_in_s, hint_s, "the session failed; nothing is lost");
         }
-        Next { at, is_retry: true }
+        Planned { at, is_retry: true }
     }
 
     /// Waits for the next run, the server's news, or people.
-    async fn wait(&mut self, next: Next) -> Wake {
+    async fn wait(&mut self, mut next: Planned) -> Wake {
+        let mut last = Timestamp::now();
         loop {
             if self.ctx.stopping() {
                 return Wake::Stop;
@@ -138,6 +131,8 @@ impl Runner {
                 return Wake::Resumed;
             }
             let now = Timestamp::now();
+            next = self.pace.replanned(&self.job.schedule, next, last, now);
+            last = now;
             if next.at.is_some_and(|at| at <= now) {
                 return Wake::Run;
             }
@@ -148,7 +143,7 @@ impl Runner {
     }
 
     /// Waits until it is time to look again at what to do; what to do, if that is clear.
-    async fn wait_a_while(&mut self, next: Next, now: Timestamp) -> Option<Wake> {
+    async fn wait_a_while(&mut self, next: Planned, now: Timestamp) -> Option<Wake> {
         let schedule = &self.job.schedule;
         let listens = schedule.push && !next.is_retry && self.mailbox.as_ref().is_some_and(Session::listens);
         let open_until = schedule.runs.open_until(now).filter(|_| listens);
@@ -163,9 +158,9 @@ impl Runner {
                     self.close().await;
                 }
                 let state = match next {
-                    Next { at: None, .. } => JobState::Finished,
-                    Next { is_retry: true, .. } => JobState::Retrying,
-                    Next { .. } => JobState::Waiting,
+                    Planned { at: None, .. } => JobState::Finished,
+                    Planned { is_retry: true, .. } => JobState::Retrying,
+                    Planned { .. } => JobState::Waiting,
                 };
                 self.place.say(state, next.at);
                 tokio::select! {
@@ -179,7 +174,7 @@ impl Runner {
     }
 
     /// Lets the server tell of news, for a time.
-    async fn listen(&mut self, mut mailbox: Session, next: Next, at_most: Duration) -> Option<Wake> {
+    async fn listen(&mut self, mut mailbox: Session, next: Planned, at_most: Duration) -> Option<Wake> {
         self.place.say(JobState::Listening, next.at);
         let begun = tokio::time::Instant::now();
         let waited = tokio::select! {

@@ -2,9 +2,10 @@
 
 use super::order::{self, Turn};
 use super::sight::{self, Recognised, Renumbered};
-use super::{Context, Error, Progress, Reception, cleaning};
+use super::{Care, Context, Error, Progress, Reception, cleaning};
 use crate::config::{Handling, Job};
-use crate::mailbox::{self, Disposition, Fetched, Listed, LoginMemory, MessageKey, RawMessage, Session};
+use crate::fault::{self, Point};
+use crate::mailbox::{self, Disposition, Fetched, Listed, MessageKey, RawMessage, Session};
 use crate::message::Address;
 use crate::pipeline::{Parsed, Verdict};
 use crate::store::{self, Entry, Receipt, SessionId, SessionTally};
@@ -66,7 +67,9 @@ pub async fn session(
         let comment: Vec<String> =
             outcome.as_ref().err().map(ToString::to_string).into_iter().chain(warnings).collect();
         let comment = (!comment.is_empty()).then(|| comment.join("; "));
+        fault::pass(Point::SessionEnding);
         ctx.store.finish_session(id, &run.tally, comment.as_deref()).await?;
+        fault::pass(Point::SessionEnded);
     }
     outcome.map(|()| run.tally)
 }
@@ -78,36 +81,6 @@ pub(super) async fn record_failure<T>(ctx: &Context, job: &Job, outcome: Result<
         ctx.store.finish_session(id, &SessionTally::default(), Some(&error.to_string())).await?;
     }
     outcome
-}
-
-/// What a session passes on to the next one of its job: how careful it has to be.
-#[derive(Debug, Default)]
-pub struct Care {
-    /// Messages are fetched one at a time, because an answer that made no sense ended the session before. Thus it
-    /// shows which message is to blame.
-    one_by_one: bool,
-    /// What the last connection was warned of.
-    warned: Vec<mailbox::Warning>,
-    /// How the job has logged in.
-    pub(super) logins: LoginMemory,
-    /// The last session learnt something that makes another attempt worthwhile at once.
-    learnt: bool,
-}
-
-impl Care {
-    /// Logs what a new connection warns of, unless the one before did: some jobs connect every few minutes.
-    pub(super) fn warn(&mut self, job: &Job, mailbox: &Session) {
-        let warnings = mailbox.warnings();
-        for warning in warnings.iter().filter(|warning| !self.warned.contains(warning)) {
-            tracing::warn!(job = job.name, "{warning}");
-        }
-        self.warned = warnings.to_vec();
-    }
-
-    /// Whether another attempt is worthwhile at once.
-    pub(super) fn take_learnt(&mut self) -> bool {
-        std::mem::take(&mut self.learnt)
-    }
 }
 
 /// A session under way.
@@ -133,6 +106,7 @@ impl Run<'_> {
         }
         let id = self.ctx.store.begin_session(&self.job.name).await?;
         self.id = Some(id);
+        fault::pass(Point::SessionBegun);
         Ok(id)
     }
 
@@ -187,6 +161,7 @@ impl Run<'_> {
             if self.ctx.stopping() {
                 break;
             }
+            fault::pass(Point::FetchBefore);
             outcome = match self.ctx.unless_stopped(self.mailbox.fetch(chunk, &sink)).await {
                 Some(Ok(fetched)) => {
                     self.withheld(&fetched);
@@ -302,6 +277,7 @@ impl Run<'_> {
         if marks.is_empty() || matches!(self.undone, Some(Error::Unmarked(_))) {
             return Ok(());
         }
+        fault::pass(Point::MarkBefore);
         let mark = async { if again { self.mailbox.mark_again(marks).await } else { self.mailbox.mark(marks).await } };
         match self.ctx.unless_stopped(mark).await {
             None => return Ok(()),
@@ -313,9 +289,10 @@ impl Run<'_> {
             }
             Some(Err(error)) => return Err(error.into()),
         }
+        fault::pass(Point::MarkAfter);
         let keys: Vec<MessageKey> = marks.iter().map(|(key, _)| key.clone()).collect();
         if !self.mailbox.settles() {
-            return Ok(self.ctx.store.marked(&self.job.name, &keys).await?);
+            return self.record_marks(&keys).await;
         }
         self.uncertain.extend(keys);
         Ok(())
@@ -323,6 +300,7 @@ impl Run<'_> {
 
     /// Where marks are certain only at the end of a session, this is it.
     async fn settle(&mut self) -> Result<(), Error> {
+        fault::pass(Point::SettleBefore);
         match self.ctx.unless_stopped(self.mailbox.settle()).await {
             None => return Ok(()),
             Some(Err(error)) if error.is_refusal() => {
@@ -332,7 +310,15 @@ impl Run<'_> {
             }
             Some(settled) => settled?,
         }
-        Ok(self.ctx.store.marked(&self.job.name, &std::mem::take(&mut self.uncertain)).await?)
+        fault::pass(Point::SettleAfter);
+        let certain = std::mem::take(&mut self.uncertain);
+        self.record_marks(&certain).await
+    }
+
+    async fn record_marks(&self, keys: &[MessageKey]) -> Result<(), Error> {
+        self.ctx.store.marked(&self.job.name, keys).await?;
+        fault::pass(Point::MarkRecorded);
+        Ok(())
     }
 }
 
@@ -374,6 +360,7 @@ async fn pump(
     // The budget is taken before the next message is looked at, in order: a large message cannot be overtaken for ever.
     let within_budget = futures::stream::unfold((fetched, budget), |(mut fetched, budget)| async move {
         let raw: RawMessage = fetched.recv().await?;
+        fault::pass(Point::FetchMessage);
         let need = u32::try_from(raw.content.len() / BUDGET_UNIT + 1).unwrap_or(u32::MAX).min(units);
         let permit = budget.clone().acquire_many_owned(need).await.ok()?;
         Some(((raw, permit), (fetched, budget)))
@@ -394,6 +381,7 @@ async fn pump(
                 continue;
             }
         };
+        fault::pass(Point::ParseAfter);
         let Ok(place) = places.clone().acquire_owned().await else { return };
         let turn = ctx.order.enter(order::names(&parsed), ctx.turns.fetch_add(1, Ordering::Relaxed));
         let (ctx, job, renumbered, done) = (ctx.clone(), job.clone(), renumbered.clone(), done.clone());
@@ -423,12 +411,15 @@ async fn handle(
     }
     let rules = ctx.rules.borrow().clone();
     let threading = reception.thread(&ctx.store, &parsed, rules.classes()).await?;
+    fault::pass(Point::ThreadAfter);
     let cleaning = Arc::new(cleaning(job, &rules));
     let parsed = Arc::new(parsed);
     let outlets = ctx.outlets.clone();
     let verdict = ctx.workers.decide(&job.name, rules, parsed.clone(), threading, cleaning, outlets).await?;
+    fault::pass(Point::RulesAfter);
     let receipt =
         ctx.committer.commit(reception.admitted(entry(&job.name, &job.handling, Some(id), &parsed, verdict))).await?;
+    fault::pass(Point::CommitAnswered);
     ctx.tell(Progress::Handled { job: job.name.clone() });
     let key = tame(&receipt.key.to_string());
     if receipt.repeated {

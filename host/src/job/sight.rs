@@ -8,6 +8,7 @@
 use super::session::{Handled, Run};
 use super::{Context, Error};
 use crate::config::{ExistingMail, Job};
+use crate::fault::{self, Point};
 use crate::mailbox::{Listed, MessageKey, Opened};
 use crate::pipeline::Parsed;
 use crate::store::{KnownMailbox, Sha256};
@@ -58,6 +59,7 @@ impl Run<'_> {
             ExistingMail::Handle => Vec::new(),
         };
         let is_first = self.ctx.store.first_sight(&self.job.name, opened, &passed_over).await?;
+        fault::pass(Point::SightNoted);
         if is_first && !passed_over.is_empty() {
             self.id().await?;
             self.tally.passed_over += passed_over.len() as u64;

@@ -2,7 +2,7 @@
 //!
 //! What is sent one after the other is a lane: all mail, all Maildirs, each webhook. A lane that is slow holds up no other one.
 //! An attempt is begun in the store before anything is sent, one at a time, and renewed while it goes on; a program that is
-//! killed in the middle of one leaves it to the next, after [`CLAIM`].
+//! killed in the middle of one leaves it to the next start: see [`Outbox::take_up`].
 
 mod backoff;
 mod desk;
@@ -12,6 +12,7 @@ pub use desk::{outlets, own_addresses, sender};
 
 use crate::carrier::{self, Connection, Failure, Remedy, Smtp, Webhook};
 use crate::config::Config;
+use crate::fault::{self, Point};
 use crate::outgoing::{Mail, Parcel};
 use crate::store::{self, Lane, OutboxState, Sha256, Store, Waiting};
 use jiff::{SignedDuration, Timestamp};
@@ -25,7 +26,7 @@ use tokio::time::Instant;
 
 /// How often the store is asked what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How often what was sent long ago is forgotten.
+/// How often what was sent long ago is forgotten, and whether the clock was set back is looked at.
 const FORGET_EVERY: Duration = Duration::from_secs(3600);
 /// How many entries of a lane are worked through before it is asked again which lanes have some.
 const IN_A_ROW_MAX: usize = 100;
@@ -37,6 +38,9 @@ const RENEW_EVERY: Duration = Duration::from_secs(60);
 const ATTEMPT_MAX: Duration = Duration::from_secs(3600);
 /// The first wait before something is noted again that could not be.
 const NOTE_AGAIN: Duration = Duration::from_millis(200);
+
+/// Why an attempt failed of which nothing more is known.
+const INTERRUPTED: &str = "mailmill ended before it was known whether this was sent";
 
 /// What sends.
 #[derive(Debug)]
@@ -68,6 +72,21 @@ impl Outbox {
         }
     }
 
+    /// Has attempts that a process before this one has begun, and not ended, tried again after the pause of a failed one. Whether
+    /// they arrived is not known, so that however often this happens, none is given up. To be called before anything is sent, by
+    /// the one process that sends.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn take_up(&self) -> Result<(), store::Error> {
+        for (id, attempt) in self.store.outbox_interrupted().await? {
+            let next = after(self.backoff.after(attempt)).unwrap_or_else(Timestamp::now);
+            tracing::warn!(id, attempt, %next, "mailmill ended while this was being sent: it is tried again");
+            self.store.outbox_failed(id, INTERRUPTED, Some(next)).await?;
+        }
+        Ok(())
+    }
+
     /// Sends what is due, whenever it is, until told to stop; then what is being sent is finished.
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let (mut lanes, mut busy) = (JoinSet::new(), BTreeSet::new());
@@ -90,6 +109,7 @@ impl Outbox {
             if forgot_at.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
                 forgot_at = Some(Instant::now());
                 self.forget().await;
+                self.shorten().await;
             }
             match self.store.outbox_due().await {
                 Ok(due) => {
@@ -130,6 +150,17 @@ impl Outbox {
         }
     }
 
+    /// What waits longer than it ever should was written before the clock was set back.
+    async fn shorten(&self) {
+        match self.store.outbox_wait_at_most(self.backoff.longest.saturating_mul(2).max(CLAIM)).await {
+            Ok(0) => {}
+            Ok(shortened) => {
+                tracing::warn!(shortened, "the clock was set back: what is to be sent does not wait for it")
+            }
+            Err(error) => tracing::warn!(%error, "what is to be sent cannot be read"),
+        }
+    }
+
     async fn forget(&self) {
         for (state, keep) in [(OutboxState::Sent, self.keep_sent), (OutboxState::Dead, self.keep_dead)] {
             let Ok(before) = Timestamp::now().checked_sub(keep) else { continue };
@@ -159,6 +190,7 @@ impl Outbox {
                     break;
                 }
             };
+            fault::pass(Point::OutboxClaimed);
             let outcome = match (&unreachable, &waiting.parcel) {
                 // The server is not there for the others either.
                 (Some(failure), _) => Err(failure.clone()),
@@ -253,13 +285,16 @@ impl Outbox {
     async fn record(&self, lane: &Lane, waiting: &Waiting, outcome: Result<(), Failure>) {
         let Waiting { id, attempt, .. } = waiting;
         let Err(failure) = outcome else {
+            fault::pass(Point::OutboxSent);
             tracing::info!(%lane, id, attempt, "sent");
-            return note(async || self.store.outbox_sent(*id).await).await;
+            fault::pass(Point::OutboxSent);
+            tracing::info!(%lane, id, attempt, "sent");
+            note(async || self.store.outbox_sent(*id).await).await;
+            return fault::pass(Point::OutboxRecorded);
         };
         let next = match failure.remedy {
             Remedy::Retry(wish) if *attempt < self.attempts_max => {
-                let wait = self.backoff.after(*attempt).max(wish.unwrap_or_default().min(self.backoff.longest));
-                Timestamp::now().checked_add(SignedDuration::try_from(wait).unwrap_or_default()).ok()
+                after(self.backoff.after(*attempt).max(wish.unwrap_or_default().min(self.backoff.longest)))
             }
             Remedy::Retry(_) | Remedy::Nothing => None,
         };
@@ -271,6 +306,11 @@ impl Outbox {
         }
         note(async || self.store.outbox_failed(*id, &failure.reason, next).await).await;
     }
+}
+
+/// The time when that much has passed; none beyond what can be written as a date.
+fn after(wait: Duration) -> Option<Timestamp> {
+    Timestamp::now().checked_add(SignedDuration::try_from(wait).unwrap_or_default()).ok()
 }
 
 /// Notes what became of an attempt; where that fails, again and again for as long as the attempt is ours. What is not noted by

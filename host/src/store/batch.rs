@@ -9,6 +9,7 @@ use super::draft::{Draft, Line, NewTicket, Numbers, Slot, mentioned};
 use super::rows::{column, milliseconds, now};
 use super::{Entry, Outcome, Receipt, Sha256, ledger, tickets};
 use crate::content::Content;
+use crate::fault::{self, Point};
 use crate::mailbox::MessageKey;
 use crate::outgoing::Sender;
 use crate::ticket::TicketNumber;
@@ -129,10 +130,13 @@ async fn write(connection: &mut AnyConnection, draft: &Draft<'_>, before: Number
     let messages: Vec<&Content> = draft.lines.iter().map(|line| &line.entry.raw).collect();
     bytes::put(&mut *connection, &messages).await?;
     write_receipts(&mut *connection, &draft.lines, at).await?;
+    fault::pass(Point::CommitReceipts);
     write_tickets(&mut *connection, draft, at).await?;
+    fault::pass(Point::CommitTickets);
     write_comments(&mut *connection, draft, at).await?;
     write_attachments(&mut *connection, draft).await?;
     dispatch::write(&mut *connection, &draft.parcels, at).await?;
+    fault::pass(Point::CommitOutbox);
     write_quarantine(&mut *connection, &draft.lines, at).await?;
     if draft.numbers != before {
         let update = "UPDATE counters SET value = \

@@ -1,5 +1,6 @@
 //! What can go wrong with the store, and what to do about it.
 
+use super::Holder;
 use crate::class::Class;
 use crate::content;
 
@@ -14,6 +15,11 @@ pub enum Error {
         "cannot use {place}: another program keeps it locked; nothing was lost, and it works again when that program lets go"
     )]
     Locked { place: String },
+    #[error(
+        "cannot run on {place}: another mailmill does ({}); stop that one first, or have it run a job now with \
+         `mailmill job run JOB`", known(holder.as_ref())
+    )]
+    Held { place: String, holder: Option<Holder> },
     #[error("cannot use {place}: {detail}; nothing was lost")]
     Io { place: String, detail: String },
     #[error("cannot write {place}: it is read-only; let the user that runs mailmill write the file and its directory")]
@@ -60,6 +66,7 @@ impl Error {
         match self {
             Self::DiskFull { .. } | Self::Locked { .. } | Self::Io { .. } => Class::Transient,
             Self::ReadOnly { .. }
+            | Self::Held { .. }
             | Self::CannotOpen { .. }
             | Self::NotADatabase { .. }
             | Self::Foreign { .. }
@@ -71,4 +78,8 @@ impl Error {
             Self::Bug(_) => Class::Bug,
         }
     }
+}
+
+fn known(holder: Option<&Holder>) -> String {
+    holder.map_or_else(|| "it has not said which".to_owned(), ToString::to_string)
 }

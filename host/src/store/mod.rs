@@ -13,6 +13,7 @@ mod dispatch;
 mod draft;
 mod error;
 mod jobs;
+mod lease;
 mod ledger;
 mod mailboxes;
 mod outbox;
@@ -30,10 +31,12 @@ mod threads;
 mod tickets;
 
 pub use error::Error;
+pub use lease::{Holder, Lease};
 pub use outbox_records::*;
 pub use records::*;
 
 use crate::content::{Content, Spool};
+use crate::fault::{self, Point};
 use crate::mailbox::{Disposition, MessageKey, Opened};
 use crate::outgoing::Sender;
 use crate::thread::{Candidate, ThreadKeys};
@@ -195,6 +198,7 @@ impl Store {
         let mut transaction = self.transaction().await?;
         let receipts =
             self.explained(batch::record(&mut transaction, Slot::New, batch, self.sender.as_deref()).await)?;
+        fault::pass(Point::CommitWritten);
         self.explained(transaction.commit().await)?;
         Ok(receipts)
     }

@@ -66,6 +66,13 @@ pub(super) async fn renew(connection: &mut AnyConnection, id: i64, claim: Durati
     sqlx::query(update).bind(until).bind(id).execute(connection).await.map(drop)
 }
 
+/// The attempts that are begun and of which nothing was noted: which entry, and the how manieth attempt.
+pub(super) async fn interrupted(connection: &mut AnyConnection) -> sqlx::Result<Vec<(i64, u64)>> {
+    let select = "SELECT id, attempts FROM outbox WHERE claimed_until IS NOT NULL AND state = 'waiting' ORDER BY id";
+    let rows = sqlx::query(select).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get("id")?, rows::count(row, "attempts")?))).collect()
+}
+
 /// Notes that something was sent.
 pub(super) async fn sent(connection: &mut AnyConnection, id: i64) -> sqlx::Result<()> {
     let update =
@@ -101,6 +108,13 @@ pub(super) async fn retry(connection: &mut AnyConnection, id: i64) -> sqlx::Resu
 pub(super) async fn discard(connection: &mut AnyConnection, id: i64) -> sqlx::Result<bool> {
     let delete = AssertSqlSafe(format!("DELETE FROM outbox WHERE id = $2 AND {AT_REST}"));
     Ok(sqlx::query(delete).bind(now()).bind(id).execute(connection).await?.rows_affected() > 0)
+}
+
+/// Has nothing wait longer than that from now.
+pub(super) async fn wait_at_most(connection: &mut AnyConnection, longest: Duration) -> sqlx::Result<u64> {
+    let latest = now().saturating_add(rows::column(longest.as_millis()));
+    let update = "UPDATE outbox SET next_attempt_at = $1 WHERE state = 'waiting' AND next_attempt_at > $1";
+    Ok(sqlx::query(update).bind(latest).execute(connection).await?.rows_affected())
 }
 
 /// Forgets what came to this end before that time.
@@ -200,6 +214,14 @@ impl Store {
         Ok(claimed)
     }
 
+    /// The attempts that are under way, or were when a process ended: the entry's number, and which attempt it is, counted from 1.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn outbox_interrupted(&self) -> Result<Vec<(i64, u64)>, Error> {
+        self.explained(interrupted(&mut *self.reader().await?).await)
+    }
+
     /// Goes on with an attempt: for as long as `until`, from now, nobody else begins one.
     ///
     /// # Errors
@@ -251,6 +273,17 @@ impl Store {
         let found = self.explained(discard(&mut transaction, id).await)?;
         self.explained(transaction.commit().await)?;
         Ok(found)
+    }
+
+    /// Has nothing wait longer than that from now, as it would after the clock was set back; returns how much it was.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn outbox_wait_at_most(&self, longest: Duration) -> Result<u64, Error> {
+        let mut transaction = self.transaction().await?;
+        let shortened = self.explained(wait_at_most(&mut transaction, longest).await)?;
+        self.explained(transaction.commit().await)?;
+        Ok(shortened)
     }
 
     /// Forgets what was sent, or what was given up, before that time; returns how much it was.

@@ -231,3 +231,37 @@ async fn the_key_of_our_message_ids_is_made_once() {
     assert_eq!(Store::open(&path).await.unwrap().own_key().await.unwrap(), key);
     assert_ne!(Store::in_memory().await.unwrap().own_key().await.unwrap(), key);
 }
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_does_not_hold_up_what_waits() {
+    let store = store().await;
+    store.commit(&[planned("1", vec![create("printer"), notify(None, Recipient::Requester)])]).await.unwrap();
+    let claimed = store.outbox_claim(&Lane::Mail, HOUR, 10).await.unwrap().unwrap();
+    let year = Timestamp::now() + jiff::SignedDuration::from_hours(24 * 365);
+    store.outbox_failed(claimed.id, "busy", Some(year)).await.unwrap();
+    let next = async || store.outbox(&OutboxFilter::default()).await.unwrap()[0].next_attempt_at.unwrap();
+    assert_eq!(store.outbox_wait_at_most(HOUR).await.unwrap(), 1);
+    assert!(next().await <= Timestamp::now() + HOUR, "{}", next().await);
+    assert_eq!(store.outbox_wait_at_most(HOUR * 2).await.unwrap(), 0, "what waits as it should");
+}
+
+#[tokio::test]
+async fn attempts_that_were_interrupted_are_known_until_something_is_noted() {
+    let store = store().await;
+    let batch = ["1", "2", "3"].map(|uid| {
+        let to = address(&format!("{uid}@example.org"));
+        planned(uid, vec![create("printer"), notify(None, to)])
+    });
+    store.commit(&batch).await.unwrap();
+    assert_eq!(store.outbox_interrupted().await.unwrap(), []);
+    let mut ids = Vec::new();
+    while let Some(claimed) = store.outbox_claim(&Lane::Mail, HOUR, 10).await.unwrap() {
+        ids.push(claimed.id);
+    }
+    assert_eq!(store.outbox_interrupted().await.unwrap(), ids.iter().map(|id| (*id, 1)).collect::<Vec<_>>());
+    store.outbox_sent(ids[0]).await.unwrap();
+    store.outbox_failed(ids[1], "busy", Some(Timestamp::now())).await.unwrap();
+    assert_eq!(store.outbox_interrupted().await.unwrap(), [(ids[2], 1)]);
+    store.outbox_failed(ids[2], "interrupted", Some(Timestamp::now())).await.unwrap();
+    assert_eq!(store.outbox_interrupted().await.unwrap(), []);
+}

@@ -2,6 +2,7 @@
 
 use super::Error;
 use crate::content;
+use crate::fault::{self, Point};
 use futures::FutureExt;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
@@ -239,6 +240,7 @@ async fn migrate(connection: &mut AnyConnection, place: &str) -> Result<(), Erro
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => explain(place, &error),
         other => Error::Bug(format!("the schema of {place} cannot be brought up to date: {other}")),
     })?;
+    fault::pass(Point::StartMigrating);
     transaction.commit().await.map_err(explained)
 }
 

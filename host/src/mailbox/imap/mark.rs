@@ -9,6 +9,7 @@ use super::login::quoted;
 use super::select::Access;
 use super::wire::Event;
 use super::{Error, RANGES_MAX, Session, ranges};
+use crate::fault::{self, Point};
 use crate::mailbox::{Disposition, MessageKey};
 use imap_proto::{AttributeValue, MailboxDatum, Response};
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,6 +62,7 @@ impl Session {
         for (flags, uids) in wanted.flags {
             self.store(at, flags, uids).await?;
         }
+        fault::pass(Point::MarkInside);
         if self.purge {
             self.to_purge.entry(at).or_default().extend(wanted.deleted);
         }

@@ -21,6 +21,7 @@ use super::report::{Seen, Stage, Steps};
 use super::sasl::{self, Authentication, LoginMemory, Privacy};
 use super::{Disposition, Fetched, Listed, MessageKey, Opened, RawMessage};
 use crate::content::Spool;
+use crate::fault::{self, Point};
 use fetch::{COMMANDS_MAX, Wanted, Window};
 use listing::{Lines, Listing, Message, Number};
 use login::{Capabilities, Dialogue};
@@ -331,6 +332,7 @@ impl Session {
             for number in numbers {
                 match self.wire.status().await? {
                     Ok(_) => {
+                        fault::pass(Point::MarkInside);
                         self.deleted.insert(*number);
                     }
                     Err(said) => refusal = refusal.or(Some(self.wire.refused("DELE", said))),

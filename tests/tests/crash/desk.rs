@@ -1,0 +1,239 @@
+//! A desk whose mail comes from a real server by IMAP and by POP3, and what must be true of it in the end.
+
+use crate::receiver::Receiver;
+use anyhow::{Context, Result, ensure};
+use mailmill_tests::records::{comments, outbox, quarantine, receipts, tickets};
+use mailmill_tests::servers::{PASSWORD, Protocol, Server, Tls};
+use mailmill_tests::{Daemon, Dovecot, Installation, Mailbox, wait_until};
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::process::ExitStatusExt;
+
+/// The names of the jobs, of the users whose mail they read, and of the protocols.
+pub(crate) const JOBS: [&str; 2] = ["imap", "pop3"];
+/// Each conversation is a request and a reply to it.
+const MESSAGES: usize = 2;
+const STATEMENTS: &str = r#"
+[[statement]]
+name = "all"
+then = [
+    { if = 'ticket is not blank', then = [{ do = "comment" }], else = [{ do = "create-ticket", class = "incident" }] },
+    { do = "webhook", name = "hook" },
+]
+stop = true
+"#;
+
+/// On a busy machine nothing may end for being slow. The address of the webhook is still to be added.
+const SETTINGS: &str = r#"
+[plugin_limits]
+deadline_ms = 60000
+configure_deadline_ms = 60000
+
+[outbox]
+retry_first = "1s"
+retry_max = "2s"
+
+[webhook.hook]
+secret = { file = "password" }
+"#;
+/// A step for each hop that has plugins: what is looked at here does not depend on how many there are, and with all of them a start
+/// takes a second.
+const PIPELINE: &str = r#"
+[[step]]
+name = "gmail"
+hop = "preprocess"
+plugin = "reply"
+rules = "preprocess/gmail.toml"
+reuse = true
+
+[[step]]
+name = "fields"
+hop = "extract"
+plugin = "fields"
+rules = "fields.toml"
+reuse = true
+
+[[step]]
+name = "statements"
+hop = "process"
+plugin = "statements"
+rules = "statements/*.toml"
+reuse = true
+"#;
+
+pub(crate) struct Desk {
+    pub(crate) installation: Installation,
+    server: Dovecot,
+    receiver: Receiver,
+    /// How many conversations each job's mailbox was sent.
+    sent: BTreeMap<&'static str, usize>,
+}
+
+/// What it came to.
+#[derive(Debug)]
+#[expect(dead_code, reason = "it is printed")]
+pub(crate) struct Figures {
+    messages: usize,
+    tickets: usize,
+    calls: usize,
+    /// Calls that came more than once, each time with the same identifier and body.
+    repeated: usize,
+}
+
+impl Desk {
+    pub(crate) fn new() -> Result<Self> {
+        let (server, receiver, installation) = (Dovecot::start()?, Receiver::start()?, Installation::new()?);
+        installation.write("password", PASSWORD)?;
+        installation.write("rules/statements/10-default.toml", STATEMENTS)?;
+        installation.write("rules/pipeline.toml", PIPELINE)?;
+        installation.write("mailmill.toml", &format!("{SETTINGS}url = \"http://127.0.0.1:{}/\"\n", receiver.port))?;
+        for (job, protocol, success) in [
+            ("imap", Protocol::Imap, "{ seen = true, move = \"Done\" }"),
+            ("pop3", Protocol::Pop3, "{ deleted = true }"),
+        ] {
+            let endpoint = server.endpoint(protocol, Tls::Implicit);
+            installation.write(
+                &format!("jobs/{job}.toml"),
+                &format!(
+                    "[source]\ntype = \"{job}\"\nhost = \"{}\"\nport = {}\nsecurity = \"tls\"\nca_file = '{}'\n\
+                     user = \"{job}\"\npassword = {{ file = '{}' }}\nexisting_mail = \"handle\"\n\n\
+                     [schedule]\nevery = \"1s\"\n\n[handling]\non_success = {success}\n",
+                    endpoint.host,
+                    endpoint.port,
+                    server.authority().display(),
+                    installation.path("password").display(),
+                ),
+            )?;
+        }
+        Ok(Self { installation, server, receiver, sent: JOBS.map(|job| (job, 0)).into() })
+    }
+
+    /// A conversation arrives in a job's mailbox.
+    pub(crate) fn deliver(&mut self, job: &'static str) -> Result<()> {
+        let number = self.sent.get_mut(job).context("no such job")?;
+        *number += 1;
+        let mut mailbox = self.mailbox(job)?;
+        let number = self.sent[job];
+        mailbox.deliver(&message(job, number, None))?;
+        mailbox.deliver(&message(job, number, Some("reply")))
+    }
+
+    /// Runs one session of a job, which is to be killed at the `nth` passing of a point.
+    pub(crate) fn kill_at(&self, job: &str, point: &str, nth: usize) -> Result<()> {
+        let mut command = self.installation.command()?;
+        command.env("MAILMILL_FAULT", format!("{point}:{nth}")).args(["run", "--once", job]);
+        let output = command.output()?;
+        let log = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.signal() == Some(9), "{job}: {point}:{nth} is not reached: {}\n{log}", output.status);
+        Ok(())
+    }
+
+    /// The server breaks all connections, and comes back.
+    pub(crate) fn restart_server(&mut self) -> Result<()> {
+        self.server.stop()?;
+        self.server.start_again()
+    }
+
+    /// Runs until everything is done, and looks at what became of it.
+    pub(crate) fn finish(&self) -> Result<Figures> {
+        let mut daemon = Daemon::start(&self.installation, &[])?;
+        let done = wait_until("all to be done", || {
+            let mut left = 0;
+            for job in JOBS {
+                left += self.mailbox(job)?.flags()?.len();
+            }
+            let is_sent = left == 0 && outbox(&self.installation)?.iter().all(|it| it.state == "sent");
+            Ok(is_sent.then_some(()))
+        });
+        done.with_context(|| daemon.log())?;
+        ensure!(daemon.terminate()?.success(), "{}", daemon.log());
+        self.check()
+    }
+
+    fn check(&self) -> Result<Figures> {
+        let conversations: usize = self.sent.values().sum();
+        let messages = conversations * MESSAGES;
+        ensure!(quarantine(&self.installation)?.is_empty(), "something is in quarantine");
+        let receipts = receipts(&self.installation)?;
+        let uids: BTreeSet<&str> = receipts.iter().map(|receipt| receipt.uid.as_str()).collect();
+        ensure!(
+            (receipts.len(), uids.len()) == (messages, messages),
+            "{messages} messages have {} receipts, {} of them different",
+            receipts.len(),
+            uids.len()
+        );
+        self.check_tickets(conversations)?;
+        let (calls, repeated) = self.check_calls(messages)?;
+        self.check_marks()?;
+        Ok(Figures { messages, tickets: conversations, calls, repeated })
+    }
+
+    /// Each conversation is one ticket with one comment.
+    fn check_tickets(&self, conversations: usize) -> Result<()> {
+        let tickets = tickets(&self.installation)?;
+        ensure!(tickets.len() == conversations, "{conversations} requests are {} tickets", tickets.len());
+        let mut wanted = BTreeSet::new();
+        for (job, count) in &self.sent {
+            wanted.extend((1..=*count).map(|number| format!("Request {number} by {job}")));
+        }
+        for ticket in tickets {
+            ensure!(wanted.remove(&ticket.subject), "{}: {} has a ticket already", ticket.number, ticket.subject);
+            let comments = comments(&self.installation, &ticket.number)?;
+            let expected = format!("A reply to: {}.", ticket.subject);
+            ensure!(comments == [expected.as_str()], "{} {}: {comments:?}", ticket.number, ticket.subject);
+        }
+        Ok(())
+    }
+
+    /// Each message has one entry in the outbox, which was delivered at least once, always in the same way. Gives how many calls
+    /// came, and how many of them were repeated.
+    fn check_calls(&self, messages: usize) -> Result<(usize, usize)> {
+        let entries: BTreeSet<String> =
+            outbox(&self.installation)?.iter().map(|entry| format!("msg_{}", entry.key)).collect();
+        ensure!(entries.len() == messages, "{messages} messages have {} entries in the outbox", entries.len());
+        let calls = self.receiver.calls();
+        let called: BTreeSet<String> = calls.keys().cloned().collect();
+        ensure!(called == entries, "never sent, or sent and unknown: {:?}", called.symmetric_difference(&entries));
+        for (id, bodies) in &calls {
+            ensure!(bodies.iter().all(|body| Some(body) == bodies.first()), "{id} differs: {bodies:?}");
+        }
+        let all: usize = calls.values().map(Vec::len).sum();
+        Ok((all, all - calls.len()))
+    }
+
+    /// What came by IMAP is moved, each message once, and read; what came by POP3 is gone.
+    fn check_marks(&self) -> Result<()> {
+        for job in JOBS {
+            let left = self.mailbox(job)?.messages("INBOX")?;
+            ensure!(left.is_empty(), "left in the mailbox of {job}: {left:?}");
+        }
+        let done = self.mailbox("imap")?.messages("Done")?;
+        let ids: BTreeSet<&str> = done.iter().map(|message| message.message_id.as_str()).collect();
+        let expected = self.sent["imap"] * MESSAGES;
+        ensure!((done.len(), ids.len()) == (expected, expected), "moved: {} messages of {expected}", done.len());
+        let unread = done.iter().filter(|it| !it.flags.iter().any(|flag| flag == "\\Seen")).count();
+        ensure!(unread == 0, "{unread} messages were moved and not marked as read");
+        Ok(())
+    }
+
+    fn mailbox(&self, job: &str) -> Result<Mailbox> {
+        self.server.mailbox(job)
+    }
+}
+
+/// The request of a conversation, or the reply to it.
+fn message(job: &str, number: usize, reply: Option<&str>) -> String {
+    let (subject, request) = (format!("Request {number} by {job}"), format!("<{number}@{job}.example>"));
+    let (id, head, text) = match reply {
+        None => (request, String::new(), format!("This is it: {subject}.")),
+        Some(name) => (
+            format!("<{name}-{number}@{job}.example>"),
+            format!("In-Reply-To: {request}\nReferences: {request}\n"),
+            format!("A reply to: {subject}."),
+        ),
+    };
+    let mark = if reply.is_some() { "Re: " } else { "" };
+    format!(
+        "From: Ann <ann{number}@{job}.example>\nTo: Desk <desk@desk.example>\nSubject: {mark}{subject}\nMessage-ID: {id}\n{head}\
+         Date: Mon, 12 Jan 2026 09:00:00 +0000\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\n{text}\n"
+    )
+}

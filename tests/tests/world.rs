@@ -1,0 +1,85 @@
+//! Faults of the world around: a damaged database, a disk that may only be read. They are told at the start, nothing is
+//! overwritten, and nothing is marked on the server.
+
+use anyhow::{Result, ensure};
+use mailmill_tests::records::{receipts, tickets};
+use mailmill_tests::{Dovecot, Installation, SmallDisk, messages};
+
+const SENDER: &str = "ann@client.example";
+/// Of SQLite, at the beginning of a file; its first page is longer.
+const HEADER_BYTES: usize = 100;
+
+/// Overwrites a piece in the middle of every page behind the first one.
+fn damage(database: &mut [u8]) {
+    let page_bytes = database.get(16..18).and_then(|it| it.try_into().ok()).map_or(0, u16::from_be_bytes);
+    assert!(usize::from(page_bytes) > HEADER_BYTES, "{page_bytes}");
+    for page in database.chunks_mut(page_bytes.into()).skip(1) {
+        page.iter_mut().take(HEADER_BYTES).for_each(|byte| *byte = 0xA5);
+    }
+}
+
+#[test]
+fn a_damaged_database_is_told_and_left_as_it_is() -> Result<()> {
+    let (server, installation) = (Dovecot::start()?, Installation::new()?);
+    installation.add_imap_job("desk", &server, "desk")?;
+    let mut mailbox = server.mailbox("desk")?;
+    mailbox.deliver(&messages::request(1, SENDER))?;
+    installation.mailmill(&["run", "--once"])?.success()?;
+    let path = installation.path("mailmill.db");
+    let sound = std::fs::read(&path)?;
+    let mut damaged = sound.clone();
+    damage(&mut damaged);
+    std::fs::write(&path, &damaged)?;
+
+    mailbox.deliver(&messages::request(2, SENDER))?;
+    for arguments in [&["run", "--once"][..], &["run"]] {
+        let run = installation.mailmill(arguments)?;
+        assert_eq!(run.code, Some(1), "{}", run.stderr);
+        let told = ["mailmill.db: the database is damaged (", "it was left as it is: stop mailmill, keep a copy"];
+        ensure!(told.iter().all(|part| run.stderr.contains(part)), "{}", run.stderr);
+        ensure!(std::fs::read(&path)? == damaged, "{arguments:?} wrote into a damaged database");
+        assert_eq!(mailbox.seen()?, 1, "a message was marked that is not recorded");
+    }
+
+    std::fs::write(&path, &sound)?;
+    installation.mailmill(&["run", "--once"])?.success()?;
+    assert_eq!((receipts(&installation)?.len(), tickets(&installation)?.len(), mailbox.seen()?), (2, 2, 2));
+    Ok(())
+}
+
+#[test]
+fn a_disk_that_may_only_be_read_is_told() -> Result<()> {
+    let (server, installation) = (Dovecot::start()?, Installation::new()?);
+    installation.add_imap_job("desk", &server, "desk")?;
+    // Without the right to mount, a folder without the right to write comes close to it.
+    let disk = SmallDisk::mount(&installation.path("disk"), "16m")?;
+    let settings = installation.read("mailmill.toml")?;
+    installation.write("mailmill.toml", &settings.replace("mailmill.db", "disk/mailmill.db"))?;
+    let writable = |is_writable: bool| -> Result<()> {
+        match &disk {
+            Some(disk) => disk.set_writable(is_writable),
+            None => {
+                let mode = std::os::unix::fs::PermissionsExt::from_mode(if is_writable { 0o700 } else { 0o500 });
+                Ok(std::fs::set_permissions(installation.path("disk"), mode)?)
+            }
+        }
+    };
+    let mut mailbox = server.mailbox("desk")?;
+    mailbox.deliver(&messages::request(1, SENDER))?;
+    writable(false)?;
+    // Once without a database, once with one.
+    for number in 1..=2 {
+        let run = installation.mailmill(&["run", "--once"])?;
+        assert_eq!(run.code, Some(1), "{}", run.stderr);
+        let told =
+            ["disk/mailmill.db", "it is read-only; let the user", "denied"].map(|part| run.stderr.contains(part));
+        ensure!(told[0] && (told[1] || told[2]), "{}", run.stderr);
+        assert_eq!(mailbox.seen()?, number - 1, "a message was marked that is not recorded");
+        writable(true)?;
+        installation.mailmill(&["run", "--once"])?.success()?;
+        assert_eq!((tickets(&installation)?.len(), mailbox.seen()?), (number, number));
+        mailbox.deliver(&messages::request(number + 1, SENDER))?;
+        writable(false)?;
+    }
+    writable(true)
+}
