@@ -203,7 +203,7 @@ impl Connection {
     async fn hand_over(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let silence = self.smtp.timeout;
         let (progress, mut seen) = watch::channel(());
-        let pieces = bytes.chunks(PIECE_BYTES).inspect(move |_| drop(progress.send_replace(())));
+        let pieces = bytes.chunks(PIECE_BYTES).inspect(move |_| progress.send_replace(()));
         let answer = {
             let mut sending = pin!(self.inner.message_iter(pieces));
             loop {

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::fault::{self, Point};
 use crate::outgoing::{Mail, Parcel};
 use crate::store::{self, Lane, OutboxState, Sha256, Store, Waiting};
+use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -289,7 +290,7 @@ impl Outbox {
             tracing::info!(%lane, id, attempt, "sent");
             fault::pass(Point::OutboxSent);
             tracing::info!(%lane, id, attempt, "sent");
-            note(async || self.store.outbox_sent(*id).await).await;
+            note(|| Box::pin(self.store.outbox_sent(*id))).await;
             return fault::pass(Point::OutboxRecorded);
         };
         let next = match failure.remedy {
@@ -304,7 +305,7 @@ impl Outbox {
             }
             None => tracing::error!(%lane, id, attempt, "given up: {}; see: mailmill outbox list", failure.reason),
         }
-        note(async || self.store.outbox_failed(*id, &failure.reason, next).await).await;
+        note(|| Box::pin(self.store.outbox_failed(*id, &failure.reason, next))).await;
     }
 }
 
@@ -315,7 +316,7 @@ fn after(wait: Duration) -> Option<Timestamp> {
 
 /// Notes what became of an attempt; where that fails, again and again for as long as the attempt is ours. What is not noted by
 /// then is sent once more.
-async fn note(noting: impl AsyncFn() -> Result<(), store::Error>) {
+async fn note<'n>(noting: impl Fn() -> BoxFuture<'n, Result<(), store::Error>>) {
     let began = Instant::now();
     let mut wait = NOTE_AGAIN;
     while let Err(error) = noting().await {
@@ -341,9 +342,12 @@ mod tests {
     #[tokio::test]
     async fn what_could_not_be_noted_is_noted_again() {
         let tries = AtomicU32::new(0);
-        note(async || match tries.fetch_add(1, Ordering::Relaxed) {
-            0 | 1 => Err(store::Error::Bug("not now".to_owned())),
-            _ => Ok(()),
+        note(|| {
+            let noted = match tries.fetch_add(1, Ordering::Relaxed) {
+                0 | 1 => Err(store::Error::Bug("not now".to_owned())),
+                _ => Ok(()),
+            };
+            Box::pin(std::future::ready(noted))
         })
         .await;
         assert_eq!(tries.into_inner(), 3);

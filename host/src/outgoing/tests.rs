@@ -14,7 +14,7 @@ fn sender(tag_end: TagEnd) -> Sender {
         ids: ids(),
         tag: ThreadTag::new(ThreadTag::PREFIX, ThreadTag::SUFFIX).unwrap(),
         tag_end,
-        limits: Limits { window: Duration::from_secs(60), per_sender: 1, per_ticket: 1 },
+        limits: Limits { window: Duration::from_secs(60), per_sender: 1, per_ticket: 1, per_address: 10 },
     }
 }
 

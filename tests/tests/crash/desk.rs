@@ -112,7 +112,7 @@ impl Desk {
         let number = self.sent.get_mut(job).context("no such job")?;
         *number += 1;
         let mut mailbox = self.mailbox(job)?;
-        let number = self.sent[job];
+        let number = self.sent.get(job).copied().unwrap_or_default();
         mailbox.deliver(&message(job, number, None))?;
         mailbox.deliver(&message(job, number, Some("reply")))
     }
@@ -208,7 +208,7 @@ impl Desk {
         }
         let done = self.mailbox("imap")?.messages("Done")?;
         let ids: BTreeSet<&str> = done.iter().map(|message| message.message_id.as_str()).collect();
-        let expected = self.sent["imap"] * MESSAGES;
+        let expected = self.sent.get("imap").copied().unwrap_or_default() * MESSAGES;
         ensure!((done.len(), ids.len()) == (expected, expected), "moved: {} messages of {expected}", done.len());
         let unread = done.iter().filter(|it| !it.flags.iter().any(|flag| flag == "\\Seen")).count();
         ensure!(unread == 0, "{unread} messages were moved and not marked as read");

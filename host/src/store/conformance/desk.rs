@@ -88,7 +88,7 @@ async fn attributes_and_people_are_kept(store: &Store) {
         Change::AddParticipants { ticket: ticket.clone(), participants },
     ];
     let updated = commit_one(store, entry("people-2", accepted(changes))).await;
-    assert_eq!(updated.updated, [ticket.clone()]);
+    assert_eq!(updated.updated, std::slice::from_ref(&ticket));
     let found = shown().await;
     assert_eq!((found.ticket.subject.as_str(), found.ticket.status.name()), ("blue chairs", "pending"));
     assert_eq!(found.ticket.assignment.to_string(), "Dee (Purchase)");
