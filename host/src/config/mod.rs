@@ -14,7 +14,7 @@ mod schedule;
 pub(crate) mod settings;
 mod watched;
 
-pub use edit::{Error as EditError, JobFile};
+pub use edit::{Error as EditError, JobFile, replace_text};
 pub use follow_ups::{Brake, FollowUps, Methods, RequiredAuthentication};
 pub use handling::Handling;
 pub use job::{
