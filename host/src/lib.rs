@@ -24,6 +24,7 @@ pub mod outgoing;
 pub mod pipeline;
 pub mod plugin;
 pub mod reading;
+pub mod replay;
 pub mod report;
 pub mod rules;
 pub mod schedule;

@@ -197,6 +197,20 @@ impl Installation {
         Ok((run, most))
     }
 
+    /// Runs a line in a shell, as a person does who has changed into the installation and has the program in the path.
+    ///
+    /// # Errors
+    /// As [`Self::mailmill`].
+    pub fn shell(&self, line: &str) -> Result<Run> {
+        let binary = binary()?;
+        let folder = binary.parent().context("a program without a folder")?;
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = Command::new("sh");
+        plain(&mut command);
+        command.arg("-c").arg(line).env("PATH", format!("{}:{path}", folder.display()));
+        self.finish(command.current_dir(self.directory.path()).stdin(Stdio::null()).output()?)
+    }
+
     /// A text with what differs from run to run made alike, for goldens.
     #[must_use]
     pub fn normalise(&self, text: &str) -> String {

@@ -5,11 +5,13 @@ use mailmill_tests::{Installation, messages, sample, steady};
 
 #[test]
 fn help_of_each_command() -> Result<()> {
-    let commands: [&[&str]; 24] = [
+    let commands: [&[&str]; 26] = [
         &[],
         &["run"],
         &["check"],
         &["try"],
+        &["test"],
+        &["replay"],
         &["clean"],
         &["test-connection"],
         &["folders"],

@@ -37,13 +37,11 @@ CREATE TABLE contacts (
     first_seen_at BIGINT NOT NULL
 );
 INSERT INTO contacts (address, email, name, first_seen_at)
-    SELECT lower(requester_email), requester_email,
-           COALESCE((SELECT first.requester_name FROM tickets first
-                     WHERE lower(first.requester_email) = lower(tickets.requester_email) AND first.requester_name <> ''
-                     ORDER BY first.number LIMIT 1), ''),
-           created_at
-    FROM tickets WHERE requester_email <> '' AND number IN
-        (SELECT MIN(number) FROM tickets GROUP BY lower(requester_email));
+    SELECT lower(earliest.requester_email), earliest.requester_email, COALESCE(named.requester_name, ''), earliest.created_at
+    FROM (SELECT MIN(number) AS earliest, MIN(CASE WHEN requester_name <> '' THEN number END) AS named
+          FROM tickets WHERE requester_email <> '' GROUP BY lower(requester_email)) AS people
+    JOIN tickets AS earliest ON earliest.number = people.earliest
+    LEFT JOIN tickets AS named ON named.number = people.named;
 
 -- A content that lies in a content, such as a file in a winmail.dat: which of the decoded bytes it is. Null: all of them.
 ALTER TABLE blobs ADD COLUMN inner_start  BIGINT;

@@ -109,7 +109,7 @@ impl Wanted {
 }
 
 /// A time in the past: so long ago, or a date.
-fn since(text: &str) -> Result<Timestamp, String> {
+pub(super) fn since(text: &str) -> Result<Timestamp, String> {
     let refused = || format!("write how long ago, such as 7d, 12h or 30m, or a date such as 2026-01-31, not {text:?}");
     if let Ok(date) = text.parse::<jiff::civil::Date>() {
         return date.to_zoned(jiff::tz::TimeZone::UTC).map(|at| at.timestamp()).map_err(|_| refused());

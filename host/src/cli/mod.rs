@@ -11,6 +11,8 @@ pub(crate) mod paint;
 mod plugin;
 mod quarantine;
 mod ready;
+mod replay;
+mod rule_tests;
 mod rules;
 mod run;
 mod show;
@@ -70,8 +72,12 @@ enum Command {
     Run(run::Options),
     /// Check settings, jobs, rules (with their own tests) and plugins, and report everything that is wrong at once
     Check(check::Options),
+    /// Run the tests in the rule files, and show what differs
+    Test(rule_tests::Options),
     /// Show what would become of a message, hop by hop, with each cut in its place; nothing is stored
     Try(trial::Options),
+    /// Run mail that was handled through other rules, and show what they would change; nothing is written
+    Replay(replay::Options),
     /// A filter: JSON lines {"id", "format", "input", "drop"} in, {"id", "output"} out, the preprocessing rules alone
     Clean(clean::Options),
     /// Connect to a job's mail server step by step and say what is wrong; nothing is changed on the server
@@ -170,6 +176,7 @@ fn run(command: Command, global: &Global) -> Done {
         Command::Config(ConfigCommand::Example { job: false }) => print(&crate::config::example()),
         Command::Clean(options) => clean::run(global, &options),
         Command::Plugin(command) => plugin::run(global, &command),
+        Command::Test(options) => rule_tests::run(global, &options),
         Command::Rules(command) => rules::run(global, command),
         Command::Run(options) => run::run(global, options),
         Command::Check(options) => block_on(check::run(global, options)),
@@ -177,6 +184,7 @@ fn run(command: Command, global: &Global) -> Done {
         Command::Authorize(options) => block_on(authorize::run(global, options)),
         Command::Folders(options) => block_on(folders::run(global, options)),
         Command::Try(options) => block_on(trial::run(global, options)),
+        Command::Replay(options) => block_on(replay::run(global, options)),
         Command::Log(options) => block_on(log::run(global, options)),
         Command::Job(command) => block_on(job::run(global, command)),
         Command::Ticket(command) => block_on(ticket::run(global, command)),

@@ -107,26 +107,51 @@ impl JobFile {
     /// # Errors
     /// If the file has changed since it was read, or cannot be written.
     pub fn write(&self, text: &str) -> Result<(), Error> {
-        let system = |what| system(what, &self.shown);
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        // A name that begins with a dot is no job's: the daemon does not look at it.
-        let mut file = tempfile::Builder::new().prefix(".job-").tempfile_in(folder).map_err(system("write beside"))?;
-        file.write_all(text.as_bytes()).map_err(system("write beside"))?;
-        let now = file.as_file().metadata().map_err(system("write beside"))?;
-        let (user, group) = (self.metadata.uid(), self.metadata.gid());
-        if (now.uid(), now.gid()) != (user, group) {
-            fchown(file.as_file(), Some(user), Some(group)).map_err(system("keep the owner of"))?;
-        }
-        file.as_file().set_permissions(self.metadata.permissions()).map_err(system("keep the rights of"))?;
-        file.as_file().sync_all().map_err(system("write beside"))?;
-        if std::fs::read(&self.path).map_err(system("read"))? != self.text.as_bytes() {
-            return Err(Error::Changed(self.shown.clone()));
-        }
-        file.persist(&self.path).map_err(|error| system("replace")(error.error))?;
-        // That the folder cannot be synced on some systems is no reason to say that nothing was written.
-        let _ = File::open(folder).and_then(|folder| folder.sync_all());
-        Ok(())
+        replace(Place { real: &self.path, shown: &self.shown, metadata: &self.metadata }, &self.text, text)
     }
+}
+
+/// Puts `after` in the place of a file's text, which is to be `before`: whole or not at all, with the owner and the rights
+/// that the file had. A link stays a link.
+///
+/// # Errors
+/// If the file says something else by now, or cannot be written.
+pub fn replace_text(path: &Path, before: &str, after: &str) -> Result<(), Error> {
+    let real = path.canonicalize().map_err(system("find", path))?;
+    let metadata = std::fs::metadata(&real).map_err(system("read", path))?;
+    replace(Place { real: &real, shown: path, metadata: &metadata }, before, after)
+}
+
+/// A file that is to be replaced.
+struct Place<'a> {
+    /// Where it really is.
+    real: &'a Path,
+    /// As people know it.
+    shown: &'a Path,
+    metadata: &'a Metadata,
+}
+
+fn replace(place: Place<'_>, before: &str, after: &str) -> Result<(), Error> {
+    let Place { real, shown, metadata } = place;
+    let system = |what| system(what, shown);
+    let folder = real.parent().unwrap_or(Path::new("."));
+    // A name that begins with a dot is no job's and no rule file's: the daemon does not look at it.
+    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(system("write beside"))?;
+    file.write_all(after.as_bytes()).map_err(system("write beside"))?;
+    let now = file.as_file().metadata().map_err(system("write beside"))?;
+    let (user, group) = (metadata.uid(), metadata.gid());
+    if (now.uid(), now.gid()) != (user, group) {
+        fchown(file.as_file(), Some(user), Some(group)).map_err(system("keep the owner of"))?;
+    }
+    file.as_file().set_permissions(metadata.permissions()).map_err(system("keep the rights of"))?;
+    file.as_file().sync_all().map_err(system("write beside"))?;
+    if std::fs::read(real).map_err(system("read"))? != before.as_bytes() {
+        return Err(Error::Changed(shown.to_owned()));
+    }
+    file.persist(real).map_err(|error| system("replace")(error.error))?;
+    // That the folder cannot be synced on some systems is no reason to say that nothing was written.
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    Ok(())
 }
 
 fn system<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(std::io::Error) -> Error + 'a {

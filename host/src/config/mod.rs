@@ -14,7 +14,7 @@ mod schedule;
 pub(crate) mod settings;
 mod watched;
 
-pub use edit::{Error as EditError, JobFile};
+pub use edit::{Error as EditError, JobFile, replace_text};
 pub use follow_ups::{Brake, FollowUps, Methods, RequiredAuthentication};
 pub use handling::Handling;
 pub use job::{
@@ -194,7 +194,7 @@ settings! {
         bytes_max: NonZeroU64 => default(above_zero(25 * MIB)),
         /// All of one message together, in bytes.
         total_bytes_max: NonZeroU64 => default(above_zero(50 * MIB)),
-        /// Media types that are refused, such as "application/x-msdownload" or "video/*". What the content shows counts, and
+        /// Media types that are refused, such as "application/vnd.microsoft.portable-executable" or "video/*". What the content shows counts, and
         /// what it is said to be.
         refuse_types: Vec<String> => default(Vec::new()),
     }

@@ -120,17 +120,17 @@ mod tests {
 
     #[test]
     fn the_content_counts_and_not_only_what_it_is_said_to_be() {
-        let refuse_types = vec!["application/x-msdownload".to_owned(), "video/*".to_owned()];
+        let refuse_types = vec!["application/vnd.microsoft.portable-executable".to_owned(), "video/*".to_owned()];
         let limits = AttachmentLimits { refuse_types, ..AttachmentLimits::NONE };
         check(
             &limits,
             &[
-                ("application/pdf", Some("application/x-msdownload"), 1),
+                ("application/pdf", Some("application/vnd.microsoft.portable-executable"), 1),
                 ("video/mp4", None, 1),
                 ("image/png", Some("image/png"), 1),
             ],
             &[
-                Some("its content is application/x-msdownload, which is not taken"),
+                Some("its content is application/vnd.microsoft.portable-executable, which is not taken"),
                 Some("it is video/mp4, which is not taken"),
                 None,
             ],

@@ -288,8 +288,6 @@ impl Outbox {
         let Err(failure) = outcome else {
             fault::pass(Point::OutboxSent);
             tracing::info!(%lane, id, attempt, "sent");
-            fault::pass(Point::OutboxSent);
-            tracing::info!(%lane, id, attempt, "sent");
             note(|| Box::pin(self.store.outbox_sent(*id))).await;
             return fault::pass(Point::OutboxRecorded);
         };

@@ -1,5 +1,6 @@
 //! The rule files' own tests: `[[test]]` tables with a small message and what is expected of it.
 
+use super::coverage::Reached;
 use super::file::OwnTest;
 use super::{Hop, Instances, RuleSet, Step};
 use crate::action::{self, Action, Facts};
@@ -12,6 +13,7 @@ use crate::ticket::{ClassSpec, Classes, Status, TicketNumber, TicketSummary};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The key of the verb in an expected action, as in statements.
@@ -51,20 +53,125 @@ struct Ticket {
     status: Option<String>,
 }
 
-/// Runs the own tests of all steps and reports those that fail.
-pub(super) fn run(instances: &mut Instances, out: &mut Diagnostics) {
-    let set = &instances.set().clone();
-    for step in &set.steps {
-        for test in &step.files.tests {
-            let unknown = unknown_keys(test);
-            if unknown.is_empty()
-                && let Err(reason) = run_one(set, instances, step, test)
-            {
-                out.push(test.source.error(test.span.clone(), reason));
+/// What became of one own test of a rule file.
+#[derive(Debug, Clone)]
+pub struct TestRun {
+    /// The file.
+    pub file: PathBuf,
+    /// The line of its `[[test]]`, counted from 1.
+    pub line: usize,
+    /// The step whose rules it tests.
+    pub step: Arc<str>,
+    /// Its name; empty if it has none.
+    pub name: String,
+    /// What became of it.
+    pub result: TestResult,
+    /// What of the rules it reached.
+    pub(super) reached: Reached,
+    pub(super) test: OwnTest,
+}
+
+/// How a test ended.
+#[derive(Debug, Clone)]
+pub enum TestResult {
+    /// All is as expected.
+    Passed,
+    /// Something else came out.
+    Different {
+        /// What is expected and what was found, line by line: `-` is missing, `+` is too much.
+        difference: String,
+        /// What `expect` would have to say.
+        found: Json,
+    },
+    /// It came to nothing that could be compared, and why.
+    Failed(String),
+    /// The table itself is wrong.
+    Invalid(Vec<Diagnostic>),
+}
+
+impl TestRun {
+    /// Whether it passed.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        matches!(self.result, TestResult::Passed)
+    }
+
+    /// What is wrong; nothing if it passed.
+    fn diagnostics(&self) -> Vec<Diagnostic> {
+        let error = |reason| vec![self.test.source.error(self.test.span.clone(), reason)];
+        match &self.result {
+            TestResult::Passed => Vec::new(),
+            TestResult::Different { difference, .. } => {
+                error(format!("the test \"{}\" fails:\n{difference}", self.name))
             }
-            out.extend(unknown);
+            TestResult::Failed(reason) => error(format!("the test \"{}\" fails: {reason}", self.name)),
+            TestResult::Invalid(diagnostics) => diagnostics.clone(),
         }
     }
+}
+
+/// Runs the own tests of all steps and reports those that fail.
+pub(super) fn run(instances: &mut Instances, out: &mut Diagnostics) {
+    out.extend(run_those(instances, |_| true).iter().flat_map(TestRun::diagnostics));
+}
+
+/// Runs the own tests that stand in these files, in the order of the steps.
+pub(super) fn run_those(instances: &mut Instances, is_wanted: impl Fn(&Path) -> bool) -> Vec<TestRun> {
+    let set = &instances.set().clone();
+    let tests = set.steps.iter().flat_map(|step| step.files.tests.iter().map(move |test| (step, test)));
+    let wanted = tests.filter(|(_, test)| is_wanted(test.source.path()));
+    wanted.map(|(step, test)| run_test(set, instances, step, test)).collect()
+}
+
+fn run_test(set: &RuleSet, instances: &mut Instances, step: &Step, test: &OwnTest) -> TestRun {
+    let error = |reason: String| test.source.error(test.span.clone(), reason);
+    let unknown = unknown_keys(test);
+    let case = Case::deserialize(&test.content);
+    let name = case.as_ref().map_or_else(
+        |_| test.content.get("name").and_then(Json::as_str).unwrap_or_default().to_owned(),
+        |case| case.name.clone(),
+    );
+    let (result, reached) = match &case {
+        _ if !unknown.is_empty() => (TestResult::Invalid(unknown), Reached::default()),
+        Ok(case) => run_case(set, instances, step, case),
+        Err(fault) => {
+            (TestResult::Invalid(vec![error(format!("this test makes no sense: {fault}"))]), Reached::default())
+        }
+    };
+    TestRun {
+        file: test.source.path().to_owned(),
+        line: error(String::new()).position().map_or(1, |at| at.line),
+        step: step.name.clone(),
+        name,
+        result,
+        reached,
+        test: test.clone(),
+    }
+}
+
+fn run_case(set: &RuleSet, instances: &mut Instances, step: &Step, case: &Case) -> (TestResult, Reached) {
+    let mut reached = Reached::default();
+    let compared = match step.hop {
+        Hop::Preprocess => cleaned(set, instances, case, step, &mut reached),
+        Hop::Extract => extracted(instances, case, &mut reached),
+        Hop::Process => decided(instances, case, &mut reached),
+    };
+    let result = match compared {
+        Ok(Compared { expected, found, .. }) if expected == found => TestResult::Passed,
+        Ok(Compared { expected, found, json }) => {
+            TestResult::Different { difference: difference(&expected, &found), found: json }
+        }
+        Err(reason) => TestResult::Failed(reason),
+    };
+    (result, reached)
+}
+
+/// Both sides of a test.
+struct Compared {
+    expected: String,
+    found: String,
+    /// What was found, as `expect` would say it.
+    json: Json,
 }
 
 /// The keys of a test that mean nothing, each with its place.
@@ -78,23 +185,15 @@ fn unknown_keys(test: &OwnTest) -> Vec<Diagnostic> {
     unknown.map(diagnostic).collect()
 }
 
-fn run_one(set: &RuleSet, instances: &mut Instances, step: &Step, test: &OwnTest) -> Result<(), String> {
-    let case = Case::deserialize(&test.content).map_err(|error| format!("this test makes no sense: {error}"))?;
-    let (expected, found) = match step.hop {
-        Hop::Preprocess => cleaned(set, instances, &case, step),
-        Hop::Extract => extracted(instances, &case),
-        Hop::Process => decided(instances, &case),
-    }
-    .map_err(|reason| format!("the test \"{}\" fails: {reason}", case.name))?;
-    if expected == found {
-        return Ok(());
-    }
-    Err(format!("the test \"{}\" fails:\n{}", case.name, difference(&expected, &found)))
-}
-
 /// What the recommended preprocess steps together, and the one whose test it is, leave of the body. White space at line
 /// ends and doubled blank lines do not count.
-fn cleaned(set: &RuleSet, instances: &mut Instances, case: &Case, step: &Step) -> Result<(String, String), String> {
+fn cleaned(
+    set: &RuleSet,
+    instances: &mut Instances,
+    case: &Case,
+    step: &Step,
+    reached: &mut Reached,
+) -> Result<Compared, String> {
     let expected = case.expect.as_str().ok_or("`expect` must be the text that is left")?;
     let message = Arc::new(case.message());
     let wanted = set.steps.iter().filter(|other| other.hop == Hop::Preprocess);
@@ -102,11 +201,13 @@ fn cleaned(set: &RuleSet, instances: &mut Instances, case: &Case, step: &Step) -
     let steps: Vec<String> = wanted.map(|step| step.name.to_string()).collect();
     let conversation = case.conversation(instances.classes())?;
     let done = instances.preprocess(&message, &conversation, &steps);
+    reached.cuts(&done.cuts);
     if let Some(fault) = done.steps.into_iter().find_map(|step| step.fault.or(step.warnings.into_iter().next())) {
         return Err(fault);
     }
     let left = message.document.view(&done.cuts, case.drop);
-    Ok((tidy(expected), tidy(left.text())))
+    let found = tidy(left.text());
+    Ok(Compared { expected: tidy(expected), json: Json::from(found.as_str()), found })
 }
 
 fn tidy(text: &str) -> String {
@@ -116,22 +217,29 @@ fn tidy(text: &str) -> String {
 }
 
 /// The fields that all extractors make, one per line, by name.
-fn extracted(instances: &mut Instances, case: &Case) -> Result<(String, String), String> {
+fn extracted(instances: &mut Instances, case: &Case, reached: &mut Reached) -> Result<Compared, String> {
     let expected = case.expect.as_object().ok_or("`expect` must be a table of fields")?;
     let message = Arc::new(case.message());
     let conversation = case.conversation(instances.classes())?;
     let done = instances.extract(&message, &conversation, &[], CutKinds::NONE);
     let fields = done.map_err(|fault| fault.to_string())?.fields;
-    Ok((lines(expected.iter().map(|(name, value)| (name.as_str(), plain(value)))), lines(shown(&fields))))
+    reached.fields(&fields);
+    Ok(Compared {
+        expected: lines(expected.iter().map(|(name, value)| (name.as_str(), plain(value)))),
+        found: lines(shown(&fields)),
+        json: made(&fields).map(|field| (field.name.clone(), as_expected(&field.value))).collect(),
+    })
 }
 
 /// The actions that the message comes to, one per line. Arguments count where `expect` gives them.
-fn decided(instances: &mut Instances, case: &Case) -> Result<(String, String), String> {
+fn decided(instances: &mut Instances, case: &Case, reached: &mut Reached) -> Result<Compared, String> {
     let expected = case.expect.as_array().ok_or("`expect` must be a list of verbs, or of tables with `do`")?;
     let (message, conversation) = (Arc::new(case.message()), case.conversation(instances.classes())?);
     let fields = instances.extract(&message, &conversation, &[], CutKinds::NONE).map_err(|fault| fault.to_string())?;
     let done = instances.process(&message, &conversation, &[], CutKinds::NONE, &fields.fields);
-    let actions = done.map_err(|fault| fault.to_string())?.actions;
+    let done = done.map_err(|fault| fault.to_string())?;
+    reached.statements(&done);
+    let actions = done.actions;
     // What would be quarantined is not sound, whatever the test expects.
     let facts = Facts {
         sender: message.sender.as_ref(),
@@ -143,13 +251,32 @@ fn decided(instances: &mut Instances, case: &Case) -> Result<(String, String), S
         sending: action::Sending::default(),
     };
     action::plan(&actions, &facts).map_err(|error| error.to_string())?;
-    let found = actions.iter().enumerate().map(|(at, action)| {
-        let asked = expected.get(at).and_then(Json::as_object);
-        action_line(action, asked)
-    });
+    let asked = |at: usize| expected.get(at).and_then(Json::as_object);
+    let found = actions.iter().enumerate().map(|(at, action)| action_line(action, asked(at)));
     let found: Vec<_> = found.collect();
+    let json = actions.iter().enumerate().map(|(at, action)| action_json(action, asked(at))).collect();
     let expected: Vec<_> = expected.iter().map(expected_line).collect();
-    Ok((expected.join("\n"), found.join("\n")))
+    Ok(Compared { expected: expected.join("\n"), found: found.join("\n"), json })
+}
+
+/// An action as `expect` would say it, with the arguments that the test asks for.
+fn action_json(action: &Action, asked: Option<&Map<String, Json>>) -> Json {
+    let Some(asked) = asked else { return Json::from(action.verb.as_str()) };
+    let value = |name: &String| action.arguments.iter().find(|argument| argument.name == *name);
+    let arguments = asked.keys().filter(|name| *name != DO).filter_map(|name| Some((name.clone(), value(name)?)));
+    let arguments = arguments.map(|(name, entry)| (name, as_expected(&entry.value)));
+    [(DO.to_owned(), Json::from(action.verb.as_str()))].into_iter().chain(arguments).collect()
+}
+
+/// A value as `expect` would say it.
+fn as_expected(value: &Value) -> Json {
+    match value {
+        Value::Integer(number) => Json::from(*number),
+        Value::Boolean(truth) => Json::from(*truth),
+        Value::None | Value::Text(_) | Value::Decimal(_) | Value::DateTime(_) | Value::Currency(_) | Value::Html(_) => {
+            Json::from(value.to_string())
+        }
+    }
 }
 
 /// `verb argument="value"`, with the arguments that the test asks for.
@@ -176,9 +303,12 @@ fn with_arguments<'a>(verb: &str, arguments: impl Iterator<Item = (&'a str, Stri
     })
 }
 
+fn made(fields: &[Entry]) -> impl Iterator<Item = &Entry> {
+    fields.iter().filter(|field| field.value != Value::None)
+}
+
 fn shown(fields: &[Entry]) -> impl Iterator<Item = (&str, String)> {
-    let made = fields.iter().filter(|field| field.value != Value::None);
-    made.map(|field| (field.name.as_str(), field.value.to_string()))
+    made(fields).map(|field| (field.name.as_str(), field.value.to_string()))
 }
 
 /// `name = value` lines, by name.
@@ -189,7 +319,7 @@ fn lines<'a>(entries: impl Iterator<Item = (&'a str, String)>) -> String {
 }
 
 /// A value of a test as text.
-fn plain(value: &Json) -> String {
+pub(super) fn plain(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

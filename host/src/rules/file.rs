@@ -10,12 +10,13 @@ use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
 /// The key of a rule file's own tests. Plugins do not see it.
-const TEST: &str = "test";
+pub(super) const TEST: &str = "test";
 
 /// The rules of one step.
 #[derive(Debug, Clone)]
 pub(crate) struct RuleFiles {
-    sources: Vec<Source>,
+    /// The files, in order.
+    pub(super) sources: Vec<Source>,
     /// The file of the languages, if tables of it were added.
     languages: Option<Source>,
     /// All files as one JSON object, which is what the plugin is configured with. Lists of several files are joined

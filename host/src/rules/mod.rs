@@ -5,6 +5,8 @@
 
 mod check;
 mod classes;
+mod coverage;
+mod expectation;
 mod file;
 mod languages;
 mod listing;
@@ -12,12 +14,17 @@ pub mod pipeline;
 mod reload;
 mod review;
 mod run;
+mod untested;
 pub mod watch;
 
+pub use check::{TestResult, TestRun};
+pub use coverage::{Coverage, Place, Reach};
+pub use expectation::UpdateError;
 pub use listing::Offer;
 pub use pipeline::{Hop, RECOMMENDED};
 pub use reload::Reloader;
 pub use run::{Extracted, Instances, Preprocessed, Processed, StepFault, StepReport};
+pub use untested::Untested;
 
 use crate::action::verbs;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, suggestion};
@@ -96,7 +103,30 @@ impl RuleSet {
     /// With everything that is wrong.
     pub fn load(rules_dir: &Path, plugins_dir: &Path, engine: &Engine) -> Result<Arc<Self>, Diagnostics> {
         let mut out = Diagnostics::default();
-        let loaded = Loader {
+        let set = Self::load_instances(rules_dir, plugins_dir, engine, &mut out).map(|mut instances| {
+            check::run(&mut instances, &mut out);
+            instances.set().clone()
+        });
+        out.or(set)
+    }
+
+    /// The same, but for the files' own tests.
+    ///
+    /// # Errors
+    /// With everything that is wrong.
+    pub fn load_untested(rules_dir: &Path, plugins_dir: &Path, engine: &Engine) -> Result<Untested, Diagnostics> {
+        let mut out = Diagnostics::default();
+        let instances = Self::load_instances(rules_dir, plugins_dir, engine, &mut out);
+        out.or(instances).map(Untested::new)
+    }
+
+    fn load_instances(
+        rules_dir: &Path,
+        plugins_dir: &Path,
+        engine: &Engine,
+        out: &mut Diagnostics,
+    ) -> Option<Instances> {
+        let loader = Loader {
             rules_dir,
             plugins_dir,
             engine,
@@ -104,14 +134,8 @@ impl RuleSet {
             components: BTreeMap::new(),
             languages: None,
             classes: Classes::default(),
-        }
-        .load(&mut out)
-        .filter(|_| out.errors() == 0);
-        let set = loaded.map(|mut instances| {
-            check::run(&mut instances, &mut out);
-            instances.set().clone()
-        });
-        out.or(set)
+        };
+        loader.load(out).filter(|_| out.errors() == 0)
     }
 
     /// Which rules they are.

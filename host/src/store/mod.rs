@@ -12,6 +12,7 @@ mod conformance;
 mod dispatch;
 mod draft;
 mod error;
+mod handled;
 mod jobs;
 mod lease;
 mod ledger;

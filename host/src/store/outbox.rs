@@ -113,7 +113,8 @@ pub(super) async fn discard(connection: &mut AnyConnection, id: i64) -> sqlx::Re
 /// Has nothing wait longer than that from now.
 pub(super) async fn wait_at_most(connection: &mut AnyConnection, longest: Duration) -> sqlx::Result<u64> {
     let latest = now().saturating_add(rows::column(longest.as_millis()));
-    let update = "UPDATE outbox SET next_attempt_at = $1 WHERE state = 'waiting' AND next_attempt_at > $1";
+    let update = "UPDATE outbox SET next_attempt_at = MIN(next_attempt_at, $1), claimed_until = MIN(claimed_until, $1) \
+                  WHERE state = 'waiting' AND (next_attempt_at > $1 OR claimed_until > $1)";
     Ok(sqlx::query(update).bind(latest).execute(connection).await?.rows_affected())
 }
 

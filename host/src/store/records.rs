@@ -233,6 +233,34 @@ pub struct ReceiptRow {
     pub marked_at: Option<Timestamp>,
 }
 
+/// Which messages that were handled; the default is all.
+#[derive(Debug, Clone, Default)]
+pub struct HandledFilter {
+    /// By this job.
+    pub job: Option<String>,
+    /// Since then, by the time of the receipt.
+    pub since: Option<Timestamp>,
+}
+
+/// A message as it was handled.
+#[derive(Debug, Clone)]
+pub struct HandledMessage {
+    /// The number of its receipt.
+    pub receipt: i64,
+    /// Which message.
+    pub key: MessageKey,
+    /// The job.
+    pub job: String,
+    /// When the mailbox received it.
+    pub received_at: DateTime,
+    /// Whether its bytes are no more than the header, because the body was not fetched.
+    pub header_only: bool,
+    /// The account of the run, as JSON; null if the log has forgotten it.
+    pub report: String,
+    /// Its bytes.
+    pub raw: Content,
+}
+
 /// Which tickets to list; the default is all, up to [`super::ROWS_MAX`].
 #[derive(Debug, Clone, Default)]
 pub struct TicketFilter {
