@@ -73,9 +73,8 @@ impl Outbox {
         }
     }
 
-    /// Has attempts that a process before this one has begun, and not ended, tried again after the pause of a failed one. Whether
-    /// they arrived is not known, so that however often this happens, none is given up. To be called before anything is sent, by
-    /// the one process that sends.
+    /// Has attempts that a process before this one has begun, and not ended, tried again after the pause of a failed one. To be
+    /// called before anything is sent, by the one process that sends.
     ///
     /// # Errors
     /// If the store fails.

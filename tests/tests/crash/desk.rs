@@ -31,9 +31,11 @@ configure_deadline_ms = 60000
 [outbox]
 retry_first = "1s"
 retry_max = "2s"
+# Of an attempt that was interrupted nobody knows whether it arrived: it counts.
+attempts_max = 100000
 
 [webhook.hook]
-secret = { file = "password" }
+secret = { file = "hook-secret" }
 "#;
 /// A step for each hop that has plugins: what is looked at here does not depend on how many there are, and with all of them a start
 /// takes a second.
@@ -83,6 +85,7 @@ impl Desk {
     pub(crate) fn new() -> Result<Self> {
         let (server, receiver, installation) = (Dovecot::start()?, Receiver::start()?, Installation::new()?);
         installation.write("password", PASSWORD)?;
+        installation.write("hook-secret", "a secret that only the hook knows\n")?;
         installation.write("rules/statements/10-default.toml", STATEMENTS)?;
         installation.write("rules/pipeline.toml", PIPELINE)?;
         installation.write("mailmill.toml", &format!("{SETTINGS}url = \"http://127.0.0.1:{}/\"\n", receiver.port))?;
