@@ -17,7 +17,7 @@ use std::sync::{Arc, OnceLock};
 /// The most bytes that a content holds in memory, unless its spool says otherwise.
 pub const MEMORY_BYTES_MAX: u64 = 1 << 20;
 /// How much is read from a file at a time.
-const READ_BYTES: usize = 256 << 10;
+const READ_BYTES: usize = 64 << 10;
 
 /// Why bytes could not be kept or read back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

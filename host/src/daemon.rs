@@ -155,6 +155,8 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
         Mode::UntilStopped => Some(Watch::start(Places::new(Some(file.to_owned()), &config), debounce)?),
     };
     let (_watch, changes) = watched.unzip();
+    // So does listening: a wish to stop while it starts is heard once it has.
+    let signals = if matches!(mode, Mode::UntilStopped) { Some(Signals::new()?) } else { None };
     let engine = engine(&config)?;
     if let Some(fault) = engine.cache_fault() {
         tracing::warn!("{fault}");
@@ -193,7 +195,8 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
             let (board, refused) = (Arc::new(Board::default()), BTreeMap::new());
             let running = Running { ctx: Arc::new(ctx), jobs: BTreeMap::new(), board, reloader, refused, settings };
             let changes = changes.unwrap_or_else(|| mpsc::channel(1).1);
-            running.until_stopped(jobs, changes, stop, sending).await
+            let signals = signals.map_or_else(Signals::new, Ok)?;
+            running.until_stopped(jobs, (changes, signals), stop, sending).await
         }
     };
     // Who is impatient does not want to wait for the store either.
@@ -343,7 +346,7 @@ impl Running {
     async fn until_stopped(
         mut self,
         jobs: Vec<Job>,
-        changes: mpsc::Receiver<Changed>,
+        (changes, mut signals): (mpsc::Receiver<Changed>, Signals),
         stop: watch::Sender<bool>,
         sending: Arc<Outbox>,
     ) -> Result<(), Error> {
@@ -351,7 +354,6 @@ impl Running {
         self.board.look(&self.ctx.store).await?;
         jobs.into_iter().for_each(|job| self.start(job));
         let sending = tokio::spawn(sending.run(self.ctx.stop.clone()));
-        let mut signals = Signals::new()?;
         let (board, store) = (self.board.clone(), self.ctx.store.clone());
         let retention_days = self.settings.config.incoming_log.retention_days;
         let outcome = tokio::select! {

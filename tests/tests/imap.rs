@@ -132,7 +132,7 @@ fn a_message_marked_as_unread_by_a_person_is_not_handled_again() -> Result<()> {
 #[test]
 fn on_a_full_disk_nothing_is_marked_that_is_not_recorded() -> Result<()> {
     let mut scene = Scene::new()?;
-    let disk = SmallDisk::mount(&scene.installation.path("disk"), "2m")?;
+    let disk = SmallDisk::mount(&scene.installation.path("disk"), "4m")?;
     if disk.is_some() {
         let settings = scene.installation.read("mailmill.toml")?;
         scene.installation.write("mailmill.toml", &settings.replace("mailmill.db", "disk/mailmill.db"))?;
