@@ -9,7 +9,7 @@ const RETURNED_BYTES_MIN: libc::c_int = 128 * 1024;
 /// How many arenas glibc may make; left alone, eight for each core. Each keeps what its threads have freed, and most threads here
 /// wait most of the time.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const ARENAS_MAX: libc::c_int = 2;
+const ARENAS_MAX: libc::c_int = 1;
 
 /// Has long pieces of memory given back at once. To be called before there are other threads.
 pub(crate) fn give_back_at_once() {

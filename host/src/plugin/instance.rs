@@ -15,9 +15,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as Moment};
 use wasmtime::Store;
 
-/// The most memory that an instance keeps from one message to the next, in bytes.
-const KEPT_BYTES_MAX: usize = 2 * 1024 * 1024;
-
 /// A configured plugin with its own memory, for one worker.
 pub struct Instance {
     engine: Engine,
@@ -186,13 +183,10 @@ impl Instance {
         &self.store.data().bounded
     }
 
-    /// Whether a fresh instance must take its place: after a fault, after many messages, and after a long one, of which it would
-    /// keep the memory.
+    /// Whether a fresh instance must take its place: after a fault, and after many messages.
     #[must_use]
     pub fn is_spent(&self) -> bool {
-        self.fault.is_some()
-            || self.messages >= self.engine.shared.limits.messages
-            || self.store.data().memory_bytes > KEPT_BYTES_MAX
+        self.fault.is_some() || self.messages >= self.engine.shared.limits.messages
     }
 
     fn call<T>(

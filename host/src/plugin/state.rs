@@ -37,8 +37,6 @@ pub(super) struct State {
     /// The last error logged: a panic's text, if a trap follows.
     pub(super) last_error: Option<String>,
     pub(super) limits: Limits,
-    /// How much memory the plugin has, in bytes. It never gives any back.
-    pub(super) memory_bytes: usize,
     /// What a message must have for the plugin to be called.
     pub(super) interest: Finders,
     /// All that was compiled outside messages.
@@ -62,7 +60,6 @@ impl State {
             bounded: Vec::new(),
             last_error: None,
             limits,
-            memory_bytes: 0,
             interest: Finders::default(),
             compiled: Finders::default(),
             cache,
@@ -380,11 +377,7 @@ impl log::Host for State {
 impl ResourceLimiter for State {
     fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
         let limit = self.limits.memory_bytes;
-        if desired > limit {
-            return Err(Fault::Memory { limit }.into());
-        }
-        self.memory_bytes = desired;
-        Ok(true)
+        if desired > limit { Err(Fault::Memory { limit }.into()) } else { Ok(true) }
     }
 
     fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
