@@ -181,7 +181,7 @@ fn value_edits(text: &str, value: &Value, found: &Json) -> Option<Vec<Edit>> {
         }
         (_, wanted) => {
             // A number or a truth, in quotes or not: it is compared as it is written.
-            let said = value.as_str().map_or_else(|| text.get(place.clone()).unwrap_or_default().trim(), |said| said);
+            let said = value.as_str().unwrap_or_else(|| text.get(place.clone()).unwrap_or_default().trim());
             Some(if said == plain(wanted) { Vec::new() } else { vec![(place, written(wanted))] })
         }
     }
