@@ -87,7 +87,7 @@ fn a_change_made_on_purpose_gives_exactly_its_differences() -> Result<()> {
             _ => &["cuts"],
         };
         assert_eq!(kinds, expect, "{difference}");
-        if its % 6 == 0 {
+        if its.is_multiple_of(6) {
             let lines = changes.last().context("no cut")?["lines"].to_string();
             assert!(lines.contains(&format!("\"- {FOOTER}\"")), "{lines}");
         }
