@@ -89,7 +89,7 @@ settings! {
         plugins: PathBuf => default("plugins".into()),
         /// The folder of the jobs: `NAME.toml` is the job NAME.
         jobs: PathBuf => default("jobs".into()),
-        /// The addresses of this desk besides `from` in [smtp] and the users of jobs: "support@example.org", "*@help.example.org".
+        /// The addresses of this desk besides that of `smtp.from` and the users of jobs: "support@example.org", "*@help.example.org".
         /// Nothing is ever sent to them; that they are on a ticket's mail lets nobody follow it up; and a message that bears one in
         /// X-Loop has come back.
         own_addresses: Vec<AddressPattern> => default(Vec::new()),
