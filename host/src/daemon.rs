@@ -12,7 +12,7 @@ use crate::rules::watch::{Changed, Places, Watch};
 use crate::rules::{Reloader, RuleSet};
 use crate::store::{Lease, Store};
 use crate::thread::{Tags, ThreadTag};
-use crate::{store, telemetry};
+use crate::{store, telemetry, web};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -58,6 +58,9 @@ pub enum Error {
     /// Files cannot be watched.
     #[error("the folders of rules, plugins and jobs cannot be watched")]
     Watch(#[from] notify::Error),
+    /// There is no web admin.
+    #[error(transparent)]
+    Web(#[from] web::Error),
     /// A second signal came while messages in hand were being finished.
     #[error("stopped at once; nothing is lost")]
     Impatient,
@@ -166,7 +169,9 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
         once.jobs.iter().try_for_each(|name| job::find(&config.jobs, name).map(drop))?;
     }
     let jobs = Job::load_all(&config.jobs)?;
-    if jobs.is_empty() {
+    // The first job may be made in the browser.
+    let can_wait = config.web.listen.is_some() && matches!(mode, Mode::UntilStopped);
+    if jobs.is_empty() && !can_wait {
         return Err(Error::NoJob(config.jobs));
     }
     // Held to the end: whatever sessions and attempts the database has as begun, nobody is at them any more.
@@ -183,6 +188,10 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
     let sending = Arc::new(Outbox::new(store.clone(), &config));
     sending.take_up().await?;
     let ctx = context(&config, &jobs, tags, store.clone(), reloader.subscribe(), stopped);
+    let listening = match (&mode, config.web.listen) {
+        (Mode::UntilStopped, Some(address)) => Some(web::Server::bind(address, config.web.behind_https_proxy).await?),
+        _ => None,
+    };
     tracing::info!(jobs = jobs.len(), revision = %reloader.current().revision(), "mailmill is running");
     let outcome = match mode {
         Mode::Once(once) => {
@@ -191,9 +200,14 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
             outcome
         }
         Mode::UntilStopped => {
+            let ctx = Arc::new(ctx);
+            let _web = match listening {
+                Some(server) => Some(serve(server, ctx.clone(), reloader.clone(), &config).await?),
+                None => None,
+            };
             let settings = Settings { file: file.to_owned(), config };
             let (board, refused) = (Arc::new(Board::default()), BTreeMap::new());
-            let running = Running { ctx: Arc::new(ctx), jobs: BTreeMap::new(), board, reloader, refused, settings };
+            let running = Running { ctx, jobs: BTreeMap::new(), board, reloader, refused, settings };
             let changes = changes.unwrap_or_else(|| mpsc::channel(1).1);
             let signals = signals.map_or_else(Signals::new, Ok)?;
             running.until_stopped(jobs, (changes, signals), stop, sending).await
@@ -204,6 +218,26 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
         store.close().await;
     }
     outcome
+}
+
+/// Serves the web admin until the answer is dropped, and prints the link for the first password if nobody has one.
+async fn serve(
+    server: web::Server,
+    ctx: Arc<Context>,
+    reloader: Arc<Reloader>,
+    config: &Config,
+) -> Result<JoinSet<()>, Error> {
+    let site = Arc::new(web::Site::new(ctx, reloader, config.clone())?);
+    if let Some(address) = server.address() {
+        tracing::info!("the web admin is at http://{address}/");
+        if let Some(link) = web::first_password_link(&site, address).await? {
+            // Whoever starts the daemon reads it; it is good once.
+            tracing::info!("nobody can log in yet; set the administrator's password here: {link}");
+        }
+    }
+    let mut task = JoinSet::new();
+    task.spawn(server.serve(site));
+    Ok(task)
 }
 
 /// Starts logging to `lines`, as the settings say.

@@ -34,3 +34,4 @@ mod tame;
 pub mod telemetry;
 pub mod thread;
 pub mod ticket;
+pub mod web;

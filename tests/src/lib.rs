@@ -4,6 +4,7 @@
 //! needs ([`Dovecot`], [`servers`], [`TokenServer`]), runs `mailmill` once ([`Installation::mailmill`]) or as a [`Daemon`], and looks at what became of
 //! the mail through [`Mailbox`], a small IMAP client that shares no code with the program under test.
 
+pub mod browser;
 mod certificates;
 pub mod cleaning;
 mod client;
@@ -18,6 +19,7 @@ mod proxy;
 pub mod records;
 pub mod servers;
 mod wait;
+pub mod web;
 
 pub use certificates::Certificates;
 pub use client::Client;

@@ -25,6 +25,10 @@ jobs = "jobs"
 
 [store]
 path = "mailmill.db"
+
+# The web admin. The daemon prints a link to set the first password.
+[web]
+listen = "127.0.0.1:8025"
 "#;
 
 const JOB: &str = r#"# Every message dropped into the folder is handled at once. Paths are relative to this file.
@@ -52,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.once {
         return Ok(());
     }
-    say("Watching. Stop with Ctrl-C.\n");
+    say("Watching; the web admin is at http://127.0.0.1:8025/ (the link for the first password is below). Stop with Ctrl-C.\n");
     let error = demo.mailmill()?.arg("run").exec();
     Err(error).context("cannot run the daemon")
 }

@@ -9,8 +9,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Dovecot, and OpenSSL's own server, which still has keys that are too short.
-const INSTALLED: [&str; 3] = ["dovecot-imapd", "dovecot-pop3d", "openssl"];
+/// Dovecot; OpenSSL's own server, which still has keys that are too short; a browser, and what drives it.
+const INSTALLED: [&str; 5] = ["dovecot-imapd", "dovecot-pop3d", "openssl", "chromium", "chromium-driver"];
+/// What checks pages for people who cannot see or use a mouse, in the npm registry.
+const AXE: &str = "axe-core@4.14";
 
 /// Programs that are not installed, but unpacked into a folder.
 struct Unpacked {
@@ -95,6 +97,7 @@ pub(crate) fn set_up() -> Result<()> {
         let arguments = ["--system", "--no-create-home", "--shell", "/usr/sbin/nologin", EXIM_USER];
         command::run(Command::new("useradd").args(arguments))?;
     }
+    axe()?;
     if install.is_empty() && unpack.is_empty() {
         return Ok(());
     }
@@ -109,6 +112,21 @@ pub(crate) fn set_up() -> Result<()> {
         command::run(apt_get(&quietly).args(names).stdout(Stdio::null()))?;
     }
     unpack.into_iter().try_for_each(|server| server.unpack(&folder))
+}
+
+/// Gets the checker of pages into the target directory, where the tests look for it.
+fn axe() -> Result<()> {
+    let folder = target_dir(&root()?).join("web");
+    if folder.join("node_modules/axe-core/axe.min.js").is_file() {
+        return Ok(());
+    }
+    if !command::succeeds(Command::new("npm").arg("--version")) {
+        install(&["npm"], "the check of the web pages")?;
+    }
+    say(&format!("getting for the tests: npm install {AXE}"));
+    std::fs::create_dir_all(&folder)?;
+    let arguments = ["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"];
+    command::run(Command::new("npm").args(arguments).arg(&folder).arg(AXE).stdout(Stdio::null()))
 }
 
 /// Installs programs that something else needs.

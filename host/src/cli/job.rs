@@ -2,13 +2,12 @@
 
 use super::table::{short, table};
 use super::{Done, Failure, Global, print, print_json};
-use crate::config::{Job, job_files};
-use crate::job::{REPORT_LASTS, find};
-use crate::store::{JobRow, JobState, LastRun, SessionFilter, Store};
+use crate::config::Job;
+use crate::job::{Standing, find, is_reported, standings};
+use crate::store::{JobRow, JobState, LastRun, Store};
 use clap::Subcommand;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde::Serialize;
 use std::path::Path;
 
 #[derive(Debug, Subcommand)]
@@ -93,12 +92,6 @@ fn user() -> String {
         .unwrap_or_else(|| "someone".into())
 }
 
-/// Whether the daemon is there to say what the job does.
-fn is_reported(row: &JobRow) -> bool {
-    let age = row.reported_at.map(|at| Timestamp::now().duration_since(at).unsigned_abs());
-    age.is_some_and(|age| age <= REPORT_LASTS)
-}
-
 fn pause(row: Option<&JobRow>) -> String {
     let since = row.and_then(|row| row.paused_at).map(|at| format!(" since {}", shown(at, &TimeZone::UTC)));
     let by = row.and_then(|row| row.paused_by.as_ref()).map(|by| format!(" by {by}"));
@@ -132,77 +125,20 @@ fn next(file: &Path, count: u16, json: bool) -> Done {
     print(&text)
 }
 
-/// A job as it is listed.
-#[derive(Debug, Serialize)]
-struct Listed {
-    name: String,
-    /// None while the daemon is not running.
-    state: Option<JobState>,
-    paused_at: Option<Timestamp>,
-    paused_by: Option<String>,
-    run_requested_at: Option<Timestamp>,
-    last: Option<LastRun>,
-    next_run_at: Option<Timestamp>,
-    schedule: Option<String>,
-    /// Its file has errors.
-    faulty: bool,
-    #[serde(skip)]
-    zone: TimeZone,
-}
-
 async fn list(global: &Global, folder: &Path, json: bool) -> Done {
     let store = if global.load()?.store.path.exists() { Some(global.store_to_read().await?) } else { None };
-    let rows = match &store {
-        Some(store) => store.jobs().await?,
-        None => Vec::new(),
-    };
-    let mut jobs = Vec::new();
-    for file in job_files(folder)? {
-        let Some(name) = Job::name_of(&file) else { continue };
-        let row = rows.iter().find(|row| row.name == name).cloned();
-        let logged = match &store {
-            Some(store) => logged(store, &name).await?,
-            None => None,
-        };
-        jobs.push(listed(name, row, logged, Job::load(&file).ok()));
-    }
+    let jobs = standings(folder, store.as_ref()).await.map_err(anyhow::Error::new)?;
     if json { print_json(&jobs) } else { print(&jobs_table(&jobs)) }
 }
 
-/// How the job's last session in the log ended: one that found nothing is not there.
-async fn logged(store: &Store, name: &str) -> Result<Option<LastRun>, Failure> {
-    let filter = SessionFilter { job: Some(name.to_owned()), limit: Some(1), ..SessionFilter::default() };
-    let last = store.sessions(&filter).await?.into_iter().next();
-    Ok(last
-        .and_then(|row| Some(LastRun { ended_at: row.finished_at?, received: row.tally.received, error: row.error })))
-}
-
-fn listed(name: String, row: Option<JobRow>, logged: Option<LastRun>, job: Option<Job>) -> Listed {
-    let is_reported = row.as_ref().is_some_and(is_reported);
-    let told = row.as_ref().and_then(|row| row.last.clone());
-    let last = [told, logged].into_iter().flatten().max_by_key(|last| last.ended_at);
-    Listed {
-        name,
-        state: row.as_ref().and_then(|row| row.state).filter(|_| is_reported),
-        paused_at: row.as_ref().and_then(|row| row.paused_at),
-        paused_by: row.as_ref().and_then(|row| row.paused_by.clone()),
-        run_requested_at: row.as_ref().and_then(|row| row.run_requested_at),
-        last,
-        next_run_at: row.and_then(|row| row.next_run_at).filter(|_| is_reported),
-        schedule: job.as_ref().map(|job| job.schedule.runs.to_string()),
-        faulty: job.is_none(),
-        zone: job.map_or(TimeZone::UTC, |job| job.schedule.runs.time_zone),
-    }
-}
-
-fn jobs_table(jobs: &[Listed]) -> String {
+fn jobs_table(jobs: &[Standing]) -> String {
     let rows: Vec<Vec<String>> = jobs
         .iter()
         .map(|job| {
             let time = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| shown(at, &job.zone));
             vec![
                 job.name.clone(),
-                state(job),
+                job.in_words(),
                 time(job.last.as_ref().map(|last| last.ended_at)),
                 job.last.as_ref().map_or_else(|| "-".to_owned(), result),
                 time(job.next_run_at),
@@ -211,19 +147,6 @@ fn jobs_table(jobs: &[Listed]) -> String {
         })
         .collect();
     table(&["JOB", "STATE", "LAST SESSION", "RESULT", "NEXT RUN", "SCHEDULE"], &rows)
-}
-
-/// What a job does, in a few words. A pause that the daemon does not know of yet is in force with its next look.
-fn state(job: &Listed) -> String {
-    match (job.paused_at, job.state) {
-        (Some(_), Some(JobState::Running)) => "running, then paused".to_owned(),
-        (Some(_), _) => match &job.paused_by {
-            Some(by) => format!("paused by {by}"),
-            None => "paused".to_owned(),
-        },
-        (None, Some(state)) => state.name().to_owned(),
-        (None, None) => "not running".to_owned(),
-    }
 }
 
 fn result(last: &LastRun) -> String {

@@ -139,7 +139,7 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
         return show_session(&store, session, &options).await;
     }
     let outcome = options.outcome.map(Wanted::session);
-    let filter = SessionFilter { job: options.job, since: options.since, outcome, after: None, limit: None };
+    let filter = SessionFilter { job: options.job, since: options.since, outcome, ..SessionFilter::default() };
     if options.follow {
         return follow(&store, filter, options.json).await;
     }
@@ -282,7 +282,7 @@ async fn message_story(store: &Store, row: &ReceiptRow) -> Result<String, Failur
 }
 
 /// What a receipt says, in short.
-pub(super) fn result(receipt: &Receipt) -> String {
+pub(crate) fn result(receipt: &Receipt) -> String {
     let list = |numbers: &[crate::ticket::TicketNumber]| {
         numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     };

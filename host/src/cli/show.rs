@@ -14,7 +14,10 @@ use std::fmt::Write as _;
 /// The most characters of one line of a message that are shown.
 const LINE_CHARS_MAX: usize = 160;
 /// The most bytes of a body that are shown; the rest is counted.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// The hop that cuts.
+const PREPROCESS: u8 = 4;
 
 /// What happened to a message in the hops that a report does not hold.
 #[derive(Debug, Default)]
@@ -30,26 +33,35 @@ pub(crate) struct Ends<'a> {
 /// The whole story.
 pub(crate) fn story(report: &Report, ends: &Ends<'_>, paint: Paint) -> String {
     let mut story = String::new();
-    let mut hop = |number: u8, name: &str, text: &str| {
+    for (number, name, mut text) in hops(report, ends, paint) {
+        if number == PREPROCESS {
+            text = format!("{text}\n{}", in_place(&report.body, paint));
+        }
         let label = paint.paint(Style::Heading, format!("{number} {name:<11}"));
         let mut lines = text.lines();
         let _ = writeln!(story, "{label} {}", lines.next().unwrap_or_default());
         for line in lines {
             let _ = writeln!(story, "              {line}");
         }
-    };
-    hop(1, "fetch", ends.fetched);
-    hop(2, "parse", &parse(&report.message));
-    hop(3, "thread", &thread(report));
-    hop(4, "preprocess", &preprocess(report, paint));
-    hop(5, "extract", &fields(report));
-    hop(6, "statements", &statements(report, paint));
-    hop(7, "plan", &plan(report, paint));
-    hop(8, "commit", ends.committed);
-    hop(9, "mark", ends.marked);
+    }
     let revision = paint.paint(Style::Dim, format!("rules in force: revision {}", report.revision));
     let _ = writeln!(story, "{revision}");
     story
+}
+
+/// What each hop did: its number, its name, and some lines. The body with its cuts, [`in_place`], is not among them.
+pub(crate) fn hops(report: &Report, ends: &Ends<'_>, paint: Paint) -> [(u8, &'static str, String); 9] {
+    [
+        (1, "fetch", ends.fetched.to_owned()),
+        (2, "parse", parse(&report.message)),
+        (3, "thread", thread(report)),
+        (PREPROCESS, "preprocess", preprocess(report, paint)),
+        (5, "extract", fields(report)),
+        (6, "statements", statements(report, paint)),
+        (7, "plan", plan(report, paint)),
+        (8, "commit", ends.committed.to_owned()),
+        (9, "mark", ends.marked.to_owned()),
+    ]
 }
 
 fn parse(facts: &Facts) -> String {
@@ -145,7 +157,6 @@ fn preprocess(report: &Report, paint: Paint) -> String {
         let remarks = step.log.iter().filter(|line| line.level < Level::Warn);
         lines.extend(remarks.map(|line| format!("{}: {}", step.step, tame(&line.text))));
     }
-    lines.push(in_place(body, paint));
     lines.join("\n")
 }
 
@@ -173,7 +184,7 @@ pub(crate) fn in_place(body: &Body, paint: Paint) -> String {
 }
 
 /// The stretch from an offset up to the next border of a cut, and the cut that it belongs to.
-fn piece(body: &Body, from: usize, end: usize) -> (usize, Option<&Cut>) {
+pub(crate) fn piece(body: &Body, from: usize, end: usize) -> (usize, Option<&Cut>) {
     let covers = |cut: &&Cut| cut.span.range().contains(&from);
     // A cut that is applied says more than one that is not.
     let cut = body.cuts.iter().filter(covers).max_by_key(|cut| body.applied.contains(cut.kind));

@@ -4,6 +4,9 @@
 //! piece of the text is replaced; comments beside and above the steps in it go where their steps go.
 
 mod array;
+mod values;
+
+pub use values::{Wanted, with_values};
 
 use super::Job;
 use super::job::Steps;

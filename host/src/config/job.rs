@@ -211,6 +211,16 @@ impl Job {
         out.or(job)
     }
 
+    /// Reads what is to become a job's file.
+    ///
+    /// # Errors
+    /// With everything that is wrong with it.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Diagnostics> {
+        let mut out = Diagnostics::default();
+        let job = Self::read_source(&Source::new(path, text), &mut out);
+        out.or(job)
+    }
+
     /// Reads all jobs of a folder, by name.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ mod schedule;
 pub(crate) mod settings;
 mod watched;
 
-pub use edit::{Error as EditError, JobFile, replace_text};
+pub use edit::{Error as EditError, JobFile, Wanted, replace_text, with_values};
 pub use follow_ups::{Brake, FollowUps, Methods, RequiredAuthentication};
 pub use handling::Handling;
 pub use job::{
@@ -31,6 +31,7 @@ use crate::thread::TagPlace;
 use reader::{Section, Setting, leaves};
 use serde::{Deserialize, Serialize};
 use settings::{Settings, settings};
+use std::net::SocketAddr;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
@@ -74,6 +75,7 @@ pub struct EarlierTag {
 }
 
 leaves! {
+    SocketAddr: "an address with a port such as \"127.0.0.1:8025\"";
     LogFormat: "\"human\" or \"json\"";
     LogLevel: "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"";
     TagPlace: "\"subject\" or \"subject-and-body\"";
@@ -111,6 +113,8 @@ settings! {
         maildir: Named<PathBuf> => named("{ archive = \"archive\" }"),
         /// Which attachments go to tickets. The others stay in the message as it was received; report and ticket name them.
         attachments: Attachments => table,
+        /// The web admin.
+        web: Web => table,
         /// What is logged, on standard error.
         log: Log => table,
         /// The incoming mail log.
@@ -197,6 +201,18 @@ settings! {
         /// Media types that are refused, such as "application/vnd.microsoft.portable-executable" or "video/*". What the content shows counts, and
         /// what it is said to be.
         refuse_types: Vec<String> => default(Vec::new()),
+    }
+}
+
+settings! {
+    /// The web admin.
+    pub struct Web {
+        /// The address and port that it listens at: at the first start, a link is printed with which the administrator sets a
+        /// password. Not set: there is no web admin.
+        listen: Option<SocketAddr> => unset("\"127.0.0.1:8025\""),
+        /// Whether a proxy that speaks HTTPS is before it. Then it may listen at an address that other hosts reach, and browsers
+        /// send who is logged in over HTTPS only.
+        behind_https_proxy: bool => default(false),
     }
 }
 

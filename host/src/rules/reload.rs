@@ -30,6 +30,12 @@ impl Reloader {
         Ok(Self { rules_dir, plugins_dir, engine, current: watch::Sender::new(first), refused: AtomicBool::new(false) })
     }
 
+    /// What runs the plugins.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// The set in force.
     #[must_use]
     pub fn current(&self) -> Arc<RuleSet> {

@@ -3,8 +3,10 @@
 //! The ledger holds one receipt for each message of each mailbox; its unique key is what makes a message count exactly
 //! once, whatever is repeated after a crash. A call that fails has recorded nothing.
 
+mod access;
 mod batch;
 mod brake;
+mod browse;
 mod bulk;
 mod bytes;
 #[cfg(test)]
@@ -31,6 +33,7 @@ mod tests;
 mod threads;
 mod tickets;
 
+pub use access::{AuditRow, Known, Role, TokenRow, UserRow};
 pub use error::Error;
 pub use lease::{Holder, Lease};
 pub use outbox_records::*;

@@ -2,7 +2,7 @@
 
 mod log;
 
-pub use log::{Forgotten, OldSessions, SessionFilter, SessionOutcome, SessionRow, SessionTally};
+pub use log::{Forgotten, MessageRow, OldSessions, SessionFilter, SessionOutcome, SessionRow, SessionTally};
 
 use crate::action::{Assignment, Plan};
 use crate::class::Class;

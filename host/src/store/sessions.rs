@@ -63,7 +63,7 @@ pub(super) async fn list(connection: &mut AnyConnection, filter: &SessionFilter)
     let select = "SELECT * FROM sessions WHERE (CAST($1 AS TEXT) IS NULL OR job = $1) AND started_at >= $2 AND id > $3 \
                   AND CASE $4 WHEN 'accepted' THEN created + updated > 0 WHEN 'rejected' THEN rejected > 0 \
                   WHEN 'ignored' THEN ignored > 0 WHEN 'quarantined' THEN quarantined > 0 \
-                  WHEN 'failed' THEN error IS NOT NULL OR errors > 0 ELSE TRUE END ORDER BY id DESC LIMIT $5";
+                  WHEN 'failed' THEN error IS NOT NULL OR errors > 0 ELSE TRUE END AND id < $6 ORDER BY id DESC LIMIT $5";
     let since = filter.since.map_or(i64::MIN, jiff::Timestamp::as_millisecond);
     let rows = sqlx::query(select)
         .bind(filter.job.as_deref())
@@ -71,6 +71,7 @@ pub(super) async fn list(connection: &mut AnyConnection, filter: &SessionFilter)
         .bind(filter.after.map_or(i64::MIN, |after| after.0))
         .bind(filter.outcome.map_or("", SessionOutcome::name))
         .bind(i64::from(filter.limit.unwrap_or(ROWS_MAX)))
+        .bind(filter.before.map_or(i64::MAX, |before| before.0))
         .fetch_all(connection)
         .await?;
     rows.iter().map(session).collect()

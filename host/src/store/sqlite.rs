@@ -207,6 +207,7 @@ fn migrations() -> Vec<Migration> {
     let sixth = include_str!("../../migrations/sqlite/0006_outbox.sql");
     let seventh = include_str!("../../migrations/sqlite/0007_follow_ups_and_brakes.sql");
     let eighth = include_str!("../../migrations/sqlite/0008_desk.sql");
+    let web = include_str!("../../migrations/sqlite/0015_web.sql");
     let all = [
         (1, "ledger and tickets", first),
         (2, "job control", second),
@@ -216,6 +217,7 @@ fn migrations() -> Vec<Migration> {
         (6, "outbox", sixth),
         (7, "follow-ups and brakes", seventh),
         (8, "desk", eighth),
+        (15, "web admin", web),
     ];
     all.into_iter()
         .map(|(version, description, sql)| {

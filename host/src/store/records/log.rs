@@ -1,6 +1,7 @@
 //! Sessions, as the incoming mail log has them.
 
-use super::SessionId;
+use super::{Outcome, SessionId};
+use crate::message::Address;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -45,6 +46,22 @@ pub struct SessionRow {
     pub tally: SessionTally,
 }
 
+/// A message of a session, as listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MessageRow {
+    /// Its receipt.
+    pub receipt: i64,
+    /// What became of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// Who wrote it; none if unknown, or forgotten.
+    pub sender: Option<Address>,
+    /// Its subject; empty if unknown, or forgotten.
+    pub subject: String,
+    /// When the mailbox received it.
+    pub received_at: Timestamp,
+}
+
 /// What sessions can be picked by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionOutcome {
@@ -71,6 +88,8 @@ pub struct SessionFilter {
     pub outcome: Option<SessionOutcome>,
     /// Begun after this one.
     pub after: Option<SessionId>,
+    /// Begun before this one: the last of the page before.
+    pub before: Option<SessionId>,
     /// At most so many, the latest.
     pub limit: Option<u32>,
 }

@@ -1,0 +1,116 @@
+//! How the jobs stand: what their files say, what the daemon says that they do, and how their last sessions ended.
+
+use super::REPORT_LASTS;
+use crate::config::{Job, job_files};
+use crate::store::{self, JobRow, JobState, LastRun, SessionFilter, Store};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use std::path::Path;
+
+/// How a job stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct Standing {
+    /// Its name.
+    pub name: String,
+    /// What it does; none while the daemon is not running.
+    pub state: Option<JobState>,
+    /// Since when it is paused.
+    pub paused_at: Option<Timestamp>,
+    /// Who paused it.
+    pub paused_by: Option<String>,
+    /// When somebody asked for a session that has not begun.
+    pub run_requested_at: Option<Timestamp>,
+    /// How its last session ended.
+    pub last: Option<LastRun>,
+    /// When it runs next.
+    pub next_run_at: Option<Timestamp>,
+    /// Its schedule in words; none if its file has errors.
+    pub schedule: Option<String>,
+    /// Its file has errors.
+    pub faulty: bool,
+    /// The time zone of its schedule.
+    #[serde(skip)]
+    pub zone: TimeZone,
+}
+
+/// Why nobody knows how the jobs stand.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store does not say.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The folder of the jobs cannot be listed.
+    #[error("the folder of the jobs cannot be listed: {0}")]
+    Folder(#[from] std::io::Error),
+}
+
+/// How each job of a folder stands, by name. Without a store, nothing has happened yet.
+///
+/// # Errors
+/// If the folder or the store cannot be read.
+pub async fn standings(folder: &Path, store: Option<&Store>) -> Result<Vec<Standing>, Error> {
+    let rows = match store {
+        Some(store) => store.jobs().await?,
+        None => Vec::new(),
+    };
+    let mut standings = Vec::new();
+    for file in job_files(folder)? {
+        let Some(name) = Job::name_of(&file) else { continue };
+        let row = rows.iter().find(|row| row.name == name);
+        let logged = match store {
+            Some(store) => logged(store, &name).await?,
+            None => None,
+        };
+        standings.push(standing(name, row, logged, Job::load(&file).ok()));
+    }
+    Ok(standings)
+}
+
+/// Whether the daemon is there to say what the job does.
+#[must_use]
+pub fn is_reported(row: &JobRow) -> bool {
+    let age = row.reported_at.map(|at| Timestamp::now().duration_since(at).unsigned_abs());
+    age.is_some_and(|age| age <= REPORT_LASTS)
+}
+
+/// How the job's last session in the log ended: one that found nothing is not there.
+async fn logged(store: &Store, name: &str) -> Result<Option<LastRun>, Error> {
+    let filter = SessionFilter { job: Some(name.to_owned()), limit: Some(1), ..SessionFilter::default() };
+    let last = store.sessions(&filter).await?.into_iter().next();
+    Ok(last.and_then(|row| Some(LastRun { ended_at: row.finished_at?, received: row.tally.received, error: row.error })))
+}
+
+fn standing(name: String, row: Option<&JobRow>, logged: Option<LastRun>, job: Option<Job>) -> Standing {
+    let is_reported = row.is_some_and(is_reported);
+    let told = row.and_then(|row| row.last.clone());
+    let last = [told, logged].into_iter().flatten().max_by_key(|last| last.ended_at);
+    Standing {
+        name,
+        state: row.and_then(|row| row.state).filter(|_| is_reported),
+        paused_at: row.and_then(|row| row.paused_at),
+        paused_by: row.and_then(|row| row.paused_by.clone()),
+        run_requested_at: row.and_then(|row| row.run_requested_at),
+        last,
+        next_run_at: row.and_then(|row| row.next_run_at).filter(|_| is_reported),
+        schedule: job.as_ref().map(|job| job.schedule.runs.to_string()),
+        faulty: job.is_none(),
+        zone: job.map_or(TimeZone::UTC, |job| job.schedule.runs.time_zone),
+    }
+}
+
+impl Standing {
+    /// What the job does, in a few words. A pause that the daemon does not know of yet is in force with its next look.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match (self.paused_at, self.state) {
+            (Some(_), Some(JobState::Running)) => "running, then paused".to_owned(),
+            (Some(_), _) => match &self.paused_by {
+                Some(by) => format!("paused by {by}"),
+                None => "paused".to_owned(),
+            },
+            (None, Some(state)) => state.name().to_owned(),
+            (None, None) => "not running".to_owned(),
+        }
+    }
+}

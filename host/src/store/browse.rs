@@ -1,0 +1,84 @@
+//! Pages of the incoming mail log, for those who look at it piece by piece.
+
+use super::rows;
+use super::{Error, MessageRow, SessionId, Store};
+use crate::message::Address;
+use jiff::Timestamp;
+use serde::Deserialize;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+use std::collections::BTreeMap;
+
+/// How many milliseconds an hour has.
+const HOUR_MS: i64 = 3_600_000;
+
+/// The part of a report that says who wrote about what.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Shown {
+    message: ShownMessage,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct ShownMessage {
+    subject: String,
+    sender: Option<Address>,
+}
+
+impl Store {
+    /// Messages of a session after that receipt, in order; at most so many.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn session_page(&self, id: SessionId, after: i64, limit: u32) -> Result<Vec<MessageRow>, Error> {
+        self.explained(page(&mut *self.reader().await?, id, after, limit).await)
+    }
+
+    /// How many messages each job received in each of the last hours, oldest first, the hour under way last.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn activity(&self, hours: u16) -> Result<BTreeMap<String, Vec<u64>>, Error> {
+        let this_hour = Timestamp::now().as_millisecond().div_euclid(HOUR_MS);
+        self.explained(activity(&mut *self.reader().await?, this_hour, hours).await)
+    }
+}
+
+async fn page(connection: &mut AnyConnection, id: SessionId, after: i64, limit: u32) -> sqlx::Result<Vec<MessageRow>> {
+    let select = "SELECT id, outcome, reason, class, received_at, report_json FROM receipts \
+                  WHERE session = $1 AND id > $2 ORDER BY id LIMIT $3";
+    let rows = sqlx::query(select).bind(id.0).bind(after).bind(i64::from(limit)).fetch_all(connection).await?;
+    rows.iter().map(message).collect()
+}
+
+fn message(row: &AnyRow) -> sqlx::Result<MessageRow> {
+    // A report of another version, or one that the log has forgotten, shows less.
+    let shown: Shown = rows::json(row, "report_json").unwrap_or_default();
+    Ok(MessageRow {
+        receipt: row.try_get("id")?,
+        outcome: rows::outcome(row)?,
+        sender: shown.message.sender,
+        subject: shown.message.subject,
+        received_at: rows::timestamp(row, "received_at")?,
+    })
+}
+
+async fn activity(
+    connection: &mut AnyConnection,
+    this_hour: i64,
+    hours: u16,
+) -> sqlx::Result<BTreeMap<String, Vec<u64>>> {
+    let first = this_hour - i64::from(hours) + 1;
+    let select = "SELECT job, started_at / 3600000 AS hour, CAST(SUM(received) AS BIGINT) AS messages FROM sessions \
+                  WHERE started_at >= $1 GROUP BY job, started_at / 3600000";
+    let mut jobs: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for row in sqlx::query(select).bind(first * HOUR_MS).fetch_all(connection).await? {
+        let counts = jobs.entry(row.try_get("job")?).or_insert_with(|| vec![0; usize::from(hours)]);
+        let hour = usize::try_from(row.try_get::<i64, _>("hour")? - first).ok();
+        if let Some(count) = hour.and_then(|hour| counts.get_mut(hour)) {
+            *count = rows::count(&row, "messages")?;
+        }
+    }
+    Ok(jobs)
+}

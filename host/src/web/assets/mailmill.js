@@ -1,0 +1,107 @@
+// What pages do where scripts run. Without, they can be read and used all the same.
+"use strict";
+
+const LOOK_EVERY_MS = 3000;
+
+// Times in the reader's own zone; the server's is in the tooltip.
+function localise(root) {
+  for (const time of root.querySelectorAll("time[datetime]:not([title])")) {
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    time.title = time.textContent;
+    const two = (number) => String(number).padStart(2, "0");
+    time.textContent = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ` +
+      `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+  }
+}
+
+// Renews the live pieces of the page, unless somebody is at work in one of them.
+async function look() {
+  const pieces = [...document.querySelectorAll("[data-live]")];
+  if (pieces.length === 0 || document.hidden) return;
+  try {
+    const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "error" });
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const piece of pieces) {
+      const other = fresh.getElementById(piece.id);
+      if (!other || piece.contains(document.activeElement)) continue;
+      localise(other);
+      if (other.innerHTML !== piece.innerHTML) piece.replaceChildren(...other.childNodes);
+    }
+  } catch {
+    // The daemon is away: the page stays as it is until it is back.
+  }
+}
+
+// Shows what the server says while it says it: a test of a connection takes its time.
+function stream(form) {
+  form.addEventListener("submit", async (event) => {
+    const place = document.getElementById(form.dataset.stream);
+    if (!place) return;
+    event.preventDefault();
+    const button = form.querySelector("button");
+    button.disabled = true;
+    place.replaceChildren();
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), headers: { accept: "application/x-ndjson" } });
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      let rest = "";
+      for (;;) {
+        const { done, value } = await reader.read();
+        rest += value ?? "";
+        const lines = rest.split("\n");
+        rest = lines.pop();
+        for (const line of lines) {
+          const item = document.createElement("li");
+          const step = JSON.parse(line);
+          const mark = document.createElement("span");
+          mark.className = `badge ${step.tone}`;
+          mark.textContent = step.mark;
+          item.append(mark, " ", step.text);
+          place.append(item);
+        }
+        if (done) break;
+      }
+    } catch (error) {
+      const item = document.createElement("li");
+      item.className = "bad";
+      item.textContent = `The daemon did not answer: ${error.message}`;
+      place.append(item);
+    } finally {
+      button.disabled = false;
+    }
+  });
+}
+
+// Lists whose items can be dragged to another place; the buttons beside them do the same with keys.
+function sortable(list) {
+  let dragged = null;
+  for (const item of list.querySelectorAll("li[data-step]")) {
+    item.draggable = true;
+    item.addEventListener("dragstart", () => { dragged = item; item.classList.add("dragged"); });
+    item.addEventListener("dragend", () => item.classList.remove("dragged"));
+    item.addEventListener("dragover", (event) => { event.preventDefault(); item.classList.add("over"); });
+    item.addEventListener("dragleave", () => item.classList.remove("over"));
+    item.addEventListener("drop", (event) => {
+      event.preventDefault();
+      item.classList.remove("over");
+      if (!dragged || dragged === item) return;
+      const form = document.getElementById(list.dataset.move);
+      form.elements.step.value = dragged.dataset.step;
+      form.elements.place.value = item.dataset.place;
+      form.requestSubmit();
+    });
+  }
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  localise(document);
+  document.querySelectorAll("form[data-stream]").forEach(stream);
+  document.querySelectorAll("ol[data-move]").forEach(sortable);
+  document.querySelectorAll("form[data-confirm]").forEach((form) =>
+    form.addEventListener("submit", (event) => { if (!confirm(form.dataset.confirm)) event.preventDefault(); }));
+  document.querySelectorAll("form[data-auto] select").forEach((select) =>
+    select.addEventListener("change", () => select.form.requestSubmit()));
+  if (document.querySelector("[data-live]")) setInterval(look, LOOK_EVERY_MS);
+});

@@ -1,0 +1,283 @@
+//! The list of jobs, and the page of each.
+
+use super::{back, job_file};
+use crate::config::{Job, JobSource, Server};
+use crate::job::{Standing, standings};
+use crate::mailbox::Disposition;
+use crate::store::{JobState, LastRun, SessionFilter, SessionRow};
+use crate::web::Site;
+use crate::web::access::Visitor;
+use crate::web::error::{Answer, Fault};
+use crate::web::form::Order;
+use crate::web::page::{self, Frame, badge, button, in_path, live, text, time, time_maybe};
+use axum::extract::{Path, State};
+use jiff::Timestamp;
+use maud::{Markup, html};
+use std::sync::Arc;
+
+/// How many hours the little chart shows.
+const HOURS: u16 = 24;
+/// How many runs a job's page previews.
+const RUNS: usize = 10;
+/// How many sessions a job's page shows.
+const SESSIONS: u32 = 10;
+/// The height of the little chart, in its own units.
+const CHART_HEIGHT: u64 = 24;
+
+pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor) -> Answer {
+    let jobs = standings(&site.config.jobs, Some(&site.ctx.store)).await.map_err(|error| Fault::Failed(error.to_string()))?;
+    let activity = site.ctx.store.activity(HOURS).await?;
+    let rows: Vec<Vec<Markup>> = jobs
+        .iter()
+        .map(|job| {
+            vec![
+                html! { a href=(address(&job.name)) { (job.name) } },
+                state(job),
+                html! { (time_maybe(job.last.as_ref().map(|last| last.ended_at))) @if let Some(last) = &job.last { br; (result(last)) } },
+                time_maybe(job.next_run_at),
+                chart(activity.get(&job.name).map(Vec::as_slice).unwrap_or_default()),
+                orders(&visitor, job, "/jobs"),
+            ]
+        })
+        .collect();
+    let head = ["Job", "State", "Last session", "Next run", "Last 24 hours", ""];
+    let body = html! {
+        h1 { "Jobs" }
+        @if visitor.is_admin() { p { a.button href="/jobs/new" { "New job" } } }
+        (live("jobs", &page::table("Jobs", &head, &rows, "There is no job yet. A job watches one account.")))
+    };
+    Ok(page::shown(&Frame::new("Jobs", "/jobs", &visitor), &body))
+}
+
+/// The address of a job's page.
+pub(super) fn address(name: &str) -> String {
+    format!("/jobs/{}", in_path(name))
+}
+
+fn state(job: &Standing) -> Markup {
+    let tone = match (job.faulty, job.paused_at, job.state) {
+        (true, ..) | (_, _, Some(JobState::Retrying)) => "bad",
+        (_, Some(_), _) => "warn",
+        (_, _, Some(JobState::Running | JobState::Waiting | JobState::Listening)) => "good",
+        _ => "calm",
+    };
+    html! {
+        (badge(&job.in_words(), tone))
+        @if job.faulty { " " (badge("its file has errors", "bad")) }
+        @if job.run_requested_at.is_some() { " " (badge("run wanted", "calm")) }
+    }
+}
+
+/// How a session ended, in a few words.
+fn result(last: &LastRun) -> Markup {
+    match (&last.error, last.received) {
+        (Some(error), _) => html! { span.bad { (error) } },
+        (None, 0) => html! { "nothing new" },
+        (None, 1) => html! { "1 message" },
+        (None, received) => html! { (received) " messages" },
+    }
+}
+
+/// How many messages came in each hour.
+fn chart(counts: &[u64]) -> Markup {
+    let total: u64 = counts.iter().sum();
+    let most = counts.iter().copied().max().unwrap_or_default().max(1);
+    let label = format!("{total} messages in the last {HOURS} hours");
+    html! {
+        @if total == 0 { span.none { "none" } }
+        @else {
+            span.spark {
+                svg role="img" aria-label=(label) viewBox=(format!("0 0 {} {CHART_HEIGHT}", counts.len() * 5)) preserveAspectRatio="none" {
+                    @for (hour, count) in counts.iter().enumerate() {
+                        @let height = (count * CHART_HEIGHT).div_ceil(most);
+                        rect x=(hour * 5) y=(CHART_HEIGHT - height) width="4" height=(height) {}
+                    }
+                }
+            }
+            " " (total)
+        }
+    }
+}
+
+/// What can be told a job. `from` is where the browser goes back to.
+fn orders(visitor: &Visitor, job: &Standing, from: &str) -> Markup {
+    if !visitor.is_admin() {
+        return html! {};
+    }
+    let (pause, label) = if job.paused_at.is_some() { ("resume", "Resume") } else { ("pause", "Pause") };
+    let to = |order: &str| format!("{}/{order}", address(&job.name));
+    html! {
+        div.row data-from=(from) {
+            (button(visitor, &to("run"), "Run now", "quiet"))
+            (button(visitor, &to(pause), label, "quiet"))
+        }
+    }
+}
+
+pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(name): Path<String>) -> Answer {
+    let file = job_file(&site, &name)?;
+    let jobs = standings(&site.config.jobs, Some(&site.ctx.store)).await.map_err(|error| Fault::Failed(error.to_string()))?;
+    let standing = jobs.into_iter().find(|job| job.name == name).ok_or_else(|| Fault::NotFound(format!("job {name}")))?;
+    let filter = SessionFilter { job: Some(name.clone()), limit: Some(SESSIONS), ..SessionFilter::default() };
+    let sessions = site.ctx.store.sessions(&filter).await?;
+    let at = address(&name);
+    let body = html! {
+        h1 { "Job " (name) }
+        (live("standing", &html! {
+            p { (state(&standing)) }
+            dl {
+                dt { "Last session" } dd { (time_maybe(standing.last.as_ref().map(|last| last.ended_at))) " " @if let Some(last) = &standing.last { (result(last)) } }
+                dt { "Next run" } dd { (time_maybe(standing.next_run_at)) }
+            }
+        }))
+        (orders(&visitor, &standing, &at))
+        div.row {
+            a.button.quiet href=(format!("{at}/test")) { "Test connection" }
+            a.button.quiet href=(format!("{at}/steps")) { "Preprocessing rules" }
+            a.button.quiet href=(format!("{at}/edit")) { "Edit" }
+            a.button.quiet href=(format!("{at}/file")) { "Its file" }
+        }
+        @match Job::load(&file) {
+            Ok(job) => (details(&job)),
+            Err(found) => p.fault role="alert" { (found.to_string()) },
+        }
+        h2 { "Last sessions" }
+        (sessions_table(&sessions))
+        p { a href=(format!("/log?job={}", in_path(&name))) { "All sessions of this job" } }
+        @if visitor.is_admin() { (removal(&visitor, &name)) }
+    };
+    Ok(page::shown(&Frame::new(&format!("Job {name}"), "/jobs", &visitor), &body))
+}
+
+fn removal(visitor: &Visitor, name: &str) -> Markup {
+    html! {
+        details {
+            summary { "Delete this job" }
+            p { "Its file is removed. Tickets, receipts and the log stay; the mailbox is left as it is. To confirm, write the job's name." }
+            form.narrow method="post" action=(format!("{}/delete", address(name))) {
+                (visitor.csrf_field())
+                label for="confirm" { "Name of the job" }
+                input #confirm name="confirm" required autocomplete="off";
+                button.danger type="submit" { "Delete" }
+            }
+        }
+    }
+}
+
+/// Sessions as a table, with the columns of the incoming mail log.
+pub(super) fn sessions_table(sessions: &[SessionRow]) -> Markup {
+    let rows: Vec<Vec<Markup>> = sessions
+        .iter()
+        .map(|row| {
+            let took = row.finished_at.map(|end| end.duration_since(row.started_at));
+            let errors = html! { @if row.tally.errors > 0 { span.bad { (row.tally.errors) } } @else { "0" } };
+            vec![
+                html! { a href=(format!("/log/{}", row.id.0)) { (time(row.started_at)) } },
+                html! { a href=(address(&row.job)) { (row.job) } },
+                html! { @if let Some(error) = &row.error { span.bad { (error) } } },
+                took.map_or_else(|| text("running"), |took| text(format!("{:.1} s", took.as_secs_f64()))),
+                text(row.tally.created),
+                text(row.tally.updated),
+                text(row.tally.received),
+                text(row.tally.waiting),
+                text(row.tally.rejected + row.tally.ignored),
+                text(row.tally.quarantined),
+                errors,
+            ]
+        })
+        .collect();
+    let head = [
+        "Begun", "Job", "Comments", "Duration", "Created", "Updated", "Received", "In the mailbox", "Rejected or ignored", "Quarantined",
+        "Errors",
+    ];
+    page::table("Sessions", &head, &rows, "No session is in the log. One that finds nothing new is not kept.")
+}
+
+/// What a job is set to, in the order of the form.
+fn details(job: &Job) -> Markup {
+    let runs: Vec<Timestamp> = job.schedule.runs.runs_after(Timestamp::now()).take(RUNS).collect();
+    html! {
+        h2 { "Mail" }
+        dl {
+            @match &job.source {
+                JobSource::Imap(imap) => {
+                    dt { "Account type" } dd { "IMAP4" }
+                    (server(&imap.server, crate::mailbox::Protocol::Imap))
+                    dt { "Mailbox" } dd { (imap.watched.mailbox.names().join(", ")) }
+                }
+                JobSource::Pop3(pop3) => {
+                    dt { "Account type" } dd { "POP3" }
+                    (server(&pop3.server, crate::mailbox::Protocol::Pop3))
+                }
+                JobSource::Maildir(maildir) => { dt { "Maildir" } dd { (maildir.path.display().to_string()) } }
+                JobSource::Folder(folder) => { dt { "Folder of .eml files" } dd { (folder.path.display().to_string()) } }
+            }
+        }
+        h2 { "Schedule" }
+        p { (job.schedule.runs.to_string()) ", on the clock of " (job.schedule.runs.time_zone.iana_name().unwrap_or("this machine")) }
+        details {
+            summary { "The next " (RUNS) " runs" }
+            @if runs.is_empty() { p { "There is no further run." } }
+            ol { @for run in &runs { li { (time(*run)) } } }
+        }
+        h2 { "Handling of the original message" }
+        dl {
+            dt { "When it was taken" } dd { (disposition(&job.handling.on_success)) }
+            dt { "When it was rejected" } dd { (disposition(&job.handling.on_rejection)) }
+            dt { "At the end of a session" } dd { @if job.handling.purge { "purge what this job marked as deleted" } @else { "nothing is purged" } }
+        }
+    }
+}
+
+/// What becomes of a message in its mailbox, in words.
+fn disposition(disposition: &Disposition) -> String {
+    let moved = disposition.move_to.as_ref().map(|to| format!("move to {to}"));
+    let keyword = disposition.keyword.as_ref().map(|keyword| format!("set the keyword {keyword}"));
+    let marks = [(disposition.seen, "mark as read"), (disposition.deleted, "mark as deleted")];
+    let marks = marks.into_iter().filter(|(wanted, _)| *wanted).map(|(_, words)| words.to_owned());
+    let all: Vec<String> = marks.chain(keyword).chain(moved).collect();
+    if all.is_empty() { "leave it as it is".to_owned() } else { all.join(", ") }
+}
+
+fn server(server: &Server, protocol: crate::mailbox::Protocol) -> Markup {
+    html! {
+        dt { "Server" } dd { (server.host) ", port " (server.port(protocol)) }
+        dt { "User" } dd { (server.user) }
+        dt { "Authentication" } dd { (crate::web::pages::edit::authentication(server.authentication)) }
+        dt { "Secure connection" } dd { (crate::web::pages::edit::security(server.security)) }
+        dt { "Invalid certificates" } dd { @if server.reject_invalid_certificates { "rejected" } @else { span.warn { "accepted" } } }
+    }
+}
+
+pub(super) async fn run(State(site): State<Arc<Site>>, Path(name): Path<String>, order: Order) -> Answer {
+    job_file(&site, &name)?;
+    site.ctx.store.request_run(&name).await?;
+    site.ctx.store.note(order.visitor.name(), "run-job", &name, "").await?;
+    back(&address(&name))
+}
+
+pub(super) async fn pause(State(site): State<Arc<Site>>, Path(name): Path<String>, order: Order) -> Answer {
+    job_file(&site, &name)?;
+    site.ctx.store.pause_job(&name, order.visitor.name()).await?;
+    site.ctx.store.note(order.visitor.name(), "pause-job", &name, "").await?;
+    back(&address(&name))
+}
+
+pub(super) async fn resume(State(site): State<Arc<Site>>, Path(name): Path<String>, order: Order) -> Answer {
+    job_file(&site, &name)?;
+    site.ctx.store.resume_job(&name).await?;
+    site.ctx.store.note(order.visitor.name(), "resume-job", &name, "").await?;
+    back(&address(&name))
+}
+
+pub(super) async fn delete(State(site): State<Arc<Site>>, Path(name): Path<String>, order: Order) -> Answer {
+    let file = job_file(&site, &name)?;
+    if order.fields.text("confirm").trim() != name {
+        return Err(Fault::Refused("Nothing is deleted: the name that you wrote is not the job's.".to_owned()));
+    }
+    let text = std::fs::read_to_string(&file)?;
+    std::fs::remove_file(&file)?;
+    // Whoever deleted it by mistake finds it here.
+    site.ctx.store.note(order.visitor.name(), "delete-job", &name, &text).await?;
+    back("/jobs")
+}

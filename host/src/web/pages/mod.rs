@@ -1,0 +1,83 @@
+//! The pages.
+
+mod connection;
+mod edit;
+mod jobs;
+mod log;
+mod message;
+mod outbox;
+mod plugins;
+mod quarantine;
+mod rules;
+mod settings;
+mod steps;
+mod tickets;
+mod trial;
+
+use super::Site;
+use super::error::{Answer, Fault};
+use crate::config::Job;
+use axum::Router;
+use axum::response::{IntoResponse, Redirect};
+use axum::routing::{get, post};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// How many rows a page of a list has.
+const ROWS: u32 = 50;
+
+/// The addresses served here.
+pub(super) fn routes() -> Router<Arc<Site>> {
+    Router::new()
+        .route("/", get(|| async { Redirect::to("/jobs") }))
+        .route("/jobs", get(jobs::list))
+        .route("/jobs/new", get(edit::new_page).post(edit::create))
+        .route("/jobs/{name}", get(jobs::show))
+        .route("/jobs/{name}/edit", get(edit::page).post(edit::save))
+        .route("/jobs/{name}/file", get(edit::file_page).post(edit::save_file))
+        .route("/jobs/{name}/run", post(jobs::run))
+        .route("/jobs/{name}/pause", post(jobs::pause))
+        .route("/jobs/{name}/resume", post(jobs::resume))
+        .route("/jobs/{name}/delete", post(jobs::delete))
+        .route("/jobs/{name}/test", get(connection::page).post(connection::test))
+        .route("/jobs/{name}/folders", get(connection::folders))
+        .route("/jobs/{name}/steps", get(steps::page).post(steps::change))
+        .route("/log", get(log::list))
+        .route("/log/clear", post(log::clear))
+        .route("/log/{session}", get(log::show))
+        .route("/messages/{receipt}", get(message::show))
+        .route("/messages/{receipt}/html", get(message::html))
+        .route("/messages/{receipt}/raw", get(message::raw))
+        .route("/tickets", get(tickets::list))
+        .route("/tickets/{number}", get(tickets::show))
+        .route("/tickets/{number}/attachments/{sha256}", get(tickets::attachment))
+        .route("/quarantine", get(quarantine::list))
+        .route("/quarantine/{id}", get(quarantine::show))
+        .route("/outbox", get(outbox::list))
+        .route("/outbox/{id}/retry", post(outbox::retry))
+        .route("/outbox/{id}/drop", post(outbox::discard))
+        .route("/rules", get(rules::list))
+        .route("/rules/file", get(rules::page).post(rules::save))
+        .route("/try", get(trial::page).post(trial::run))
+        .route("/plugins", get(plugins::list))
+        .route("/settings", get(settings::page))
+        .route("/settings/users", post(settings::set_user))
+        .route("/settings/users/remove", post(settings::remove_user))
+        .route("/settings/tokens", post(settings::add_token))
+        .route("/settings/tokens/revoke", post(settings::revoke_token))
+}
+
+/// Sends the browser to a page that shows what was done.
+fn back(to: &str) -> Answer {
+    Ok(Redirect::to(to).into_response())
+}
+
+/// The file of a job.
+fn job_file(site: &Site, name: &str) -> Result<PathBuf, Fault> {
+    crate::job::find(&site.config.jobs, name).map_err(|_| Fault::NotFound(format!("job {name}")))
+}
+
+/// A job as its file says now.
+fn job(site: &Site, name: &str) -> Result<Job, Fault> {
+    Job::load(&job_file(site, name)?).map_err(|found| Fault::Refused(found.to_string()))
+}

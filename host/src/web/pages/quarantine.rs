@@ -1,0 +1,71 @@
+//! The quarantine: what could not be handled, and why.
+
+use crate::message;
+use crate::report::Report;
+use crate::store::QuarantineDetail;
+use crate::web::Site;
+use crate::web::access::Visitor;
+use crate::web::error::{Answer, Fault};
+use crate::web::page::{self, Frame, bytes, live, text, time};
+use axum::extract::{Path, State};
+use maud::{Markup, html};
+use std::sync::Arc;
+
+pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor) -> Answer {
+    let rows: Vec<Vec<Markup>> = site
+        .ctx
+        .store
+        .quarantine_list()
+        .await?
+        .iter()
+        .map(|row| {
+            vec![
+                html! { a href=(format!("/quarantine/{}", row.id)) { (row.id) } },
+                time(row.at),
+                html! { a href=(super::jobs::address(&row.job)) { (row.job) } },
+                text(&row.sender),
+                html! { a href=(format!("/quarantine/{}", row.id)) { @if row.subject.is_empty() { "(no subject)" } @else { (row.subject) } } },
+                text(&row.cause),
+            ]
+        })
+        .collect();
+    let table = page::table("Quarantine", &["Number", "Since", "Job", "From", "Subject", "Cause"], &rows, "Nothing is in quarantine.");
+    let body = html! {
+        h1 { "Quarantine" }
+        p { "Messages that could not be handled, or that may not do what they ask for. They are kept as they were received." }
+        (live("quarantine", &table))
+    };
+    Ok(page::shown(&Frame::new("Quarantine", "/quarantine", &visitor), &body))
+}
+
+pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(id): Path<i64>) -> Answer {
+    let found = site.ctx.store.quarantine(id).await?;
+    let detail = found.ok_or_else(|| Fault::NotFound(format!("number {id} in quarantine")))?;
+    let row = &detail.row;
+    let report = report(&detail).await?;
+    let body = html! {
+        h1 { @if row.subject.is_empty() { "(no subject)" } @else { (row.subject) } }
+        p.fault { (row.cause) }
+        dl {
+            dt { "From" } dd { (row.sender) }
+            dt { "Job" } dd { a href=(super::jobs::address(&row.job)) { (row.job) } }
+            dt { "In quarantine since" } dd { (time(row.at)) }
+            @if let Some(at) = row.released_at { dt { "Released" } dd { (time(at)) } }
+            dt { "Size" } dd { (bytes(detail.raw.len())) @if row.header_only { " of its header; the body is in the mailbox alone" } }
+        }
+        div.row {
+            a.button.quiet href=(format!("/try?receipt={}", row.receipt)) { "Try it on the rules in force" }
+            a.button.quiet href=(format!("/messages/{}/raw", row.receipt)) { "Source" }
+        }
+        @if let Some(report) = &report { h2 { "What every hop did" } (super::message::account(report, &crate::cli::show::Ends::default())) }
+    };
+    Ok(page::shown(&Frame::new("Quarantine", "/quarantine", &visitor), &body))
+}
+
+/// The report of the run that failed, with the texts; none if another version wrote it.
+async fn report(detail: &QuarantineDetail) -> Result<Option<Report>, Fault> {
+    let Ok(report) = serde_json::from_value::<Report>(detail.report.clone()) else { return Ok(None) };
+    let (raw, received) = (detail.raw.clone(), detail.received_at);
+    let message = tokio::task::spawn_blocking(move || message::read(&raw, Some(received))).await?;
+    Ok(message.ok().map(|message| report.with_texts(&message)))
+}

@@ -1,0 +1,179 @@
+//! Who may use these pages and the API, and what was done.
+
+use super::back;
+use crate::store::Role;
+use crate::web::Site;
+use crate::web::access::{PASSWORD_CHARACTERS_MIN, Secret, Visitor, hash};
+use crate::web::error::{Answer, Fault};
+use crate::web::form::Order;
+use crate::web::page::{self, Frame, text, time, time_maybe};
+use axum::extract::{Query, State};
+use maud::{Markup, html};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// How many entries of the audit log a page has.
+const ENTRIES: u32 = 50;
+/// The longest name of a user or token, in characters.
+const NAME_CHARACTERS_MAX: usize = 60;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct View {
+    before: Option<i64>,
+}
+
+pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Query(view): Query<View>) -> Answer {
+    shown(&site, &visitor, view.before, &html! {}).await
+}
+
+async fn shown(site: &Site, visitor: &Visitor, before: Option<i64>, news: &Markup) -> Answer {
+    let entries = site.ctx.store.audit_log(before, ENTRIES).await?;
+    let older = entries.last().filter(|_| entries.len() == ENTRIES as usize).map(|last| last.id);
+    let rows: Vec<Vec<Markup>> = entries
+        .iter()
+        .map(|row| {
+            let detail = html! { @if !row.detail.is_empty() { details { summary { "What" } pre { (row.detail) } } } };
+            vec![time(row.at), text(&row.who), text(&row.action), text(&row.subject), detail]
+        })
+        .collect();
+    let body = html! {
+        h1 { "Access" }
+        (news)
+        @if visitor.is_admin() { (users(site, visitor).await?) (tokens(site, visitor).await?) }
+        h2 { "What was done here" }
+        (page::table("Audit log", &["When", "Who", "What", "Upon", ""], &rows, "Nothing was done yet."))
+        @if let Some(before) = older { p { a href=(format!("/settings?before={before}")) { "Earlier" } } }
+    };
+    Ok(page::shown(&Frame::new("Access", "/settings", visitor), &body))
+}
+
+async fn users(site: &Site, visitor: &Visitor) -> Result<Markup, Fault> {
+    let rows: Vec<Vec<Markup>> = site
+        .ctx
+        .store
+        .users()
+        .await?
+        .iter()
+        .map(|user| {
+            let remove = html! {
+                @if user.name != visitor.name() {
+                    form.inline method="post" action="/settings/users/remove" data-confirm=(format!("Remove {}?", user.name)) {
+                        (visitor.csrf_field())
+                        input type="hidden" name="name" value=(user.name);
+                        button.danger type="submit" aria-label=(format!("Remove {}", user.name)) { "Remove" }
+                    }
+                }
+            };
+            vec![text(&user.name), text(user.role.name()), time(user.created_at), remove]
+        })
+        .collect();
+    Ok(html! {
+        h2 { "People" }
+        (page::table("People", &["Name", "Role", "Since", ""], &rows, "Nobody."))
+        details {
+            summary { "Add somebody, or set a new password" }
+            form.narrow method="post" action="/settings/users" {
+                (visitor.csrf_field())
+                label for="user-name" { "Name" }
+                input #user-name name="name" required autocomplete="off";
+                (roles("user-role"))
+                label for="user-password" { "Password" }
+                input #user-password name="password" type="password" required minlength=(PASSWORD_CHARACTERS_MIN) autocomplete="new-password" aria-describedby="user-hint";
+                p #user-hint.hint { "At least " (PASSWORD_CHARACTERS_MIN) " characters. Who is there already is logged out everywhere." }
+                button type="submit" { "Set" }
+            }
+        }
+    })
+}
+
+fn roles(id: &str) -> Markup {
+    html! {
+        label for=(id) { "Role" }
+        select id=(id) name="role" { option value="viewer" { "viewer: may look" } option value="admin" { "admin: may look and change" } }
+    }
+}
+
+async fn tokens(site: &Site, visitor: &Visitor) -> Result<Markup, Fault> {
+    let rows: Vec<Vec<Markup>> = site
+        .ctx
+        .store
+        .api_tokens()
+        .await?
+        .iter()
+        .map(|token| {
+            let revoke = html! {
+                form.inline method="post" action="/settings/tokens/revoke" {
+                    (visitor.csrf_field())
+                    input type="hidden" name="id" value=(token.id);
+                    button.danger type="submit" aria-label=(format!("Revoke {}", token.name)) { "Revoke" }
+                }
+            };
+            vec![text(&token.name), text(token.role.name()), text(&token.created_by), time(token.created_at), time_maybe(token.last_used_at), revoke]
+        })
+        .collect();
+    Ok(html! {
+        h2 { "Tokens of the API" }
+        p { "Scripts send one as " code { "Authorization: Bearer …" } " to " code { "/api/v1" } ". " a href="/api/v1/openapi.json" { "What they can ask" } }
+        (page::table("Tokens", &["For", "Role", "Made by", "Made", "Last used", ""], &rows, "There is no token."))
+        details {
+            summary { "Make a token" }
+            form.narrow method="post" action="/settings/tokens" {
+                (visitor.csrf_field())
+                label for="token-name" { "What it is for" }
+                input #token-name name="name" required autocomplete="off";
+                (roles("token-role"))
+                button type="submit" { "Make" }
+            }
+        }
+    })
+}
+
+/// A name that was typed.
+fn name(order: &Order) -> Result<String, Fault> {
+    let name = order.fields.text("name").trim().to_owned();
+    let fits = !name.is_empty() && name.chars().count() <= NAME_CHARACTERS_MAX && !name.chars().any(char::is_control);
+    if fits { Ok(name) } else { Err(Fault::Refused(format!("A name has 1 to {NAME_CHARACTERS_MAX} characters."))) }
+}
+
+fn role(order: &Order) -> Result<Role, Fault> {
+    Role::parse(order.fields.text("role")).ok_or_else(|| Fault::Refused("The role is admin or viewer.".to_owned()))
+}
+
+pub(super) async fn set_user(State(site): State<Arc<Site>>, order: Order) -> Answer {
+    let (name, role) = (name(&order)?, role(&order)?);
+    if name == order.visitor.name() && role != Role::Admin {
+        return Err(Fault::Refused("You cannot take the role of an administrator from yourself.".to_owned()));
+    }
+    let hashed = hash(order.fields.text("password").to_owned()).await?;
+    site.ctx.store.set_user(&name, role, &hashed).await?;
+    site.ctx.store.note(order.visitor.name(), "set-user", &name, role.name()).await?;
+    back("/settings")
+}
+
+pub(super) async fn remove_user(State(site): State<Arc<Site>>, order: Order) -> Answer {
+    let name = name(&order)?;
+    if name == order.visitor.name() {
+        return Err(Fault::Refused("You cannot remove yourself.".to_owned()));
+    }
+    if site.ctx.store.remove_user(&name).await? {
+        site.ctx.store.note(order.visitor.name(), "remove-user", &name, "").await?;
+    }
+    back("/settings")
+}
+
+pub(super) async fn add_token(State(site): State<Arc<Site>>, order: Order) -> Answer {
+    let (name, role) = (name(&order)?, role(&order)?);
+    let secret = Secret::new().map_err(|error| Fault::Failed(error.to_string()))?;
+    site.ctx.store.add_api_token(&name, role, &secret.digest(), order.visitor.name()).await?;
+    site.ctx.store.note(order.visitor.name(), "make-token", &name, role.name()).await?;
+    let news = html! { div.done role="status" { p { "The token for " strong { (name) } ". It is shown this once, so copy it now:" } pre { (secret.text()) } } };
+    shown(&site, &order.visitor, None, &news).await
+}
+
+pub(super) async fn revoke_token(State(site): State<Arc<Site>>, order: Order) -> Answer {
+    let id: i64 = order.fields.text("id").parse().map_err(|_| Fault::Refused("Which token?".to_owned()))?;
+    if site.ctx.store.remove_api_token(id).await? {
+        site.ctx.store.note(order.visitor.name(), "revoke-token", &id.to_string(), "").await?;
+    }
+    back("/settings")
+}

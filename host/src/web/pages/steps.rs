@@ -1,0 +1,120 @@
+//! The preprocessing rules of a job: which are on, and in which order.
+
+use super::jobs::address;
+use super::{back, job_file};
+use crate::config::{ApplyTo, JobFile, Steps};
+use crate::job::{Change, Known, StepPlace};
+use crate::message::document::CutKind;
+use crate::rules::Offer;
+use crate::web::Site;
+use crate::web::access::Visitor;
+use crate::web::error::{Answer, Fault};
+use crate::web::form::Order;
+use crate::web::page::{self, Frame, badge, in_path};
+use axum::extract::{Path, State};
+use maud::{Markup, html};
+use std::sync::Arc;
+
+pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Path(name): Path<String>) -> Answer {
+    let job = super::job(&site, &name)?;
+    let rules = site.reloader.current();
+    let enabled = match &job.preprocess.steps {
+        Steps::Recommended => rules.recommended_steps(),
+        Steps::Named(steps) => steps.clone(),
+    };
+    let offers = rules.offers();
+    let known = |step: &String| offers.iter().find(|offer| offer.step == *step);
+    let applied: Vec<&str> =
+        CutKind::ALL.into_iter().filter(|kind| job.preprocess.kinds.contains(*kind)).map(CutKind::name).collect();
+    let messages = match job.preprocess.apply_to {
+        ApplyTo::ActiveFollowUps => "follow-ups of active tickets",
+        ApplyTo::All => "all messages",
+    };
+    let to = format!("{}/steps", address(&name));
+    let others: Vec<&Offer> = offers.iter().filter(|offer| !enabled.contains(&offer.step)).collect();
+    let body = html! {
+        h1 { "Preprocessing rules of job " (name) }
+        p { "They run from top to bottom, on " (messages) ". Kinds that are cut: " (applied.join(", ")) ". " a href=(format!("{}/file", address(&name))) { "Change that in the job's file" } }
+        @if job.preprocess.steps == Steps::Recommended { p.note { "This job follows what is recommended. The first change here writes its list down; what is recommended later does not reach it then." } }
+        p { a href=(format!("/try?job={}", in_path(&name))) { "Try a message with these rules" } }
+        h2 { "On" }
+        @if enabled.is_empty() { p.empty { "No rule is on: nothing is cut." } }
+        @if visitor.is_admin() { form #move-step method="post" action=(to) hidden { (visitor.csrf_field()) input type="hidden" name="what" value="move"; input type="hidden" name="step"; input type="hidden" name="place"; } }
+        ol.steps data-move=[visitor.is_admin().then_some("move-step")] {
+            @for (place, step) in (1..).zip(&enabled) {
+                li data-step=(step) data-place=(place) {
+                    span.dim { (place) }
+                    (what(step, known(step)))
+                    @if visitor.is_admin() {
+                        div.acts {
+                            @if place > 1 { (order(&visitor, &to, "move", step, Some(place - 1), "Up")) }
+                            @if place < enabled.len() { (order(&visitor, &to, "move", step, Some(place + 1), "Down")) }
+                            (order(&visitor, &to, "disable", step, None, "Switch off"))
+                        }
+                    }
+                }
+            }
+        }
+        h2 { "Off" }
+        @if visitor.is_admin() && others.iter().any(|offer| offer.recommended) { (order(&visitor, &to, "enable", "recommended", None, "Switch on all that are recommended")) }
+        ol.steps {
+            @for offer in &others {
+                li { span {} (what(&offer.step, Some(offer))) @if visitor.is_admin() { div.acts { (order(&visitor, &to, "enable", &offer.step, None, "Switch on")) } } }
+            }
+        }
+    };
+    Ok(page::shown(&Frame::new("Preprocessing rules", "/jobs", &visitor), &body))
+}
+
+/// What a step is.
+fn what(step: &str, offer: Option<&Offer>) -> Markup {
+    html! {
+        div {
+            @match offer {
+                Some(offer) => {
+                    a href=(format!("/rules/file?step={}", in_path(step))) { (step) }
+                    @for kind in &offer.kinds { " " (badge(kind.name(), "calm")) }
+                    @if offer.recommended { " " (badge("recommended", "good")) }
+                    @if let Some(summary) = &offer.summary { span.what { (summary) } }
+                }
+                None => { (step) " " (badge("the pipeline has no such step", "bad")) }
+            }
+        }
+    }
+}
+
+/// A button for one change. Its label says which step, to who cannot see beside what it stands.
+fn order(visitor: &Visitor, to: &str, what: &str, step: &str, place: Option<usize>, label: &str) -> Markup {
+    let spoken = (step != "recommended").then(|| format!("{label}: {step}"));
+    html! {
+        form.inline method="post" action=(to) {
+            (visitor.csrf_field())
+            input type="hidden" name="what" value=(what);
+            input type="hidden" name="step" value=(step);
+            @if let Some(place) = place { input type="hidden" name="place" value=(place); }
+            button.quiet type="submit" aria-label=[spoken] { (label) }
+        }
+    }
+}
+
+pub(super) async fn change(State(site): State<Arc<Site>>, Path(name): Path<String>, order: Order) -> Answer {
+    let step = order.fields.text("step").to_owned();
+    let place = order.fields.filled("place").and_then(|place| place.parse().ok());
+    let change = match order.fields.text("what") {
+        "enable" => Change::Enable { steps: vec![step.clone()], place: None },
+        "disable" => Change::Disable { steps: vec![step.clone()] },
+        _ => Change::Move { step: step.clone(), place: StepPlace::At(place.unwrap_or(1)) },
+    };
+    let rules = site.reloader.current();
+    let file = JobFile::read(&job_file(&site, &name)?)?;
+    let before = match &file.job().preprocess.steps {
+        Steps::Recommended => rules.recommended_steps(),
+        Steps::Named(steps) => steps.clone(),
+    };
+    let after = change.apply(&before, &Known::of(&rules)).map_err(|error| Fault::Refused(error.to_string()))?;
+    if after != before {
+        file.write(&file.with_steps(&after)?)?;
+        site.ctx.store.note(order.visitor.name(), &format!("{}-step", order.fields.text("what")), &name, &step).await?;
+    }
+    back(&format!("{}/steps", address(&name)))
+}

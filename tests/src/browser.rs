@@ -1,0 +1,204 @@
+//! A real browser: Debian's Chromium, driven by its ChromeDriver (W3C WebDriver).
+
+use crate::installation::target;
+use crate::wait::wait_until;
+use anyhow::{Context, Result, ensure};
+use fantoccini::wd::Capabilities;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// What checks pages for people who cannot see or use a mouse; `cargo xtask test` gets it from the npm registry.
+const AXE: &str = "web/node_modules/axe-core/axe.min.js";
+/// What it is to check: WCAG 2.2, levels A and AA.
+const RULES: [&str; 6] = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+
+/// A browser of its own, with an empty profile.
+pub struct Browser {
+    client: Client,
+    driver: Child,
+    _profile: TempDir,
+}
+
+impl Browser {
+    /// Starts one.
+    ///
+    /// # Errors
+    /// If it is not installed or does not start.
+    pub async fn start() -> Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("chromedriver does not start: Debian's packages are chromium and chromium-driver")?;
+        let profile = tempfile::tempdir()?;
+        let arguments = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-dev-shm-usage",
+            &format!("--user-data-dir={}", profile.path().display()),
+        ];
+        let mut capabilities = Capabilities::new();
+        capabilities.insert("goog:chromeOptions".to_owned(), json!({ "args": arguments }));
+        capabilities.insert("goog:loggingPrefs".to_owned(), json!({ "browser": "ALL" }));
+        wait_until("the browser's driver", || Ok(TcpStream::connect(("127.0.0.1", port)).ok()))?;
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        let client = builder.capabilities(capabilities).connect(&format!("http://127.0.0.1:{port}")).await?;
+        Ok(Self { client, driver, _profile: profile })
+    }
+
+    /// What drives it.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Opens an address.
+    ///
+    /// # Errors
+    /// If the browser fails.
+    pub async fn open(&self, address: &str) -> Result<()> {
+        Ok(self.client.goto(address).await?)
+    }
+
+    /// The text of the page that people read.
+    ///
+    /// # Errors
+    /// If the browser fails.
+    pub async fn text(&self) -> Result<String> {
+        Ok(self.client.find(Locator::Css("body")).await?.text().await?)
+    }
+
+    /// Writes into a field of that name, in place of what it holds.
+    ///
+    /// # Errors
+    /// If there is no such field.
+    pub async fn write(&self, name: &str, text: &str) -> Result<()> {
+        let field = self.client.find(Locator::Css(&format!("[name=\"{name}\"]:not([type=hidden])"))).await;
+        let field = field.with_context(|| format!("a field {name}"))?;
+        field.clear().await?;
+        Ok(field.send_keys(text).await?)
+    }
+
+    /// Picks an option of a list.
+    ///
+    /// # Errors
+    /// If there is no such list or option.
+    pub async fn choose(&self, name: &str, value: &str) -> Result<()> {
+        let list = self.client.find(Locator::Css(&format!("select[name=\"{name}\"]"))).await;
+        Ok(list.with_context(|| format!("a list {name}"))?.select_by_value(value).await?)
+    }
+
+    /// Presses the button, or follows the link, that says this.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub async fn press(&self, label: &str) -> Result<()> {
+        let path = format!("//main//*[self::button or self::a or self::summary][normalize-space()=\"{label}\"]");
+        let found = self.client.find(Locator::XPath(&path)).await;
+        let found = found.with_context(|| format!("something that says \"{label}\""))?;
+        Ok(found.click().await?)
+    }
+
+    /// Waits until the page has this text.
+    ///
+    /// # Errors
+    /// If it does not come, with the text that is there.
+    pub async fn see(&self, expected: &str) -> Result<()> {
+        let mut text = String::new();
+        for _ in 0..100 {
+            text = self.text().await.unwrap_or_default();
+            if text.contains(expected) {
+                return Ok(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+        anyhow::bail!("the page does not say {expected:?}, but:\n{text}")
+    }
+
+    /// Runs a script in the page.
+    ///
+    /// # Errors
+    /// If it throws.
+    pub async fn script(&self, script: &str, arguments: Vec<Value>) -> Result<Value> {
+        Ok(self.client.execute(script, arguments).await?)
+    }
+
+    /// What axe-core finds wrong with the page, one line each.
+    ///
+    /// # Errors
+    /// If it is not there, or fails.
+    pub async fn violations(&self) -> Result<Vec<String>> {
+        let source = std::fs::read_to_string(target().join(AXE))
+            .with_context(|| format!("{AXE} is not in the target directory: cargo xtask test gets it"))?;
+        self.script(&source, Vec::new()).await?;
+        let run = "const done = arguments[arguments.length - 1]; \
+                   axe.run(document, { runOnly: arguments[0] }).then(found => done(found.violations.flatMap(rule => \
+                   rule.nodes.map(node => `${rule.id}: ${rule.help}: ${node.html}`))), error => done([String(error)]));";
+        let found = self.client.execute_async(run, vec![json!(RULES)]).await?;
+        Ok(serde_json::from_value(found)?)
+    }
+
+    /// Sets the size of the window and keeps a picture of the whole page.
+    ///
+    /// # Errors
+    /// If the browser fails, or the page is wider than the window.
+    pub async fn picture(&self, width: u32, file: &Path) -> Result<()> {
+        self.client.set_window_size(width.max(500), 1000).await?;
+        // A window is no narrower than 500; the page in it can be.
+        let emulate = json!({ "width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": width < 500 });
+        self.devtools("Emulation.setDeviceMetricsOverride", emulate).await?;
+        let wide = self.script("return document.documentElement.scrollWidth", Vec::new()).await?;
+        ensure!(wide.as_u64() <= Some(u64::from(width)), "the page is {wide} wide in a window of {width}: {}", file.display());
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(file, self.client.screenshot().await?)?;
+        self.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await
+    }
+
+    /// A command of Chromium's own (`/session/{id}/goog/cdp/execute`).
+    async fn devtools(&self, command: &str, parameters: Value) -> Result<()> {
+        #[derive(Debug)]
+        struct Devtools(String, Value);
+        impl fantoccini::wd::WebDriverCompatibleCommand for Devtools {
+            fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+                base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+            }
+
+            fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+                (http::Method::POST, Some(json!({ "cmd": self.0, "params": self.1 }).to_string()))
+            }
+        }
+        self.client.issue_cmd(Devtools(command.to_owned(), parameters)).await?;
+        Ok(())
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// If the browser fails.
+    pub async fn end(self) -> Result<()> {
+        Ok(self.client.clone().close().await?)
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}

@@ -1,0 +1,290 @@
+//! The web admin in a real browser: a newcomer's first minutes, every page on every width, hostile mail opened, and who may do what.
+
+use anyhow::{Context, Result, ensure};
+use mailmill_tests::browser::Browser;
+use mailmill_tests::web::Web;
+use mailmill_tests::{Daemon, Dovecot, Installation, messages};
+use std::path::{Path, PathBuf};
+
+const PASSWORD: &str = "three blind mice, see how";
+/// A message whose HTML tries what the HTML of mail tries.
+const HOSTILE: &str = include_str!("web/hostile.eml");
+
+/// A daemon with its web admin, and where that is.
+struct Scene {
+    installation: Installation,
+    daemon: Daemon,
+    address: String,
+    /// The link for the first password.
+    link: String,
+}
+
+impl Scene {
+    fn start(prepare: impl FnOnce(&Installation) -> Result<()>) -> Result<Self> {
+        let installation = Installation::new()?;
+        let settings = installation.read("mailmill.toml")?;
+        installation.write("mailmill.toml", &format!("{settings}\n[web]\nlisten = \"127.0.0.1:0\"\n"))?;
+        prepare(&installation)?;
+        let mut daemon = Daemon::start(&installation, &[])?;
+        let line = daemon.wait_for("the link", 0, |line| line.contains("/setup?token="))?;
+        let link = line.split_whitespace().find(|word| word.starts_with("http://")).context("a link in the line")?.to_owned();
+        let address = link.split("/setup").next().unwrap_or_default().to_owned();
+        Ok(Self { installation, daemon, address, link })
+    }
+
+    fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.address)
+    }
+
+    /// Sets the administrator's password, which logs in.
+    async fn enter(&self, browser: &Browser) -> Result<()> {
+        browser.open(&self.link).await?;
+        browser.write("password", PASSWORD).await?;
+        browser.write("again", PASSWORD).await?;
+        browser.press("Set the password").await?;
+        browser.see("Jobs").await
+    }
+}
+
+/// Where pictures of the pages are kept.
+fn pictures() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("web")
+}
+
+fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+#[test]
+fn a_newcomer_makes_a_job_and_reads_what_became_of_the_mail() -> Result<()> {
+    let server = Dovecot::start()?;
+    server.mailbox("ann")?.deliver(&messages::request(1, "ann@client.example"))?;
+    let scene = Scene::start(|_| Ok(()))?;
+    block_on(async {
+        let browser = Browser::start().await?;
+        scene.enter(&browser).await?;
+        browser.see("There is no job yet").await?;
+
+        browser.press("New job").await?;
+        for (name, value) in [("name", "support"), ("host", "127.0.0.1"), ("user", "ann"), ("secret", "wrong")] {
+            browser.write(name, value).await?;
+        }
+        browser.write("port", &server.imap.to_string()).await?;
+        browser.choose("security", "none").await?;
+        browser.write("every", "never").await?;
+        browser.press("Create").await?;
+        browser.see("`every`").await?;
+        browser.write("every", "1s").await?;
+        browser.write("secret", "wrong").await?;
+        browser.press("Create").await?;
+
+        browser.press("Test connection").await?;
+        browser.see("authentication, ").await?;
+        browser.see("failed").await?;
+        browser.press("Back to the job").await?;
+        browser.press("Edit").await?;
+        browser.write("secret", Dovecot::PASSWORD).await?;
+        browser.press("Save").await?;
+        browser.see("Job support").await?;
+        browser.press("Test connection").await?;
+        browser.press("Test connection").await?;
+        browser.see("The settings of job support work.").await?;
+        let file = scene.installation.read("jobs/support.toml")?;
+        ensure!(file.contains("# A job of mailmill") && !file.contains(Dovecot::PASSWORD), "{file}");
+
+        // Its mail was there before the job, and is passed over; what comes now is not.
+        browser.press("Back to the job").await?;
+        server.mailbox("ann")?.deliver(&messages::request(2, "ann@client.example"))?;
+        browser.press("Run now").await?;
+        browser.open(&scene.at("/tickets")).await?;
+        for _ in 0..50 {
+            if browser.text().await?.contains("T00001") {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            browser.open(&scene.at("/tickets")).await?;
+        }
+        browser.press("T00001").await?;
+        browser.see("ann@client.example").await?;
+        browser.open(&scene.at("/log")).await?;
+        browser.see("support").await?;
+        browser.end().await
+    })
+}
+
+#[test]
+fn every_page_is_fit_for_everybody_and_hostile_mail_stays_text() -> Result<()> {
+    let mut scene = Scene::start(|installation| {
+        installation.add_folder_job("folder")?;
+        installation.write("mail/1.eml", &messages::reply(1, "ann@client.example"))?;
+        installation.write("mail/2.eml", HOSTILE)
+    })?;
+    scene.daemon.wait_for("a message", 0, |line| line.contains("message handled"))?;
+    scene.daemon.wait_for("the hostile one", 0, |line| line.contains("message handled") && line.contains("2.eml"))?;
+    block_on(async {
+        let browser = Browser::start().await?;
+        scene.enter(&browser).await?;
+        let pages = [
+            ("jobs", "/jobs"),
+            ("job", "/jobs/folder"),
+            ("new-job", "/jobs/new"),
+            ("steps", "/jobs/folder/steps"),
+            ("connection", "/jobs/folder/test"),
+            ("file", "/jobs/folder/file"),
+            ("log", "/log"),
+            ("session", "/log/1"),
+            ("message", "/messages/1"),
+            ("hostile", "/messages/2"),
+            ("tickets", "/tickets"),
+            ("ticket", "/tickets/T00001"),
+            ("quarantine", "/quarantine"),
+            ("outbox", "/outbox"),
+            ("rules", "/rules"),
+            ("rule-file", "/rules/file?path=preprocess/gmail.toml"),
+            ("try", "/try"),
+            ("plugins", "/plugins"),
+            ("access", "/settings"),
+        ];
+        let mut faults = Vec::new();
+        for (name, path) in pages {
+            browser.open(&scene.at(path)).await?;
+            let text = browser.text().await?;
+            ensure!(!text.contains("Something failed") && !text.contains("Not found"), "{path}: {text}");
+            faults.extend(browser.violations().await?.into_iter().map(|fault| format!("{path}: {fault}")));
+            for width in [320, 768, 1440] {
+                browser.picture(width, &pictures().join(format!("{name}-{width}.png"))).await?;
+            }
+        }
+        ensure!(faults.is_empty(), "{}", faults.join("\n"));
+        browser.open(&scene.at("/messages/2")).await?;
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let fooled = browser.script("return window.fooled === undefined ? document.title : 'fooled'", Vec::new()).await?;
+        ensure!(fooled.as_str().is_some_and(|title| title != "fooled" && title.contains("mailmill")), "{fooled}");
+        browser.open(&scene.at("/messages/2/html")).await?;
+        let inside = browser.script("return document.documentElement.outerHTML", Vec::new()).await;
+        // A sandboxed page runs no script, not even the driver's; what is in it, the HTTP test below looks at.
+        ensure!(inside.is_err() || !format!("{inside:?}").contains("onerror"), "{inside:?}");
+        browser.end().await
+    })
+}
+
+/// Logs in without a browser.
+async fn log_in(scene: &Scene) -> Result<Web> {
+    let web = Web::new(&scene.address);
+    let token = scene.link.split("token=").nth(1).unwrap_or_default();
+    let answer = web.post("/setup", &[("token", token), ("password", PASSWORD), ("again", PASSWORD)]).await?;
+    ensure!(answer.status == 303, "{answer:?}");
+    web.with_cookie_of(&answer)
+}
+
+#[test]
+fn who_is_not_let_in_sees_and_does_nothing() -> Result<()> {
+    let scene = Scene::start(|installation| installation.add_folder_job("folder"))?;
+    block_on(async {
+        let stranger = Web::new(&scene.address);
+        for path in ["/jobs", "/log", "/messages/1", "/messages/1/raw", "/tickets", "/settings", "/rules/file?path=classes.toml"] {
+            let answer = stranger.get(path).await?;
+            ensure!(answer.status == 303 && answer.headers["location"] == "/login", "{path}: {answer:?}");
+        }
+        for path in ["/api/v1/jobs", "/api/v1/tickets", "/api/v1/messages/1"] {
+            ensure!(stranger.get(path).await?.status == 401, "{path}");
+        }
+        ensure!(stranger.get("/setup?token=guessed").await?.status == 422);
+
+        let admin = log_in(&scene).await?;
+        let page = admin.get("/jobs").await?;
+        let policy = page.headers["content-security-policy"].to_str()?;
+        ensure!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+        // The link is used up.
+        ensure!(stranger.get(scene.link.trim_start_matches(&scene.address)).await?.status == 422);
+
+        // A form that was not made for this login.
+        for fields in [&[][..], &[("csrf", "")], &[("csrf", "AAAA")]] {
+            let answer = admin.post("/jobs/folder/pause", fields).await?;
+            ensure!(answer.status == 403, "{answer:?}");
+        }
+        ensure!(!admin.get("/jobs").await?.text.contains("paused by"));
+        ensure!(admin.submit("/jobs", "/jobs/folder/pause", &[]).await?.status == 303);
+        ensure!(admin.get("/jobs").await?.text.contains("paused by admin"));
+
+        // A viewer looks, and changes nothing.
+        let viewer = [("name", "vera"), ("role", "viewer"), ("password", "another long password")];
+        ensure!(admin.submit("/settings", "/settings/users", &viewer).await?.status == 303);
+        let answer = stranger.post("/login", &[("name", "vera"), ("password", "another long password")]).await?;
+        let vera = stranger.with_cookie_of(&answer)?;
+        ensure!(vera.get("/jobs").await?.status == 200);
+        for path in ["/jobs/folder/resume", "/jobs/folder/delete", "/settings/tokens", "/log/clear", "/jobs/new"] {
+            ensure!(vera.submit("/jobs", path, &[("name", "x")]).await?.status == 403, "{path}");
+        }
+        ensure!(!vera.get("/settings").await?.text.contains("Tokens of the API"));
+
+        // Files outside of the rules are none.
+        for path in ["../mailmill.toml", "/etc/passwd", "preprocess/../../mailmill.toml", "../jobs/folder.toml"] {
+            let answer = admin.get(&format!("/rules/file?path={path}")).await?;
+            ensure!(answer.status == 404, "{path}: {answer:?}");
+        }
+
+        // What was written last is what counts: a file that has changed meanwhile is not overwritten.
+        let before = scene.installation.read("jobs/folder.toml")?;
+        scene.installation.write("jobs/folder.toml", &format!("# by hand\n{before}"))?;
+        let fields = [("before", before.as_str()), ("text", &format!("# in the browser\n{before}"))];
+        let answer = admin.submit("/jobs", "/jobs/folder/file", &fields).await?;
+        ensure!(answer.status == 422 && answer.text.contains("has changed meanwhile"), "{answer:?}");
+        ensure!(scene.installation.read("jobs/folder.toml")?.starts_with("# by hand"));
+
+        // Logged out is logged out.
+        admin.submit("/jobs", "/logout", &[]).await?;
+        ensure!(admin.get("/jobs").await?.status == 303);
+
+        // Who guesses waits.
+        let mut statuses = Vec::new();
+        for _ in 0..7 {
+            statuses.push(stranger.post("/login", &[("name", "admin"), ("password", "a guess of mine")]).await?.status.as_u16());
+        }
+        ensure!(statuses == [401, 401, 401, 401, 401, 401, 429], "{statuses:?}");
+        Ok(())
+    })
+}
+
+#[test]
+fn scripts_do_with_a_token_what_people_do() -> Result<()> {
+    let mut scene = Scene::start(|installation| {
+        installation.add_folder_job("folder")?;
+        installation.write("mail/1.eml", &messages::request(1, "ann@client.example"))
+    })?;
+    scene.daemon.wait_for("the message", 0, |line| line.contains("message handled"))?;
+    block_on(async {
+        let admin = log_in(&scene).await?;
+        let token = async |name: &str, role: &str| -> Result<Web> {
+            let made = admin.submit("/settings", "/settings/tokens", &[("name", name), ("role", role)]).await?;
+            let token = made.text.split("<pre>").nth(1).and_then(|rest| rest.split("</pre>").next()).context("a token")?;
+            Ok(Web::new(&scene.address).with_token(token))
+        };
+        let (reader, writer) = (token("a report", "viewer").await?, token("a script", "admin").await?);
+        let json = async |path: &str| -> Result<serde_json::Value> {
+            let answer = reader.get(path).await?;
+            ensure!(answer.status == 200 && answer.headers["content-type"] == "application/json", "{path}: {answer:?}");
+            Ok(serde_json::from_str(&answer.text)?)
+        };
+        assert_eq!(json("/api/v1/jobs").await?[0]["name"], "folder");
+        assert_eq!(json("/api/v1/tickets").await?[0]["number"], "T00001");
+        assert_eq!(json("/api/v1/tickets/T00001").await?["requester"].as_str().map(|it| it.contains("ann@")), Some(true));
+        let session = json("/api/v1/sessions").await?[0]["id"].clone();
+        assert_eq!(json(&format!("/api/v1/sessions/{session}/messages")).await?[0]["outcome"], "accepted");
+        assert_eq!(json("/api/v1/messages/1").await?["report"]["revision"], json("/api/v1/rules").await?["revision"]);
+        ensure!(reader.send(http::Method::POST, "/api/v1/jobs/folder/pause", "").await?.status == 403);
+        ensure!(writer.send(http::Method::POST, "/api/v1/jobs/folder/pause", "").await?.status == 200);
+        assert_eq!(json("/api/v1/jobs/folder").await?["paused_by"], "a script");
+        let answers = [("/api/v1/jobs/none", 404), ("/api/v1/messages/x", 400), ("/api/v1/sessions?limit=0", 400), ("/api/v1/none", 404)];
+        for (path, status) in answers {
+            let answer = reader.get(path).await?;
+            ensure!(answer.status == status && answer.text.starts_with("{\"error\":"), "{path}: {answer:?}");
+        }
+        // Each call that is served is described, and the other way round.
+        let described = json("/api/v1/openapi.json").await?;
+        let paths: Vec<&String> = described["paths"].as_object().context("paths")?.keys().collect();
+        assert_eq!(paths.len(), 15, "{paths:?}");
+        ensure!(admin.get("/settings").await?.text.contains("pause-job"), "what a script did is written down");
+        Ok(())
+    })
+}
