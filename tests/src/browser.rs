@@ -2,7 +2,7 @@
 
 use crate::installation::target;
 use crate::wait::wait_until;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use fantoccini::wd::Capabilities;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -151,22 +151,22 @@ impl Browser {
         Ok(serde_json::from_value(found)?)
     }
 
-    /// Sets the size of the window and keeps a picture of the whole page.
+    /// Sets the width of the window and keeps a picture of the page; whether the page fits into it.
     ///
     /// # Errors
-    /// If the browser fails, or the page is wider than the window.
-    pub async fn picture(&self, width: u32, file: &Path) -> Result<()> {
+    /// If the browser fails.
+    pub async fn picture(&self, width: u32, file: &Path) -> Result<bool> {
         self.client.set_window_size(width.max(500), 1000).await?;
         // A window is no narrower than 500; the page in it can be.
         let emulate = json!({ "width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": width < 500 });
         self.devtools("Emulation.setDeviceMetricsOverride", emulate).await?;
         let wide = self.script("return document.documentElement.scrollWidth", Vec::new()).await?;
-        ensure!(wide.as_u64() <= Some(u64::from(width)), "the page is {wide} wide in a window of {width}: {}", file.display());
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder)?;
         }
         std::fs::write(file, self.client.screenshot().await?)?;
-        self.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await
+        self.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await?;
+        Ok(wide.as_u64() <= Some(u64::from(width)))
     }
 
     /// A command of Chromium's own (`/session/{id}/goog/cdp/execute`).

@@ -94,6 +94,7 @@ fn a_newcomer_makes_a_job_and_reads_what_became_of_the_mail() -> Result<()> {
 
         // Its mail was there before the job, and is passed over; what comes now is not.
         browser.press("Back to the job").await?;
+        browser.see("nothing new").await?;
         server.mailbox("ann")?.deliver(&messages::request(2, "ann@client.example"))?;
         browser.press("Run now").await?;
         browser.open(&scene.at("/tickets")).await?;
@@ -104,7 +105,7 @@ fn a_newcomer_makes_a_job_and_reads_what_became_of_the_mail() -> Result<()> {
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
             browser.open(&scene.at("/tickets")).await?;
         }
-        browser.press("T00001").await?;
+        browser.press("T00001").await.with_context(|| scene.daemon.log())?;
         browser.see("ann@client.example").await?;
         browser.open(&scene.at("/log")).await?;
         browser.see("support").await?;
@@ -152,7 +153,9 @@ fn every_page_is_fit_for_everybody_and_hostile_mail_stays_text() -> Result<()> {
             ensure!(!text.contains("Something failed") && !text.contains("Not found"), "{path}: {text}");
             faults.extend(browser.violations().await?.into_iter().map(|fault| format!("{path}: {fault}")));
             for width in [320, 768, 1440] {
-                browser.picture(width, &pictures().join(format!("{name}-{width}.png"))).await?;
+                if !browser.picture(width, &pictures().join(format!("{name}-{width}.png"))).await? {
+                    faults.push(format!("{path}: it is wider than a window of {width}"));
+                }
             }
         }
         ensure!(faults.is_empty(), "{}", faults.join("\n"));

@@ -268,6 +268,10 @@ pub(super) async fn save(State(site): State<Arc<Site>>, Path(name): Path<String>
         Err(fault) => return again(&fault),
     };
     write_secret(&site.config.jobs, &name, fields)?;
+    if secret.is_some() {
+        // A job whose login failed waits long before it tries again, and does not watch its password.
+        site.ctx.store.request_run(&name).await?;
+    }
     if text != file.text() {
         file.write(&text)?;
         site.ctx.store.note(visitor.name(), "edit-job", &name, &difference(&name, file.text(), &text)).await?;

@@ -40,7 +40,7 @@ pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor) -> Ans
             ]
         })
         .collect();
-    let head = ["Job", "State", "Last session", "Next run", "Last 24 hours", ""];
+    let head = ["Job", "State", "Last session", "Next run", "Last 24 hours", "Tell it"];
     let body = html! {
         h1 { "Jobs" }
         @if visitor.is_admin() { p { a.button href="/jobs/new" { "New job" } } }

@@ -41,7 +41,7 @@ async fn shown(site: &Site, visitor: &Visitor, before: Option<i64>, news: &Marku
         (news)
         @if visitor.is_admin() { (users(site, visitor).await?) (tokens(site, visitor).await?) }
         h2 { "What was done here" }
-        (page::table("Audit log", &["When", "Who", "What", "Upon", ""], &rows, "Nothing was done yet."))
+        (page::table("Audit log", &["When", "Who", "What", "Upon", "Difference"], &rows, "Nothing was done yet."))
         @if let Some(before) = older { p { a href=(format!("/settings?before={before}")) { "Earlier" } } }
     };
     Ok(page::shown(&Frame::new("Access", "/settings", visitor), &body))
@@ -69,7 +69,7 @@ async fn users(site: &Site, visitor: &Visitor) -> Result<Markup, Fault> {
         .collect();
     Ok(html! {
         h2 { "People" }
-        (page::table("People", &["Name", "Role", "Since", ""], &rows, "Nobody."))
+        (page::table("People", &["Name", "Role", "Since", "Change"], &rows, "Nobody."))
         details {
             summary { "Add somebody, or set a new password" }
             form.narrow method="post" action="/settings/users" {
@@ -114,7 +114,7 @@ async fn tokens(site: &Site, visitor: &Visitor) -> Result<Markup, Fault> {
     Ok(html! {
         h2 { "Tokens of the API" }
         p { "Scripts send one as " code { "Authorization: Bearer …" } " to " code { "/api/v1" } ". " a href="/api/v1/openapi.json" { "What they can ask" } }
-        (page::table("Tokens", &["For", "Role", "Made by", "Made", "Last used", ""], &rows, "There is no token."))
+        (page::table("Tokens", &["For", "Role", "Made by", "Made", "Last used", "Change"], &rows, "There is no token."))
         details {
             summary { "Make a token" }
             form.narrow method="post" action="/settings/tokens" {
