@@ -27,7 +27,8 @@ impl Scene {
         prepare(&installation)?;
         let mut daemon = Daemon::start(&installation, &[])?;
         let line = daemon.wait_for("the link", 0, |line| line.contains("/setup?token="))?;
-        let link = line.split_whitespace().find(|word| word.starts_with("http://")).context("a link in the line")?.to_owned();
+        let link =
+            line.split_whitespace().find(|word| word.starts_with("http://")).context("a link in the line")?.to_owned();
         let address = link.split("/setup").next().unwrap_or_default().to_owned();
         Ok(Self { installation, daemon, address, link })
     }
@@ -161,7 +162,8 @@ fn every_page_is_fit_for_everybody_and_hostile_mail_stays_text() -> Result<()> {
         ensure!(faults.is_empty(), "{}", faults.join("\n"));
         browser.open(&scene.at("/messages/2")).await?;
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-        let fooled = browser.script("return window.fooled === undefined ? document.title : 'fooled'", Vec::new()).await?;
+        let fooled =
+            browser.script("return window.fooled === undefined ? document.title : 'fooled'", Vec::new()).await?;
         ensure!(fooled.as_str().is_some_and(|title| title != "fooled" && title.contains("mailmill")), "{fooled}");
         browser.open(&scene.at("/messages/2/html")).await?;
         let inside = browser.script("return document.documentElement.outerHTML", Vec::new()).await;
@@ -185,7 +187,15 @@ fn who_is_not_let_in_sees_and_does_nothing() -> Result<()> {
     let scene = Scene::start(|installation| installation.add_folder_job("folder"))?;
     block_on(async {
         let stranger = Web::new(&scene.address);
-        for path in ["/jobs", "/log", "/messages/1", "/messages/1/raw", "/tickets", "/settings", "/rules/file?path=classes.toml"] {
+        for path in [
+            "/jobs",
+            "/log",
+            "/messages/1",
+            "/messages/1/raw",
+            "/tickets",
+            "/settings",
+            "/rules/file?path=classes.toml",
+        ] {
             let answer = stranger.get(path).await?;
             ensure!(answer.status == 303 && answer.headers["location"] == "/login", "{path}: {answer:?}");
         }
@@ -242,7 +252,9 @@ fn who_is_not_let_in_sees_and_does_nothing() -> Result<()> {
         // Who guesses waits.
         let mut statuses = Vec::new();
         for _ in 0..7 {
-            statuses.push(stranger.post("/login", &[("name", "admin"), ("password", "a guess of mine")]).await?.status.as_u16());
+            statuses.push(
+                stranger.post("/login", &[("name", "admin"), ("password", "a guess of mine")]).await?.status.as_u16(),
+            );
         }
         ensure!(statuses == [401, 401, 401, 401, 401, 401, 429], "{statuses:?}");
         Ok(())
@@ -260,7 +272,8 @@ fn scripts_do_with_a_token_what_people_do() -> Result<()> {
         let admin = log_in(&scene).await?;
         let token = async |name: &str, role: &str| -> Result<Web> {
             let made = admin.submit("/settings", "/settings/tokens", &[("name", name), ("role", role)]).await?;
-            let token = made.text.split("<pre>").nth(1).and_then(|rest| rest.split("</pre>").next()).context("a token")?;
+            let token =
+                made.text.split("<pre>").nth(1).and_then(|rest| rest.split("</pre>").next()).context("a token")?;
             Ok(Web::new(&scene.address).with_token(token))
         };
         let (reader, writer) = (token("a report", "viewer").await?, token("a script", "admin").await?);
@@ -271,14 +284,22 @@ fn scripts_do_with_a_token_what_people_do() -> Result<()> {
         };
         assert_eq!(json("/api/v1/jobs").await?[0]["name"], "folder");
         assert_eq!(json("/api/v1/tickets").await?[0]["number"], "T00001");
-        assert_eq!(json("/api/v1/tickets/T00001").await?["requester"].as_str().map(|it| it.contains("ann@")), Some(true));
+        assert_eq!(
+            json("/api/v1/tickets/T00001").await?["requester"].as_str().map(|it| it.contains("ann@")),
+            Some(true)
+        );
         let session = json("/api/v1/sessions").await?[0]["id"].clone();
         assert_eq!(json(&format!("/api/v1/sessions/{session}/messages")).await?[0]["outcome"], "accepted");
         assert_eq!(json("/api/v1/messages/1").await?["report"]["revision"], json("/api/v1/rules").await?["revision"]);
         ensure!(reader.send(http::Method::POST, "/api/v1/jobs/folder/pause", "").await?.status == 403);
         ensure!(writer.send(http::Method::POST, "/api/v1/jobs/folder/pause", "").await?.status == 200);
         assert_eq!(json("/api/v1/jobs/folder").await?["paused_by"], "a script");
-        let answers = [("/api/v1/jobs/none", 404), ("/api/v1/messages/x", 400), ("/api/v1/sessions?limit=0", 400), ("/api/v1/none", 404)];
+        let answers = [
+            ("/api/v1/jobs/none", 404),
+            ("/api/v1/messages/x", 400),
+            ("/api/v1/sessions?limit=0", 400),
+            ("/api/v1/none", 404),
+        ];
         for (path, status) in answers {
             let answer = reader.get(path).await?;
             ensure!(answer.status == status && answer.text.starts_with("{\"error\":"), "{path}: {answer:?}");

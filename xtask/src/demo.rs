@@ -56,7 +56,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.once {
         return Ok(());
     }
-    say("Watching; the web admin is at http://127.0.0.1:8025/ (the link for the first password is below). Stop with Ctrl-C.\n");
+    say(
+        "Watching; the web admin is at http://127.0.0.1:8025/ (the link for the first password is below). Stop with Ctrl-C.\n",
+    );
     let error = demo.mailmill()?.arg("run").exec();
     Err(error).context("cannot run the daemon")
 }

@@ -78,7 +78,8 @@ pub fn is_reported(row: &JobRow) -> bool {
 async fn logged(store: &Store, name: &str) -> Result<Option<LastRun>, Error> {
     let filter = SessionFilter { job: Some(name.to_owned()), limit: Some(1), ..SessionFilter::default() };
     let last = store.sessions(&filter).await?.into_iter().next();
-    Ok(last.and_then(|row| Some(LastRun { ended_at: row.finished_at?, received: row.tally.received, error: row.error })))
+    Ok(last
+        .and_then(|row| Some(LastRun { ended_at: row.finished_at?, received: row.tally.received, error: row.error })))
 }
 
 fn standing(name: String, row: Option<&JobRow>, logged: Option<LastRun>, job: Option<Job>) -> Standing {

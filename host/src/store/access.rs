@@ -241,7 +241,8 @@ impl Store {
     /// # Errors
     /// Where the database fails.
     pub async fn audit_log(&self, before: Option<i64>, limit: u32) -> Result<Vec<AuditRow>, Error> {
-        let select = "SELECT id, at, who, action, subject, detail FROM audit_log WHERE id < $1 ORDER BY id DESC LIMIT $2";
+        let select =
+            "SELECT id, at, who, action, subject, detail FROM audit_log WHERE id < $1 ORDER BY id DESC LIMIT $2";
         let mut reader = self.reader().await?;
         let query = sqlx::query(select).bind(before.unwrap_or(i64::MAX)).bind(i64::from(limit));
         let rows = self.explained(query.fetch_all(&mut *reader).await)?;

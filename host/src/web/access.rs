@@ -84,7 +84,9 @@ impl Visitor {
     /// What every form of theirs has to bring along.
     fn form_token(&self) -> String {
         // A key of any length will do.
-        let Ok(mut mac) = Hmac::<sha2::Sha256>::new_from_slice(self.secret.text().as_bytes()) else { return String::new() };
+        let Ok(mut mac) = Hmac::<sha2::Sha256>::new_from_slice(self.secret.text().as_bytes()) else {
+            return String::new();
+        };
         mac.update(FORM);
         URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
     }

@@ -47,9 +47,11 @@ impl Fault {
         match self {
             Self::LoggedOut => "Log in first.".to_owned(),
             Self::Forbidden => "You may look at this, but not change it: your role is viewer.".to_owned(),
-            Self::Forged => "This form is out of date: you have logged in anew, or it was not made here. Go back, load the page \
+            Self::Forged => {
+                "This form is out of date: you have logged in anew, or it was not made here. Go back, load the page \
                              again, and repeat what you did."
-                .to_owned(),
+                    .to_owned()
+            }
             Self::NotFound(what) => format!("There is no {what}."),
             Self::Refused(sentence) | Self::Failed(sentence) => sentence.clone(),
             Self::TooOften(seconds) => format!("Too many attempts. Try again in {seconds} seconds."),

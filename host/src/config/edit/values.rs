@@ -67,7 +67,8 @@ fn same(one: &Value, other: &Value) -> bool {
             one.len() == other.len() && one.iter().zip(other.iter()).all(|(one, other)| same(one, other))
         }
         (Value::InlineTable(one), Value::InlineTable(other)) => {
-            one.len() == other.len() && one.iter().all(|(key, one)| other.get(key).is_some_and(|other| same(one, other)))
+            one.len() == other.len()
+                && one.iter().all(|(key, one)| other.get(key).is_some_and(|other| same(one, other)))
         }
         _ => bare(one) == bare(other),
     }

@@ -133,7 +133,10 @@ async fn setup_page(State(site): State<Arc<Site>>, Query(Token { token }): Query
 }
 
 fn setup_form(token: &str, fault: Option<&str>) -> Response {
-    let hint = format!("At least {} characters. Several words that have nothing to do with each other are good.", password::CHARACTERS_MIN);
+    let hint = format!(
+        "At least {} characters. Several words that have nothing to do with each other are good.",
+        password::CHARACTERS_MIN
+    );
     let body = html! {
         h1 { "Welcome to mailmill" }
         p { "Set the password of the administrator, " strong { (FIRST_USER) } ". This link is then used up." }

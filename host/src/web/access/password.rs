@@ -16,7 +16,9 @@ const BYTES_MAX: usize = 1024;
 /// If it is too short or too long.
 pub(in crate::web) async fn hash(password: String) -> Result<String, Fault> {
     if password.chars().count() < CHARACTERS_MIN || password.len() > BYTES_MAX {
-        return Err(Fault::Refused(format!("A password has at least {CHARACTERS_MIN} characters, and at most {BYTES_MAX} bytes.")));
+        return Err(Fault::Refused(format!(
+            "A password has at least {CHARACTERS_MIN} characters, and at most {BYTES_MAX} bytes."
+        )));
     }
     let hashed = tokio::task::spawn_blocking(move || {
         let mut salt = [0; 16];

@@ -1,7 +1,9 @@
 //! What calls answer. These shapes are a promise: they grow, and what is in them stays.
 
 use crate::job::Standing;
-use crate::store::{AttachmentRow, CommentRow, MessageRow, OutboxRow, QuarantineRow, SessionRow, TicketDetail, TicketRow};
+use crate::store::{
+    AttachmentRow, CommentRow, MessageRow, OutboxRow, QuarantineRow, SessionRow, TicketDetail, TicketRow,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

@@ -111,7 +111,9 @@ pub(super) async fn message(State(site): Here, _: Caller, Path(receipt): Path<i6
     let stored = site.ctx.store.report(receipt).await?;
     let raw = site.ctx.store.raw(&row.sha256).await?;
     let with_texts = move || match serde_json::from_value::<Report>(stored.clone()) {
-        Ok(report) => message::read(&raw, None).ok().and_then(|message| serde_json::to_value(report.with_texts(&message)).ok()),
+        Ok(report) => {
+            message::read(&raw, None).ok().and_then(|message| serde_json::to_value(report.with_texts(&message)).ok())
+        }
         Err(_) => Some(stored),
     };
     let report = tokio::task::spawn_blocking(with_texts).await.map_err(Fault::from)?;
@@ -131,7 +133,10 @@ pub(super) async fn message(State(site): Here, _: Caller, Path(receipt): Path<i6
 pub(super) async fn tickets(State(site): Here, _: Caller, Query(part): Query<TicketPart>) -> Answer<Vec<Ticket>> {
     let before = match part.before.as_deref() {
         None => None,
-        Some(text) => Some(TicketNumber::parse(text).ok_or_else(|| Refusal(StatusCode::BAD_REQUEST, format!("{text:?} is no number of a ticket")))?),
+        Some(text) => Some(
+            TicketNumber::parse(text)
+                .ok_or_else(|| Refusal(StatusCode::BAD_REQUEST, format!("{text:?} is no number of a ticket")))?,
+        ),
     };
     let filter = TicketFilter {
         status: part.status.as_deref().map(Status::new),

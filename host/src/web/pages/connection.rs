@@ -70,12 +70,15 @@ pub(super) async fn test(
     let (lines, mut heard) = mpsc::unbounded_channel();
     let job = super::job(&site, &name)?;
     site.ctx.store.note(order.visitor.name(), "test-connection", &name, "").await?;
-    let (tokens, spool, bytes_max) = (site.ctx.tokens.clone(), site.ctx.spool.clone(), site.ctx.limits.message_bytes_max);
+    let (tokens, spool, bytes_max) =
+        (site.ctx.tokens.clone(), site.ctx.spool.clone(), site.ctx.limits.message_bytes_max);
     // On its own task: a browser that goes away ends nothing half-way, and the test changes nothing.
     tokio::spawn(async move {
         let say = |line: Line| _ = lines.send(line);
         match job::account(&job, bytes_max, &tokens, &spool) {
-            Err(error) => say(Line { mark: "failed", tone: "bad", text: format!("the job's password cannot be read: {error}") }),
+            Err(error) => {
+                say(Line { mark: "failed", tone: "bad", text: format!("the job's password cannot be read: {error}") })
+            }
             Ok(account) => {
                 let outcome = account.test(|step| Line::of(&step).into_iter().for_each(say)).await;
                 if outcome.is_ok() {

@@ -69,7 +69,11 @@ impl Shown<'_> {
         let Some(file) = self.file else { return otherwise };
         // What a table leaves out is off; what a file leaves out is as usual.
         let above = keys.split_last().map_or(&[][..], |(_, above)| above);
-        let unsaid = if keys.first() == Some(&"handling") && above.len() > 1 { !file.has(above) && otherwise } else { otherwise };
+        let unsaid = if keys.first() == Some(&"handling") && above.len() > 1 {
+            !file.has(above) && otherwise
+        } else {
+            otherwise
+        };
         file.flag(keys).unwrap_or(unsaid)
     }
 }
@@ -88,7 +92,12 @@ pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Path(n
     Ok(form_page(&visitor, Some(&name), &Shown { file: Some(&written), typed: None }, None))
 }
 
-fn form_page(visitor: &Visitor, name: Option<&str>, shown: &Shown<'_>, fault: Option<&str>) -> axum::response::Response {
+fn form_page(
+    visitor: &Visitor,
+    name: Option<&str>,
+    shown: &Shown<'_>,
+    fault: Option<&str>,
+) -> axum::response::Response {
     let (title, action) = name.map_or_else(
         || ("New job".to_owned(), "/jobs/new".to_owned()),
         |name| (format!("Edit job {name}"), format!("{}/edit", address(name))),
@@ -286,7 +295,10 @@ fn difference(name: &str, before: &str, after: &str) -> String {
 pub(super) async fn file_page(State(site): State<Arc<Site>>, visitor: Visitor, Path(name): Path<String>) -> Answer {
     let path = job_file(&site, &name)?;
     let text = std::fs::read_to_string(&path)?;
-    Ok(page::shown(&Frame::new("A job's file", "/jobs", &visitor), &file_form(&visitor, &name, &path, &text, &text, None)))
+    Ok(page::shown(
+        &Frame::new("A job's file", "/jobs", &visitor),
+        &file_form(&visitor, &name, &path, &text, &text, None),
+    ))
 }
 
 fn file_form(visitor: &Visitor, name: &str, path: &FilePath, before: &str, text: &str, fault: Option<&str>) -> Markup {

@@ -25,7 +25,8 @@ const SESSIONS: u32 = 10;
 const CHART_HEIGHT: u64 = 24;
 
 pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor) -> Answer {
-    let jobs = standings(&site.config.jobs, Some(&site.ctx.store)).await.map_err(|error| Fault::Failed(error.to_string()))?;
+    let jobs =
+        standings(&site.config.jobs, Some(&site.ctx.store)).await.map_err(|error| Fault::Failed(error.to_string()))?;
     let activity = site.ctx.store.activity(HOURS).await?;
     let rows: Vec<Vec<Markup>> = jobs
         .iter()
@@ -116,8 +117,10 @@ fn orders(visitor: &Visitor, job: &Standing, from: &str) -> Markup {
 
 pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(name): Path<String>) -> Answer {
     let file = job_file(&site, &name)?;
-    let jobs = standings(&site.config.jobs, Some(&site.ctx.store)).await.map_err(|error| Fault::Failed(error.to_string()))?;
-    let standing = jobs.into_iter().find(|job| job.name == name).ok_or_else(|| Fault::NotFound(format!("job {name}")))?;
+    let jobs =
+        standings(&site.config.jobs, Some(&site.ctx.store)).await.map_err(|error| Fault::Failed(error.to_string()))?;
+    let standing =
+        jobs.into_iter().find(|job| job.name == name).ok_or_else(|| Fault::NotFound(format!("job {name}")))?;
     let filter = SessionFilter { job: Some(name.clone()), limit: Some(SESSIONS), ..SessionFilter::default() };
     let sessions = site.ctx.store.sessions(&filter).await?;
     let at = address(&name);
@@ -187,7 +190,16 @@ pub(super) fn sessions_table(sessions: &[SessionRow]) -> Markup {
         })
         .collect();
     let head = [
-        "Begun", "Job", "Comments", "Duration", "Created", "Updated", "Received", "In the mailbox", "Rejected or ignored", "Quarantined",
+        "Begun",
+        "Job",
+        "Comments",
+        "Duration",
+        "Created",
+        "Updated",
+        "Received",
+        "In the mailbox",
+        "Rejected or ignored",
+        "Quarantined",
         "Errors",
     ];
     page::table("Sessions", &head, &rows, "No session is in the log. One that finds nothing new is not kept.")

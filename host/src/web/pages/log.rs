@@ -24,7 +24,8 @@ const OUTCOMES: [(&str, &str, SessionOutcome); 5] = [
     ("failed", "with errors", SessionOutcome::Failed),
 ];
 /// How far back a view goes: word, what it says, hours.
-const VIEWS: [(&str, &str, i64); 3] = [("24h", "the last 24 hours", 24), ("7d", "the last 7 days", 7 * 24), ("30d", "the last 30 days", 30 * 24)];
+const VIEWS: [(&str, &str, i64); 3] =
+    [("24h", "the last 24 hours", 24), ("7d", "the last 7 days", 7 * 24), ("30d", "the last 30 days", 30 * 24)];
 
 #[derive(Debug, Deserialize)]
 pub(super) struct View {
@@ -60,7 +61,8 @@ pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor, Query(
         (jobs::sessions_table(&sessions))
         @if let Some(before) = older { p { a href=(format!("/log?job={}&since={}&outcome={}&before={before}", in_path(&view.job), in_path(&view.since), in_path(&view.outcome))) { "Older sessions" } } }
     };
-    let option = |value: &str, words: &str, chosen: &str| html! { option value=(value) selected[value == chosen] { (words) } };
+    let option =
+        |value: &str, words: &str, chosen: &str| html! { option value=(value) selected[value == chosen] { (words) } };
     let body = html! {
         h1 { "Incoming mail" }
         form.filters method="get" action="/log" data-auto {
@@ -95,7 +97,8 @@ fn clearing(visitor: &Visitor, view: &View) -> Markup {
 }
 
 pub(super) async fn clear(State(site): State<Arc<Site>>, order: Order) -> Answer {
-    let days: u16 = order.fields.text("days").trim().parse().map_err(|_| Fault::Refused("Write a number of days.".to_owned()))?;
+    let days: u16 =
+        order.fields.text("days").trim().parse().map_err(|_| Fault::Refused("Write a number of days.".to_owned()))?;
     let before = Timestamp::now().checked_sub(SignedDuration::from_hours(24 * i64::from(days))).ok();
     let old = OldSessions { job: order.fields.filled("job").map(str::to_owned), before };
     let forgotten = forget(&site.ctx.store, &old).await.map_err(|error| Fault::Failed(error.to_string()))?;
@@ -116,7 +119,12 @@ pub(super) async fn show(
     Path(id): Path<i64>,
     Query(part): Query<Part>,
 ) -> Answer {
-    let filter = SessionFilter { before: Some(SessionId(id.saturating_add(1))), after: Some(SessionId(id - 1)), limit: Some(1), ..SessionFilter::default() };
+    let filter = SessionFilter {
+        before: Some(SessionId(id.saturating_add(1))),
+        after: Some(SessionId(id - 1)),
+        limit: Some(1),
+        ..SessionFilter::default()
+    };
     let session = site.ctx.store.sessions(&filter).await?.into_iter().next();
     let session = session.ok_or_else(|| Fault::NotFound(format!("session {id} in the log")))?;
     let messages = site.ctx.store.session_page(session.id, part.after, ROWS).await?;

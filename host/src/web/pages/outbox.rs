@@ -20,7 +20,8 @@ pub(super) struct View {
 
 pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor, Query(view): Query<View>) -> Answer {
     let filter = OutboxFilter { state: OutboxState::parse(&view.state), limit: Some(ROWS), ..OutboxFilter::default() };
-    let rows: Vec<Vec<Markup>> = site.ctx.store.outbox(&filter).await?.iter().map(|row| self::row(&visitor, row)).collect();
+    let rows: Vec<Vec<Markup>> =
+        site.ctx.store.outbox(&filter).await?.iter().map(|row| self::row(&visitor, row)).collect();
     let head = ["Number", "Goes to", "State", "Ticket", "Attempts", "Next attempt", "Last error", "Written", "Change"];
     let option = |value: &str, words: &str| html! { option value=(value) selected[value == view.state] { (words) } };
     let body = html! {

@@ -53,7 +53,8 @@ pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor) -> Ans
 }
 
 fn components(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let entries: Vec<PathBuf> = std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    let entries: Vec<PathBuf> =
+        std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     let mut found: Vec<PathBuf> =
         entries.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "wasm")).collect();
     found.sort();

@@ -29,7 +29,12 @@ pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor) -> Ans
             ]
         })
         .collect();
-    let table = page::table("Quarantine", &["Number", "Since", "Job", "From", "Subject", "Cause"], &rows, "Nothing is in quarantine.");
+    let table = page::table(
+        "Quarantine",
+        &["Number", "Since", "Job", "From", "Subject", "Cause"],
+        &rows,
+        "Nothing is in quarantine.",
+    );
     let body = html! {
         h1 { "Quarantine" }
         p { "Messages that could not be handled, or that may not do what they ask for. They are kept as they were received." }

@@ -53,7 +53,8 @@ pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor) -> Ans
 
 /// The rule files below a folder, by name.
 fn walk(root: &Path, folder: &Path, depth: usize, files: &mut Vec<String>) -> Result<(), Fault> {
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    let mut entries: Vec<PathBuf> =
+        std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     entries.sort();
     for path in entries {
         let is_hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
@@ -128,11 +129,19 @@ pub(super) async fn save(State(site): State<Arc<Site>>, order: Order) -> Answer 
         return back(&format!("/rules/file?path={}", in_path(&path)));
     }
     let (status, verdict) = match &checked {
-        Ok(tests) => (StatusCode::OK, html! { p.done role="status" { "Sound: the set would load, and its " (tests) " tests pass. Nothing is saved yet." } }),
-        Err(found) => (StatusCode::UNPROCESSABLE_ENTITY, html! { p.fault role="alert" { "Nothing is saved.\n" (found) } }),
+        Ok(tests) => (
+            StatusCode::OK,
+            html! { p.done role="status" { "Sound: the set would load, and its " (tests) " tests pass. Nothing is saved yet." } },
+        ),
+        Err(found) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, html! { p.fault role="alert" { "Nothing is saved.\n" (found) } })
+        }
     };
     let answer = html! { (verdict) @if !difference.is_empty() { h2 { "The difference" } (coloured(&difference)) } };
-    let page = page::document(&Frame::new(&path, "/rules", &order.visitor), &form(&order.visitor, &path, &before, &text, Some(&answer)));
+    let page = page::document(
+        &Frame::new(&path, "/rules", &order.visitor),
+        &form(&order.visitor, &path, &before, &text, Some(&answer)),
+    );
     Ok((status, page).into_response())
 }
 
@@ -160,7 +169,9 @@ async fn check(site: &Site, path: String, text: String) -> Result<Result<usize, 
         let copy = tempfile::tempdir()?;
         copy_rules(&rules, copy.path(), 0)?;
         std::fs::write(copy.path().join(&path), text)?;
-        let shown = |found: Diagnostics| found.to_string().replace(&copy.path().display().to_string(), &rules.display().to_string());
+        let shown = |found: Diagnostics| {
+            found.to_string().replace(&copy.path().display().to_string(), &rules.display().to_string())
+        };
         Ok(RuleSet::load(copy.path(), &plugins, &engine).map(|set| set.tests()).map_err(shown))
     };
     Ok(tokio::task::spawn_blocking(work).await??)

@@ -108,7 +108,14 @@ async fn tokens(site: &Site, visitor: &Visitor) -> Result<Markup, Fault> {
                     button.danger type="submit" aria-label=(format!("Revoke {}", token.name)) { "Revoke" }
                 }
             };
-            vec![text(&token.name), text(token.role.name()), text(&token.created_by), time(token.created_at), time_maybe(token.last_used_at), revoke]
+            vec![
+                text(&token.name),
+                text(token.role.name()),
+                text(&token.created_by),
+                time(token.created_at),
+                time_maybe(token.last_used_at),
+                revoke,
+            ]
         })
         .collect();
     Ok(html! {

@@ -38,7 +38,8 @@ pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor, Query(
     let older = tickets.last().filter(|_| tickets.len() == ROWS as usize).map(|last| last.number.to_string());
     let rows: Vec<Vec<Markup>> = tickets.iter().map(row).collect();
     let head = ["Number", "Subject", "Class", "Status", "Requester", "Assigned", "Created", "Changed"];
-    let option = |value: &str, words: &str, chosen: &str| html! { option value=(value) selected[value == chosen] { (words) } };
+    let option =
+        |value: &str, words: &str, chosen: &str| html! { option value=(value) selected[value == chosen] { (words) } };
     let body = html! {
         h1 { "Tickets" }
         form.filters method="get" action="/tickets" data-auto {
@@ -76,7 +77,9 @@ pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(n
     let detail = site.ctx.store.ticket(&parsed).await?.ok_or_else(missing)?;
     let ticket = &detail.ticket;
     let people: Vec<String> = detail.participants.iter().map(ToString::to_string).collect();
-    let of = |comment: Option<i64>| -> Vec<&AttachmentRow> { detail.attachments.iter().filter(|it| it.comment == comment).collect() };
+    let of = |comment: Option<i64>| -> Vec<&AttachmentRow> {
+        detail.attachments.iter().filter(|it| it.comment == comment).collect()
+    };
     let body = html! {
         h1 { (ticket.number) ": " (ticket.subject) }
         p { (badge(ticket.status.name(), "calm")) " " (ticket.class.name()) }
@@ -128,7 +131,8 @@ pub(super) async fn attachment(
     let bytes = tokio::task::spawn_blocking(move || content.to_vec()).await?;
     let bytes = bytes.map_err(|error| Fault::Failed(error.to_string()))?;
     // RFC 6266 with RFC 8187: the name in UTF-8, every byte that could mean something escaped.
-    let disposition = format!("attachment; filename*=UTF-8''{}", in_path(if row.name.is_empty() { "attachment" } else { &row.name }));
+    let disposition =
+        format!("attachment; filename*=UTF-8''{}", in_path(if row.name.is_empty() { "attachment" } else { &row.name }));
     let value = HeaderValue::from_str(&disposition).map_err(|error| Fault::Failed(error.to_string()))?;
     let mut response = ([(header::CONTENT_TYPE, "application/octet-stream")], Body::from(bytes)).into_response();
     response.headers_mut().insert(header::CONTENT_DISPOSITION, value);

@@ -36,10 +36,13 @@ pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Query(
     let (message, job) = match view.receipt {
         None => (SAMPLE.to_owned(), view.job),
         Some(receipt) => {
-            let row = site.ctx.store.receipt(receipt).await?.ok_or_else(|| Fault::NotFound(format!("receipt {receipt}")))?;
+            let row =
+                site.ctx.store.receipt(receipt).await?.ok_or_else(|| Fault::NotFound(format!("receipt {receipt}")))?;
             let raw = site.ctx.store.raw(&row.sha256).await?;
             if raw.len() > SHOWN_BYTES_MAX as u64 {
-                return Err(Fault::Refused("This message is too long for a form: mailmill try takes it as a file.".to_owned()));
+                return Err(Fault::Refused(
+                    "This message is too long for a form: mailmill try takes it as a file.".to_owned(),
+                ));
             }
             let bytes = raw.to_vec().map_err(|error| Fault::Failed(error.to_string()))?;
             (String::from_utf8_lossy(&bytes).replace("\r\n", "\n"), row.job)
@@ -97,7 +100,8 @@ async fn rehearse(site: &Site, name: &str, message: String) -> Result<(Report, R
     let failed = |error: crate::content::Error| Fault::Failed(error.to_string());
     let content = ctx.spool.read_all(message.as_bytes(), u64::MAX).map_err(failed)??;
     let key = MessageKey { mailbox: "try".to_owned(), uid_validity: 0, uid: "pasted".to_owned() };
-    let parsed = pipeline::parse(RawMessage { key, received: None, content }, &ctx.tags, &ctx.attachments).map_err(failed)?;
+    let parsed =
+        pipeline::parse(RawMessage { key, received: None, content }, &ctx.tags, &ctx.attachments).map_err(failed)?;
     let threading = reception.thread(&ctx.store, &parsed, rules.classes()).await?;
     let outlets = ctx.outlets.clone();
     // Rules may take their time: not on a thread that answers others.

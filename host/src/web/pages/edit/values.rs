@@ -66,7 +66,13 @@ pub(super) fn changed(fields: &Fields, file: &Written, secret: Option<&str>) -> 
         let usual = match keys {
             ["source", "security"] => "\"tls\"",
             ["source", "mailbox"] => "\"INBOX\"",
-            ["handling", "on_success" | "on_rejection"] => if is_imap { "{ seen = true }" } else { "{}" },
+            ["handling", "on_success" | "on_rejection"] => {
+                if is_imap {
+                    "{ seen = true }"
+                } else {
+                    "{}"
+                }
+            }
             ["handling", "purge"] => "false",
             _ => return true,
         };
@@ -111,13 +117,19 @@ fn schedule(fields: &Fields) -> Vec<Wanted> {
     for key in LISTS {
         let list = fields.filled(key).map(|text| {
             let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-            Value::Array(words.map(|word| word.parse::<i64>().map_or_else(|_| Value::from(word), Value::from)).collect::<Array>())
+            Value::Array(
+                words
+                    .map(|word| word.parse::<i64>().map_or_else(|_| Value::from(word), Value::from))
+                    .collect::<Array>(),
+            )
         });
         wanted.push((schedule_keys(key), list));
     }
     for key in ["from", "until"] {
         // A date is no text in TOML.
-        let date = fields.filled(key).map(|text| text.parse::<toml_edit::Datetime>().map_or_else(|_| Value::from(text), Value::from));
+        let date = fields
+            .filled(key)
+            .map(|text| text.parse::<toml_edit::Datetime>().map_or_else(|_| Value::from(text), Value::from));
         wanted.push((schedule_keys(key), date));
     }
     wanted
