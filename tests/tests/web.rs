@@ -312,3 +312,49 @@ fn scripts_do_with_a_token_what_people_do() -> Result<()> {
         Ok(())
     })
 }
+
+#[test]
+fn a_desk_of_its_own_is_enough_to_live_with() -> Result<()> {
+    let mut scene = Scene::start(|installation| {
+        installation.add_folder_job("folder")?;
+        installation.write("mail/1.eml", &messages::request(1, "ann@client.example"))
+    })?;
+    scene.daemon.wait_for("the request", 0, |line| line.contains("message handled"))?;
+    for number in [2, 3] {
+        let stranger = messages::tagged_reply(number, "mallory@evil.example", "T00001");
+        scene.installation.write(&format!("mail/{number}.eml"), &stranger)?;
+        scene.daemon.wait_for("the stranger", 0, |line| line.contains(&format!("{number}.eml")))?;
+    }
+    block_on(async {
+        let admin = log_in(&scene).await?;
+        let page = "/tickets/T00001";
+        let change =
+            [("key", "once"), ("text", "<b>Looked</b> into it"), ("visibility", "internal"), ("status", "closed")];
+        // Pressed twice, it is done once.
+        for _ in 0..2 {
+            let answer = admin.submit(page, "/tickets/T00001/change", &change).await?;
+            ensure!(answer.status == 303, "{answer:?}");
+        }
+        let ticket = admin.get(page).await?.text;
+        assert_eq!(ticket.matches("&lt;b&gt;Looked&lt;/b&gt; into it").count(), 1, "{ticket}");
+        ensure!(ticket.contains("badge calm\">closed") && ticket.contains(">internal<"), "{ticket}");
+        let nothing = [("key", "again"), ("text", " "), ("status", "closed")];
+        ensure!(admin.submit(page, "/tickets/T00001/change", &nothing).await?.status == 422);
+
+        let held = admin.get("/quarantine").await?.text;
+        ensure!(held.contains("mallory@evil.example") && held.contains("/quarantine/2"), "{held}");
+        let kept = admin.submit("/quarantine/1", "/quarantine/1/drop", &[]).await?;
+        ensure!(kept.status == 303, "{kept:?}");
+        let again = admin.submit("/jobs", "/quarantine/1/release", &[]).await?;
+        ensure!(again.status == 422 && again.text.contains("released already"), "{again:?}");
+        let released = admin.submit("/quarantine/2", "/quarantine/2/release", &[("others", "new-ticket")]).await?;
+        ensure!(released.status == 303, "{released:?}");
+        ensure!(admin.get("/tickets").await?.text.contains("T00002"));
+        ensure!(admin.get("/quarantine").await?.text.contains("Nothing is in quarantine."));
+        let done = admin.get("/settings").await?.text;
+        for what in ["change-ticket", "drop-quarantined", "release"] {
+            ensure!(done.contains(what), "{what}: {done}");
+        }
+        Ok(())
+    })
+}

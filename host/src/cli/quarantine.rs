@@ -6,16 +6,16 @@ use super::show::{Ends, story};
 use super::table::{short, table};
 use super::{Done, Failure, Global, print, print_content, print_json};
 use crate::config::Job;
-use crate::job::{Reception, cleaning, entry};
+use crate::job::{self, ReleaseWith, Released};
 use crate::mailbox::RawMessage;
-use crate::pipeline::{self, Cleaning, Parsed};
 use crate::report::Report;
 use crate::rules::RuleSet;
-use crate::store::{QuarantineDetail, QuarantineRow, Store, Verdict};
+use crate::store::{QuarantineDetail, QuarantineRow, Store};
 use crate::thread::FromOthers;
 use anyhow::Context as _;
 use clap::{Subcommand, ValueEnum};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -148,14 +148,6 @@ fn raw_message(detail: &QuarantineDetail) -> RawMessage {
 async fn release(global: &Global, store: &Store, id: i64, taken: Option<As>, json: bool) -> Done {
     let config = global.load()?;
     let detail = find(store, id).await?;
-    if let Some(at) = detail.row.released_at {
-        return Err(anyhow::anyhow!("{id} was released already, at {at}").into());
-    }
-    if detail.row.header_only {
-        let forgotten = store.quarantine_forget(id).await?;
-        let answer = serde_json::json!({ "id": id, "fetched_again": forgotten });
-        return if json { print_json(&answer) } else { print(&format!("{id}: the next session fetches it again\n")) };
-    }
     let engine = super::engine(&config)?;
     let rules = RuleSet::load(&config.rules, &config.plugins, &engine).map_err(Failure::Diagnostics)?;
     let jobs = Job::load_all(&config.jobs).map_err(Failure::Diagnostics)?;
@@ -166,17 +158,23 @@ async fn release(global: &Global, store: &Store, id: i64, taken: Option<As>, jso
     let sender = crate::outbox::sender(&config, &jobs, &tags, store).await?;
     tags.own_ids = sender.as_ref().map(|sender| sender.ids.clone());
     let store = store.clone().sending_as(sender);
-    let outlets = crate::outbox::outlets(&config, &jobs);
-    let parsed: Parsed = pipeline::parse(raw_message(&detail), &tags, &crate::daemon::attachment_limits(&config))?;
-    let reception = Reception::of(job, &outlets.own_addresses).released(taken.map(As::policy));
-    let threading = reception.thread(&store, &parsed, rules.classes()).await?;
-    let cleaning: Cleaning = cleaning(job, &rules);
-    let verdict = pipeline::run(&mut rules.instances(), &parsed, &threading, &cleaning, &outlets);
-    let entry = reception.admitted(entry(&job.name, &job.handling, None, &parsed, verdict));
-    if let Verdict::Quarantine { cause, .. } = &entry.verdict {
-        let help = if threading.held.is_some() { HELD } else { "" };
-        return Err(anyhow::anyhow!("it stays in quarantine: {}{help}", tame(cause)).into());
+    let with = ReleaseWith {
+        rules,
+        tags: Arc::new(tags),
+        attachments: Arc::new(crate::daemon::attachment_limits(&config)),
+        outlets: Arc::new(crate::outbox::outlets(&config, &jobs)),
+        others: taken.map(As::policy),
+    };
+    match job::release(&store, &detail, job, with).await.map_err(anyhow::Error::new)? {
+        Released::Recorded(receipt) if json => print_json(&receipt),
+        Released::Recorded(receipt) => print(&format!("{}: {}\n", receipt.outcome.name(), result(&receipt))),
+        Released::FetchedAgain(forgotten) if json => {
+            print_json(&serde_json::json!({ "id": id, "fetched_again": forgotten }))
+        }
+        Released::FetchedAgain(_) => print(&format!("{id}: the next session fetches it again\n")),
+        Released::Kept { cause, held } => {
+            let help = if held { HELD } else { "" };
+            Err(anyhow::anyhow!("it stays in quarantine: {}{help}", tame(&cause)).into())
+        }
     }
-    let receipt = store.quarantine_release(id, &entry).await?;
-    if json { print_json(&receipt) } else { print(&format!("{}: {}\n", receipt.outcome.name(), result(&receipt))) }
 }

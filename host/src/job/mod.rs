@@ -3,6 +3,7 @@
 
 mod account;
 mod board;
+mod by_hand;
 mod care;
 mod committer;
 mod fair;
@@ -11,6 +12,7 @@ mod order;
 mod pace;
 mod reception;
 mod refusal;
+mod release;
 mod retention;
 mod runner;
 mod session;
@@ -22,11 +24,13 @@ mod workers;
 
 pub use account::{account, check_steps, cleaning, spool};
 pub use board::{Board, Place, REPORT_LASTS};
+pub use by_hand::ByHand;
 pub use care::Care;
 pub use committer::{Committer, Settings as BatchSettings};
 pub use name::{Unknown, find};
 pub use order::Order;
 pub use reception::Reception;
+pub use release::{ReleaseError, ReleaseWith, Released, discard, release};
 pub use retention::{forget, keep_log, sweep_log};
 pub use runner::run;
 pub use session::{entry, session};

@@ -1,11 +1,15 @@
 //! The quarantine: what could not be handled, and why.
 
+use super::back;
+use crate::job::{self, ReleaseWith, Released};
 use crate::message;
 use crate::report::Report;
 use crate::store::QuarantineDetail;
+use crate::thread::FromOthers;
 use crate::web::Site;
 use crate::web::access::Visitor;
 use crate::web::error::{Answer, Fault};
+use crate::web::form::Order;
 use crate::web::page::{self, Frame, bytes, live, text, time};
 use axum::extract::{Path, State};
 use maud::{Markup, html};
@@ -44,8 +48,7 @@ pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor) -> Ans
 }
 
 pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(id): Path<i64>) -> Answer {
-    let found = site.ctx.store.quarantine(id).await?;
-    let detail = found.ok_or_else(|| Fault::NotFound(format!("number {id} in quarantine")))?;
+    let detail = find(&site, id).await?;
     let row = &detail.row;
     let report = report(&detail).await?;
     let body = html! {
@@ -62,6 +65,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(i
             a.button.quiet href=(format!("/try?receipt={}", row.receipt)) { "Try it on the rules in force" }
             a.button.quiet href=(format!("/messages/{}/raw", row.receipt)) { "Source" }
         }
+        @if visitor.is_admin() && row.released_at.is_none() { (decision(&visitor, id)) }
         @if let Some(report) = &report { h2 { "What every hop did" } (super::message::account(report, &crate::cli::show::Ends::default())) }
     };
     Ok(page::shown(&Frame::new("Quarantine", "/quarantine", &visitor), &body))
@@ -73,4 +77,69 @@ async fn report(detail: &QuarantineDetail) -> Result<Option<Report>, Fault> {
     let (raw, received) = (detail.raw.clone(), detail.received_at);
     let message = tokio::task::spawn_blocking(move || message::read(&raw, Some(received))).await?;
     Ok(message.ok().map(|message| report.with_texts(&message)))
+}
+
+/// What can be done about it.
+fn decision(visitor: &Visitor, id: i64) -> Markup {
+    html! {
+        form.row method="post" action=(format!("/quarantine/{id}/release")) {
+            (visitor.csrf_field())
+            label for="others" { "If it answers a ticket of somebody else" }
+            select #others name="others" {
+                option value="" { "as the job says" }
+                option value="follow-up" { "take it as a follow-up" }
+                option value="new-ticket" { "make a new ticket of it" }
+            }
+            button type="submit" { "Release: run it again on the rules in force" }
+        }
+        form method="post" action=(format!("/quarantine/{id}/drop")) data-confirm="Drop this message? It is recorded as rejected; its source is kept." {
+            (visitor.csrf_field())
+            button.danger type="submit" { "Drop" }
+        }
+    }
+}
+
+async fn find(site: &Site, id: i64) -> Result<QuarantineDetail, Fault> {
+    let found = site.ctx.store.quarantine(id).await?;
+    found.ok_or_else(|| Fault::NotFound(format!("number {id} in quarantine")))
+}
+
+pub(super) async fn release(State(site): State<Arc<Site>>, Path(id): Path<i64>, order: Order) -> Answer {
+    let detail = find(&site, id).await?;
+    let job = super::job(&site, &detail.row.job)?;
+    let others = match order.fields.text("others") {
+        "follow-up" => Some(FromOthers::Accept),
+        "new-ticket" => Some(FromOthers::NewTicket),
+        _ => None,
+    };
+    let ctx = &site.ctx;
+    let with = ReleaseWith {
+        rules: site.reloader.current(),
+        tags: ctx.tags.clone(),
+        attachments: ctx.attachments.clone(),
+        outlets: ctx.outlets.clone(),
+        others,
+    };
+    let released = job::release(&ctx.store, &detail, &job, with).await;
+    match released.map_err(|error| Fault::Refused(error.to_string()))? {
+        Released::Kept { cause, .. } => Err(Fault::Refused(format!("It stays in quarantine: {cause}"))),
+        Released::FetchedAgain(_) => {
+            ctx.store
+                .note(order.visitor.name(), "release", &id.to_string(), "the next session fetches it again")
+                .await?;
+            back("/quarantine")
+        }
+        Released::Recorded(receipt) => {
+            ctx.store.note(order.visitor.name(), "release", &id.to_string(), receipt.outcome.name()).await?;
+            back(&format!("/messages/{}", receipt.id))
+        }
+    }
+}
+
+pub(super) async fn discard(State(site): State<Arc<Site>>, Path(id): Path<i64>, order: Order) -> Answer {
+    let detail = find(&site, id).await?;
+    let dropped = job::discard(&site.ctx.store, &detail, order.visitor.name()).await;
+    dropped.map_err(|error| Fault::Refused(error.to_string()))?;
+    site.ctx.store.note(order.visitor.name(), "drop-quarantined", &id.to_string(), &detail.row.cause).await?;
+    back("/quarantine")
 }

@@ -1,16 +1,20 @@
 //! Tickets: what mail has become.
 
-use super::ROWS;
+use super::{ROWS, back};
+use crate::field::DateTime;
+use crate::job::ByHand;
 use crate::store::{AttachmentRow, CommentRow, Sha256, TicketFilter, TicketRow};
 use crate::ticket::{Status, TicketClass, TicketNumber, Visibility};
 use crate::web::Site;
-use crate::web::access::Visitor;
+use crate::web::access::{Secret, Visitor};
 use crate::web::error::{Answer, Fault};
+use crate::web::form::Order;
 use crate::web::page::{self, Frame, badge, bytes, in_path, text, time};
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
+use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -97,6 +101,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(n
         h2 { "Comments" }
         @if detail.comments.is_empty() { p.empty { "Nobody has commented." } }
         @for comment in &detail.comments { (shown(comment)) (attachments(&ticket.number, &of(Some(comment.id)))) }
+        @if visitor.is_admin() { (work(&site, &visitor, ticket)?) }
     };
     Ok(page::shown(&Frame::new(&number, "/tickets", &visitor), &body))
 }
@@ -137,4 +142,61 @@ pub(super) async fn attachment(
     let mut response = ([(header::CONTENT_TYPE, "application/octet-stream")], Body::from(bytes)).into_response();
     response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
     Ok(response)
+}
+
+/// A form to comment, and to set the status.
+fn work(site: &Site, visitor: &Visitor, ticket: &TicketRow) -> Result<Markup, Fault> {
+    let rules = site.reloader.current();
+    let statuses = rules.classes().get(ticket.class.name()).map(|class| class.statuses.clone()).unwrap_or_default();
+    let key = Secret::new().map_err(|error| Fault::Failed(error.to_string()))?;
+    Ok(html! {
+        h2 { "Work on it" }
+        form.wide method="post" action=(format!("{}/change", address(&ticket.number))) {
+            (visitor.csrf_field())
+            // Sent twice, it is done once.
+            input type="hidden" name="key" value=(key.text());
+            label for="text" { "Comment" }
+            textarea #text name="text" rows="5" {}
+            label for="visibility" { "Who can read it" }
+            select #visibility name="visibility" {
+                option value="internal" { "internal: who works here" }
+                option value="public" { "public: the requester, too" }
+            }
+            label for="status" { "Status" }
+            select #status name="status" {
+                @for status in &statuses { option value=(status.name()) selected[*status == ticket.status] { (status.name()) } }
+            }
+            p.hint { "A comment is recorded here; no mail is sent for it." }
+            button type="submit" { "Record" }
+        }
+    })
+}
+
+pub(super) async fn change(State(site): State<Arc<Site>>, Path(number): Path<String>, order: Order) -> Answer {
+    let missing = || Fault::NotFound(format!("ticket {number}"));
+    let parsed = TicketNumber::parse(&number).ok_or_else(missing)?;
+    let ticket = site.ctx.store.ticket(&parsed).await?.ok_or_else(missing)?.ticket;
+    let rules = site.reloader.current();
+    let visibility = Visibility::parse(order.fields.text("visibility")).unwrap_or(Visibility::Internal);
+    let comment = order.fields.filled("text").map(|text| (text.replace("\r\n", "\n"), visibility));
+    let wanted = order.fields.text("status");
+    let status = rules.classes().get(ticket.class.name()).and_then(|class| class.status(wanted).cloned());
+    let status = status.filter(|status| *status != ticket.status);
+    let Some(key) = order.fields.filled("key").filter(|_| comment.is_some() || status.is_some()) else {
+        return Err(Fault::Refused(
+            "There is nothing to record: write a comment, or choose another status.".to_owned(),
+        ));
+    };
+    let by_hand = ByHand {
+        who: order.visitor.name().to_owned(),
+        key: key.to_owned(),
+        ticket: parsed.clone(),
+        comment,
+        status,
+        revision: rules.revision().to_string(),
+        at: DateTime { seconds: Timestamp::now().as_second(), offset_minutes: 0 },
+    };
+    by_hand.carry_out(&site.ctx.store).await?;
+    site.ctx.store.note(order.visitor.name(), "change-ticket", &number, wanted).await?;
+    back(&address(&parsed))
 }
