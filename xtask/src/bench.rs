@@ -23,6 +23,8 @@ pub(crate) struct Args {
 enum What {
     /// Empties a mailbox of 2,000 messages (140 MB) from Dovecot over TLS, in turn with programs that only copy mail
     Drain(Drain),
+    /// Asks the web admin for its pages, with 100,000 messages of 200 jobs in the log
+    Pages(Pages),
     /// Cleans the cases of tests/corpus/cleaning, and public ones if they are at hand: how well, and how fast
     Clean(Clean),
 }
@@ -41,6 +43,13 @@ struct Drain {
     /// Leaves the other programs out: for profiling
     #[arg(long)]
     only_mailmill: bool,
+}
+
+#[derive(clap::Args)]
+struct Pages {
+    /// Fails when a target is missed
+    #[arg(long)]
+    check: bool,
 }
 
 #[derive(clap::Args)]
@@ -71,6 +80,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.what {
         What::Drain(drain) => run_drain(drain),
         What::Clean(clean) => run_clean(clean),
+        What::Pages(pages) => {
+            servers::install(&["sqlite3"], "the bench")?;
+            build()?;
+            command::run(program("pages")?.args(pages.check.then_some("--check")))
+        }
     }
 }
 

@@ -32,3 +32,6 @@ CREATE TABLE audit_log (
     subject TEXT   NOT NULL,
     detail  TEXT   NOT NULL
 );
+
+-- The latest sessions of each job.
+CREATE INDEX sessions_by_job ON sessions (job, id);

@@ -2,11 +2,17 @@
 
 use super::REPORT_LASTS;
 use crate::config::{Job, job_files};
-use crate::store::{self, JobRow, JobState, LastRun, SessionFilter, Store};
+use crate::store::{self, JobRow, JobState, LastRun, SessionRow, Store};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::SystemTime;
+
+/// How many files are remembered.
+const FILES_MAX: usize = 10_000;
 
 /// How a job stands.
 #[derive(Debug, Clone, Serialize)]
@@ -54,17 +60,52 @@ pub async fn standings(folder: &Path, store: Option<&Store>) -> Result<Vec<Stand
         Some(store) => store.jobs().await?,
         None => Vec::new(),
     };
+    let sessions = match store {
+        Some(store) => store.last_sessions().await?,
+        None => Vec::new(),
+    };
     let mut standings = Vec::new();
     for file in job_files(folder)? {
         let Some(name) = Job::name_of(&file) else { continue };
         let row = rows.iter().find(|row| row.name == name);
-        let logged = match store {
-            Some(store) => logged(store, &name).await?,
-            None => None,
-        };
-        standings.push(standing(name, row, logged, Job::load(&file).ok()));
+        let session = sessions.iter().find(|session| session.job == name);
+        standings.push(standing(name, row, session.and_then(last_run), summary(&file)));
     }
     Ok(standings)
+}
+
+/// What a job's file says.
+#[derive(Debug, Clone)]
+struct Summary {
+    schedule: String,
+    zone: TimeZone,
+}
+
+/// A file as it was when it was read.
+type Known = (SystemTime, u64, Option<Summary>);
+
+/// What a job's file says; none if it has errors. A file that has not changed is not read again: a page of two hundred jobs is renewed
+/// every few seconds.
+fn summary(file: &Path) -> Option<Summary> {
+    static FILES: LazyLock<Mutex<HashMap<PathBuf, Known>>> = LazyLock::new(Mutex::default);
+    let read = || {
+        let job = Job::load(file).ok()?;
+        Some(Summary { schedule: job.schedule.runs.to_string(), zone: job.schedule.runs.time_zone })
+    };
+    let Ok(metadata) = file.metadata() else { return read() };
+    let Ok(changed) = metadata.modified() else { return read() };
+    let mut files = FILES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((at, bytes, summary)) = files.get(file)
+        && (*at, *bytes) == (changed, metadata.len())
+    {
+        return summary.clone();
+    }
+    if files.len() >= FILES_MAX {
+        files.clear();
+    }
+    let summary = read();
+    files.insert(file.to_owned(), (changed, metadata.len(), summary.clone()));
+    summary
 }
 
 /// Whether the daemon is there to say what the job does.
@@ -74,15 +115,12 @@ pub fn is_reported(row: &JobRow) -> bool {
     age.is_some_and(|age| age <= REPORT_LASTS)
 }
 
-/// How the job's last session in the log ended: one that found nothing is not there.
-async fn logged(store: &Store, name: &str) -> Result<Option<LastRun>, Error> {
-    let filter = SessionFilter { job: Some(name.to_owned()), limit: Some(1), ..SessionFilter::default() };
-    let last = store.sessions(&filter).await?.into_iter().next();
-    Ok(last
-        .and_then(|row| Some(LastRun { ended_at: row.finished_at?, received: row.tally.received, error: row.error })))
+/// How a session in the log ended: one that found nothing is not there.
+fn last_run(row: &SessionRow) -> Option<LastRun> {
+    Some(LastRun { ended_at: row.finished_at?, received: row.tally.received, error: row.error.clone() })
 }
 
-fn standing(name: String, row: Option<&JobRow>, logged: Option<LastRun>, job: Option<Job>) -> Standing {
+fn standing(name: String, row: Option<&JobRow>, logged: Option<LastRun>, job: Option<Summary>) -> Standing {
     let is_reported = row.is_some_and(is_reported);
     let told = row.and_then(|row| row.last.clone());
     let last = [told, logged].into_iter().flatten().max_by_key(|last| last.ended_at);
@@ -94,9 +132,9 @@ fn standing(name: String, row: Option<&JobRow>, logged: Option<LastRun>, job: Op
         run_requested_at: row.and_then(|row| row.run_requested_at),
         last,
         next_run_at: row.and_then(|row| row.next_run_at).filter(|_| is_reported),
-        schedule: job.as_ref().map(|job| job.schedule.runs.to_string()),
+        schedule: job.as_ref().map(|job| job.schedule.clone()),
         faulty: job.is_none(),
-        zone: job.map_or(TimeZone::UTC, |job| job.schedule.runs.time_zone),
+        zone: job.map_or(TimeZone::UTC, |job| job.zone),
     }
 }
 

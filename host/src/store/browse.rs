@@ -1,7 +1,8 @@
 //! Pages of the incoming mail log, for those who look at it piece by piece.
 
 use super::rows;
-use super::{Error, MessageRow, SessionId, Store};
+use super::sessions::session;
+use super::{Error, MessageRow, SessionId, SessionRow, Store};
 use crate::message::Address;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -9,6 +10,11 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::BTreeMap;
 
+/// From name to name by the index, and the last of each: the log is never read through.
+const LAST_SESSIONS: &str = "WITH RECURSIVE names (job) AS (SELECT MIN(job) FROM sessions UNION ALL \
+                             SELECT (SELECT MIN(job) FROM sessions WHERE job > names.job) FROM names WHERE names.job IS NOT NULL) \
+                             SELECT sessions.* FROM names JOIN sessions \
+                             ON sessions.id = (SELECT MAX(id) FROM sessions WHERE sessions.job = names.job) WHERE names.job IS NOT NULL";
 /// How many milliseconds an hour has.
 const HOUR_MS: i64 = 3_600_000;
 
@@ -33,6 +39,15 @@ impl Store {
     /// Where the database fails.
     pub async fn session_page(&self, id: SessionId, after: i64, limit: u32) -> Result<Vec<MessageRow>, Error> {
         self.explained(page(&mut *self.reader().await?, id, after, limit).await)
+    }
+
+    /// The latest session of each job.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn last_sessions(&self) -> Result<Vec<SessionRow>, Error> {
+        let rows = sqlx::query(LAST_SESSIONS).fetch_all(&mut *self.reader().await?).await;
+        self.explained(rows.and_then(|rows| rows.iter().map(session).collect()))
     }
 
     /// How many messages each job received in each of the last hours, oldest first, the hour under way last.

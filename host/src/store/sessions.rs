@@ -129,7 +129,7 @@ impl SessionOutcome {
     }
 }
 
-fn session(row: &AnyRow) -> sqlx::Result<SessionRow> {
+pub(super) fn session(row: &AnyRow) -> sqlx::Result<SessionRow> {
     Ok(SessionRow {
         id: SessionId(row.try_get("id")?),
         job: row.try_get("job")?,

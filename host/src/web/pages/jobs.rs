@@ -9,12 +9,15 @@ use crate::web::Site;
 use crate::web::access::Visitor;
 use crate::web::error::{Answer, Fault};
 use crate::web::form::Order;
-use crate::web::page::{self, Frame, badge, button, in_path, live, text, time, time_maybe};
-use axum::extract::{Path, State};
+use crate::web::page::{self, Frame, badge, in_path, live, text, time, time_maybe};
+use axum::extract::{Path, Query, State};
 use jiff::Timestamp;
 use maud::{Markup, html};
+use serde::Deserialize;
 use std::sync::Arc;
 
+/// How many jobs a page has.
+const JOBS_MAX: usize = 100;
 /// How many hours the little chart shows.
 const HOURS: u16 = 24;
 /// How many runs a job's page previews.
@@ -24,12 +27,22 @@ const SESSIONS: u32 = 10;
 /// The height of the little chart, in its own units.
 const CHART_HEIGHT: u64 = 24;
 
-pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor) -> Answer {
+#[derive(Debug, Deserialize)]
+pub(super) struct Part {
+    /// The last job of the page before.
+    #[serde(default)]
+    after: String,
+}
+
+pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor, Query(part): Query<Part>) -> Answer {
     let jobs =
         standings(&site.config.jobs, Some(&site.ctx.store)).await.map_err(|error| Fault::Failed(error.to_string()))?;
     let activity = site.ctx.store.activity(HOURS).await?;
+    let jobs: Vec<Standing> = jobs.into_iter().filter(|job| job.name > part.after).collect();
+    let more = jobs.get(JOBS_MAX).and(jobs.get(JOBS_MAX - 1)).map(|last| last.name.clone());
     let rows: Vec<Vec<Markup>> = jobs
         .iter()
+        .take(JOBS_MAX)
         .map(|job| {
             vec![
                 html! { a href=(address(&job.name)) { (job.name) } },
@@ -37,7 +50,7 @@ pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor) -> Ans
                 html! { (time_maybe(job.last.as_ref().map(|last| last.ended_at))) @if let Some(last) = &job.last { br; (result(last)) } },
                 time_maybe(job.next_run_at),
                 chart(activity.get(&job.name).map(Vec::as_slice).unwrap_or_default()),
-                orders(&visitor, job, "/jobs"),
+                html! { @if visitor.is_admin() { (orders(job)) } },
             ]
         })
         .collect();
@@ -45,7 +58,8 @@ pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor) -> Ans
     let body = html! {
         h1 { "Jobs" }
         @if visitor.is_admin() { p { a.button href="/jobs/new" { "New job" } } }
-        (live("jobs", &page::table("Jobs", &head, &rows, "There is no job yet. A job watches one account.")))
+        (live("jobs", &told(&visitor, &page::table("Jobs", &head, &rows, "There is no job yet. A job watches one account."))))
+        @if let Some(after) = more { p { a href=(format!("/jobs?after={}", in_path(&after))) { "Further jobs" } } }
     };
     Ok(page::shown(&Frame::new("Jobs", "/jobs", &visitor), &body))
 }
@@ -84,35 +98,34 @@ fn chart(counts: &[u64]) -> Markup {
     let total: u64 = counts.iter().sum();
     let most = counts.iter().copied().max().unwrap_or_default().max(1);
     let label = format!("{total} messages in the last {HOURS} hours");
+    let bars: String = (0..)
+        .zip(counts)
+        .filter(|(_, count)| **count > 0)
+        .map(|(hour, count)| format!("M{} {CHART_HEIGHT}v-{}", hour * 5 + 2, (count * CHART_HEIGHT).div_ceil(most)))
+        .collect();
     html! {
         @if total == 0 { span.none { "none" } }
         @else {
-            span.spark {
-                svg role="img" aria-label=(label) viewBox=(format!("0 0 {} {CHART_HEIGHT}", counts.len() * 5)) preserveAspectRatio="none" {
-                    @for (hour, count) in counts.iter().enumerate() {
-                        @let height = (count * CHART_HEIGHT).div_ceil(most);
-                        rect x=(hour * 5) y=(CHART_HEIGHT - height) width="4" height=(height) {}
-                    }
-                }
-            }
+            svg.spark role="img" aria-label=(label) viewBox=(format!("0 0 {} {CHART_HEIGHT}", counts.len() * 5)) preserveAspectRatio="none" { path d=(bars) {} }
             " " (total)
         }
     }
 }
 
-/// What can be told a job. `from` is where the browser goes back to.
-fn orders(visitor: &Visitor, job: &Standing, from: &str) -> Markup {
-    if !visitor.is_admin() {
-        return html! {};
-    }
+/// Buttons for what can be told a job; the form around them is [`told`].
+fn orders(job: &Standing) -> Markup {
     let (pause, label) = if job.paused_at.is_some() { ("resume", "Resume") } else { ("pause", "Pause") };
     let to = |order: &str| format!("{}/{order}", address(&job.name));
     html! {
-        div.row data-from=(from) {
-            (button(visitor, &to("run"), "Run now", "quiet"))
-            (button(visitor, &to(pause), label, "quiet"))
-        }
+        button.quiet formaction=(to("run")) { "Run now" }
+        " "
+        button.quiet formaction=(to(pause)) { (label) }
     }
+}
+
+/// A form around buttons for jobs: one for all of them.
+fn told(visitor: &Visitor, body: &Markup) -> Markup {
+    html! { form method="post" { (visitor.csrf_field()) (body) } }
 }
 
 pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(name): Path<String>) -> Answer {
@@ -133,7 +146,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(n
                 dt { "Next run" } dd { (time_maybe(standing.next_run_at)) }
             }
         }))
-        (orders(&visitor, &standing, &at))
+        @if visitor.is_admin() { (told(&visitor, &html! { div.row { (orders(&standing)) } })) }
         div.row {
             a.button.quiet href=(format!("{at}/test")) { "Test connection" }
             a.button.quiet href=(format!("{at}/steps")) { "Preprocessing rules" }
