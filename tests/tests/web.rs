@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use mailmill_tests::browser::Browser;
 use mailmill_tests::web::Web;
-use mailmill_tests::{Daemon, Dovecot, Installation, messages};
+use mailmill_tests::{Daemon, Dovecot, Installation, messages, target};
 use std::path::{Path, PathBuf};
 
 const PASSWORD: &str = "three blind mice, see how";
@@ -171,6 +171,35 @@ fn every_page_is_fit_for_everybody_and_hostile_mail_stays_text() -> Result<()> {
         ensure!(inside.is_err() || !format!("{inside:?}").contains("onerror"), "{inside:?}");
         browser.end().await
     })
+}
+
+/// What asks an API for all that its description promises; `cargo xtask test` gets it from the Python package index.
+const SCHEMATHESIS: &str = "web/venv/bin/schemathesis";
+
+#[test]
+fn the_api_answers_as_it_is_described() -> Result<()> {
+    let mut scene = Scene::start(|installation| {
+        installation.add_folder_job("folder")?;
+        installation.write("mail/1.eml", &messages::request(1, "ann@client.example"))
+    })?;
+    scene.daemon.wait_for("the message", 0, |line| line.contains("message handled"))?;
+    let mut header = String::new();
+    block_on(async {
+        let admin = log_in(&scene).await?;
+        let made = admin.submit("/settings", "/settings/tokens", &[("name", "all of it"), ("role", "admin")]).await?;
+        let token = made.text.split("<pre>").nth(1).and_then(|rest| rest.split("</pre>").next()).context("a token")?;
+        header = format!("Authorization: Bearer {token}");
+        Ok(())
+    })?;
+    let output = std::process::Command::new(target().join(SCHEMATHESIS))
+        .args(["run", "--max-examples", "20", "--seed", "1", "--header", &header])
+        .arg(scene.at("/api/v1/openapi.json"))
+        .current_dir(scene.installation.path("."))
+        .output()
+        .context("schemathesis: cargo xtask test gets it")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success() && said.contains("15 selected"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
 }
 
 /// Logs in without a browser.

@@ -3,7 +3,7 @@
 //! Debian lets one mail server be installed at a time, and starts it. Of all but one, the tests want the programs only:
 //! they are unpacked into `servers` in the target directory, where the tests look for them.
 
-use crate::command::{self, output, root, say, target_dir};
+use crate::command::{self, output, root, say, succeeds, target_dir};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,8 @@ use std::process::{Command, Stdio};
 const INSTALLED: [&str; 5] = ["dovecot-imapd", "dovecot-pop3d", "openssl", "chromium", "chromium-driver"];
 /// What checks pages for people who cannot see or use a mouse, in the npm registry.
 const AXE: &str = "axe-core@4.14";
+/// What asks an API for all that its description promises, in the Python package index.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
 /// Programs that are not installed, but unpacked into a folder.
 struct Unpacked {
@@ -98,6 +100,7 @@ pub(crate) fn set_up() -> Result<()> {
         command::run(Command::new("useradd").args(arguments))?;
     }
     axe()?;
+    schemathesis()?;
     if install.is_empty() && unpack.is_empty() {
         return Ok(());
     }
@@ -120,13 +123,29 @@ fn axe() -> Result<()> {
     if folder.join("node_modules/axe-core/axe.min.js").is_file() {
         return Ok(());
     }
-    if !command::succeeds(Command::new("npm").arg("--version")) {
+    if !succeeds(Command::new("npm").arg("--version")) {
         install(&["npm"], "the check of the web pages")?;
     }
     say(&format!("getting for the tests: npm install {AXE}"));
     std::fs::create_dir_all(&folder)?;
     let arguments = ["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"];
     command::run(Command::new("npm").args(arguments).arg(&folder).arg(AXE).stdout(Stdio::null()))
+}
+
+/// Gets the checker of the API into the target directory, where the tests look for it.
+fn schemathesis() -> Result<()> {
+    let folder = target_dir(&root()?).join("web/venv");
+    if folder.join("bin/schemathesis").is_file() {
+        return Ok(());
+    }
+    let make = || succeeds(Command::new("python3").args(["-m", "venv"]).arg(&folder));
+    if !make() {
+        install(&["python3-venv"], "the check of the API")?;
+        command::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+    }
+    say(&format!("getting for the tests: pip install {SCHEMATHESIS}"));
+    let arguments = ["install", "--quiet", "--disable-pip-version-check", SCHEMATHESIS];
+    command::run(Command::new(folder.join("bin/pip")).args(arguments))
 }
 
 /// Installs programs that something else needs.

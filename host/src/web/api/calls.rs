@@ -129,14 +129,14 @@ pub(super) async fn message(State(site): Here, _: Caller, Path(receipt): Path<i6
 }
 
 /// Tickets, latest first.
-#[utoipa::path(get, path = "/api/v1/tickets", params(TicketPart), responses((status = 200, body = Vec<Ticket>), (status = 400, body = Problem), (status = 401, body = Problem)), security(("token" = [])))]
+#[utoipa::path(get, path = "/api/v1/tickets", params(TicketPart), responses((status = 200, body = Vec<Ticket>), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem)), security(("token" = [])))]
 pub(super) async fn tickets(State(site): Here, _: Caller, Query(part): Query<TicketPart>) -> Answer<Vec<Ticket>> {
     let before = match part.before.as_deref() {
         None => None,
-        Some(text) => Some(
-            TicketNumber::parse(text)
-                .ok_or_else(|| Refusal(StatusCode::BAD_REQUEST, format!("{text:?} is no number of a ticket")))?,
-        ),
+        Some(text) => {
+            let missing = || Refusal::from(Fault::NotFound(format!("ticket {text:?}")));
+            Some(TicketNumber::parse(text).ok_or_else(missing)?)
+        }
     };
     let filter = TicketFilter {
         status: part.status.as_deref().map(Status::new),
