@@ -112,6 +112,15 @@ impl Browser {
         Ok(found.click().await?)
     }
 
+    /// Presses keys (WebDriver's codes: U+E004 is Tab, U+E007 Enter) where something is.
+    ///
+    /// # Errors
+    /// If there is no such thing.
+    pub async fn keys(&self, css: &str, keys: &str) -> Result<()> {
+        let found = self.client.find(Locator::Css(css)).await;
+        Ok(found.with_context(|| css.to_owned())?.send_keys(keys).await?)
+    }
+
     /// Waits until the page has this text.
     ///
     /// # Errors

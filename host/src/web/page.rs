@@ -6,12 +6,13 @@ use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 
 /// The pages of the menu: address, name.
-const MENU: [(&str, &str); 9] = [
+const MENU: [(&str, &str); 10] = [
     ("/jobs", "Jobs"),
     ("/log", "Incoming mail"),
     ("/tickets", "Tickets"),
     ("/quarantine", "Quarantine"),
     ("/outbox", "Outbox"),
+    ("/processing", "Processing"),
     ("/rules", "Rules"),
     ("/try", "Try a message"),
     ("/plugins", "Plugins"),

@@ -7,6 +7,7 @@ mod log;
 mod message;
 mod outbox;
 mod plugins;
+mod processing;
 mod quarantine;
 mod rules;
 mod settings;
@@ -59,6 +60,7 @@ pub(super) fn routes() -> Router<Arc<Site>> {
         .route("/outbox", get(outbox::list))
         .route("/outbox/{id}/retry", post(outbox::retry))
         .route("/outbox/{id}/drop", post(outbox::discard))
+        .route("/processing", get(processing::page))
         .route("/rules", get(rules::list))
         .route("/rules/file", get(rules::page).post(rules::save))
         .route("/try", get(trial::page).post(trial::run))
