@@ -268,7 +268,8 @@ pub fn sample(name: &str) -> PathBuf {
 }
 
 /// Cargo's target directory.
-pub(crate) fn target() -> PathBuf {
+#[must_use]
+pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
 }
 

@@ -25,7 +25,7 @@ pub use daemon::Daemon;
 pub use disk::SmallDisk;
 pub use golden::steady;
 pub use imap::{Mailbox, Message};
-pub use installation::{Installation, Run, sample};
+pub use installation::{Installation, Run, sample, target};
 pub use oauth::{DeviceAnswer, Failure, Request, TokenServer};
 pub use proxy::{Meddling, Proxy, Said, Speaker};
 pub use servers::Dovecot;

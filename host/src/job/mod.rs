@@ -9,6 +9,7 @@ mod fair;
 mod name;
 mod order;
 mod pace;
+mod pump;
 mod reception;
 mod refusal;
 mod retention;
@@ -16,7 +17,9 @@ mod runner;
 mod session;
 mod sight;
 mod steps;
+mod suspended;
 mod tokens;
+mod vitals;
 mod workers;
 
 pub use account::{account, check_steps, cleaning, spool};
@@ -30,13 +33,16 @@ pub use retention::{forget, keep_log, sweep_log};
 pub use runner::run;
 pub use session::{entry, session};
 pub use steps::{Change, Error as StepsError, Known, Place as StepPlace};
+pub use suspended::keep_suspensions;
 pub use tokens::oauth_app;
+pub use vitals::Vitals;
 pub use workers::Workers;
 
 use crate::config::Job;
 use crate::content::{self, Spool};
 use crate::mailbox::{self, Session};
 use crate::message::AttachmentLimits;
+use crate::metrics::Metrics;
 use crate::oauth::Tokens;
 use crate::outgoing::Outlets;
 use crate::rules::RuleSet;
@@ -83,6 +89,10 @@ pub struct Context {
     pub stop: watch::Receiver<bool>,
     /// Who watches how far the sessions are.
     pub progress: Option<mpsc::UnboundedSender<Progress>>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Whether the jobs get on.
+    pub vitals: Arc<Vitals>,
 }
 
 /// How far a session is.

@@ -12,6 +12,7 @@ mod conformance;
 mod dispatch;
 mod draft;
 mod error;
+mod figures;
 mod handled;
 mod jobs;
 mod lease;
@@ -26,12 +27,16 @@ mod records;
 mod rows;
 mod sessions;
 mod sqlite;
+mod suspensions;
 #[cfg(test)]
 mod tests;
 mod threads;
 mod tickets;
+#[cfg(test)]
+mod upgrade_tests;
 
 pub use error::Error;
+pub use figures::Figures;
 pub use lease::{Holder, Lease};
 pub use outbox_records::*;
 pub use records::*;
