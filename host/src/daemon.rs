@@ -1,27 +1,28 @@
 //! The daemon: puts the parts together, keeps them going, and takes changes of files into force.
 
-use crate::config::{Config, Job, LogFormat, PluginLimits};
+mod service;
+mod setup;
+mod signals;
+
+pub use setup::{attachment_limits, engine, start_log, tags};
+
+use crate::config::{Config, Job, job_files};
 use crate::diagnostic::Diagnostics;
 use crate::fault::{self, Point};
-use crate::job::{self, BatchSettings, Board, Committer, Context, Limits, Order, Progress, Workers};
-use crate::message::AttachmentLimits;
-use crate::oauth::Tokens;
+use crate::job::{self, Board, Context, Progress};
 use crate::outbox::{self, Outbox};
-use crate::plugin::{self, Compiler, Engine, EngineSettings};
 use crate::rules::watch::{Changed, Places, Watch};
 use crate::rules::{Reloader, RuleSet};
 use crate::store::{Lease, Store};
-use crate::thread::{Tags, ThreadTag};
-use crate::{store, telemetry, web};
+use crate::web::{self, observe::Server};
+use crate::{plugin, store};
+use signals::{Signals, Wish};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
-use tracing_subscriber::fmt::MakeWriter;
 
 /// How long messages in hand may take to finish once the daemon is told to stop.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
@@ -55,6 +56,9 @@ pub enum Error {
         /// What the system says.
         error: std::io::Error,
     },
+    /// Nobody can be answered where the settings say.
+    #[error(transparent)]
+    Observe(#[from] web::observe::Error),
     /// Files cannot be watched.
     #[error("the folders of rules, plugins and jobs cannot be watched")]
     Watch(#[from] notify::Error),
@@ -72,60 +76,6 @@ pub enum Error {
         /// Of how many.
         jobs: usize,
     },
-}
-
-/// Makes the plugin engine that the settings ask for; components are compiled in a child process.
-///
-/// # Errors
-/// If the engine cannot be started.
-pub fn engine(config: &Config) -> Result<Engine, Error> {
-    let exe = std::env::current_exe()
-        .map_err(|error| Error::System { what: "the path of this program is not known", error })?;
-    let settings = EngineSettings {
-        cache_dir: Some(config.plugins_cache.folder()),
-        compiler: Compiler::Child(exe),
-        limits: limits(&config.plugin_limits),
-    };
-    Ok(Engine::new(settings)?)
-}
-
-/// The limits of plugins, as the plugin host counts them.
-fn limits(limits: &PluginLimits) -> plugin::Limits {
-    let bytes = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-    plugin::Limits {
-        deadline_ms: limits.deadline_ms.get(),
-        configure_deadline_ms: limits.configure_deadline_ms.get(),
-        memory_bytes: bytes(limits.memory_mb.get().saturating_mul(1024 * 1024)),
-        host_calls: limits.host_calls_max.get(),
-        output_bytes: bytes(limits.output_bytes_max.get()),
-        copied_bytes: bytes(limits.copied_bytes_max.get()),
-        handles: bytes(limits.handles_max.get()),
-        messages: limits.instance_messages_max.get(),
-    }
-}
-
-/// The ticket tags that the settings describe.
-///
-/// # Errors
-/// If one cannot be used, such as for a blank prefix.
-pub fn tags(config: &Config) -> Result<Tags, Error> {
-    let thread = &config.thread;
-    let earlier = thread.earlier.iter().map(|tag| (&tag.prefix, &tag.suffix));
-    let tags = std::iter::once((&thread.prefix, &thread.suffix)).chain(earlier);
-    let tags = tags.map(|(prefix, suffix)| ThreadTag::new(prefix, suffix)).collect::<Result<_, _>>()?;
-    Ok(Tags { tags, place: thread.place, own_ids: None })
-}
-
-/// Which attachments go to tickets, as the settings say.
-#[must_use]
-pub fn attachment_limits(config: &Config) -> AttachmentLimits {
-    let limits = &config.attachments;
-    AttachmentLimits {
-        count_max: limits.count_max.get(),
-        bytes_max: limits.bytes_max.get(),
-        total_bytes_max: limits.total_bytes_max.get(),
-        refuse_types: limits.refuse_types.iter().map(|kind| kind.trim().to_ascii_lowercase()).collect(),
-    }
 }
 
 /// How long the daemon runs.
@@ -160,6 +110,9 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
     let (_watch, changes) = watched.unzip();
     // So does listening: a wish to stop while it starts is heard once it has.
     let signals = if matches!(mode, Mode::UntilStopped) { Some(Signals::new()?) } else { None };
+    if matches!(mode, Mode::UntilStopped) {
+        service::warn_of_root();
+    }
     let engine = engine(&config)?;
     if let Some(fault) = engine.cache_fault() {
         tracing::warn!("{fault}");
@@ -187,8 +140,8 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
     let store = store.sending_as(sender);
     let sending = Arc::new(Outbox::new(store.clone(), &config));
     sending.take_up().await?;
-    let ctx = context(&config, &jobs, tags, store.clone(), reloader.subscribe(), stopped);
-    let listening = match (&mode, config.web.listen) {
+    let ctx = setup::context(&config, &jobs, tags, store.clone(), reloader.subscribe(), stopped);
+    let admin = match (&mode, config.web.listen) {
         (Mode::UntilStopped, Some(address)) => Some(web::Server::bind(address, config.web.behind_https_proxy).await?),
         _ => None,
     };
@@ -201,8 +154,12 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
         }
         Mode::UntilStopped => {
             let ctx = Arc::new(ctx);
-            let _web = match listening {
-                Some(server) => Some(serve(server, ctx.clone(), reloader.clone(), &config).await?),
+            let _admin = match admin {
+                Some(admin) => Some(admin.begin(ctx.clone(), reloader.clone(), &config).await?),
+                None => None,
+            };
+            let server = match config.observe.listen {
+                Some(address) => Some(Server::bind(address).await?),
                 None => None,
             };
             let settings = Settings { file: file.to_owned(), config };
@@ -210,7 +167,7 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
             let running = Running { ctx, jobs: BTreeMap::new(), board, reloader, refused, settings };
             let changes = changes.unwrap_or_else(|| mpsc::channel(1).1);
             let signals = signals.map_or_else(Signals::new, Ok)?;
-            running.until_stopped(jobs, (changes, signals), stop, sending).await
+            running.until_stopped(jobs, (changes, signals), (stop, server), sending).await
         }
     };
     // Who is impatient does not want to wait for the store either.
@@ -218,75 +175,6 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
         store.close().await;
     }
     outcome
-}
-
-/// Serves the web admin until the answer is dropped, and prints the link for the first password if nobody has one.
-async fn serve(
-    server: web::Server,
-    ctx: Arc<Context>,
-    reloader: Arc<Reloader>,
-    config: &Config,
-) -> Result<JoinSet<()>, Error> {
-    let site = Arc::new(web::Site::new(ctx, reloader, config.clone())?);
-    if let Some(address) = server.address() {
-        tracing::info!("the web admin is at http://{address}/");
-        if let Some(link) = web::first_password_link(&site, address).await? {
-            // Whoever starts the daemon reads it; it is good once.
-            tracing::info!("nobody can log in yet; set the administrator's password here: {link}");
-        }
-    }
-    let mut task = JoinSet::new();
-    task.spawn(server.serve(site));
-    Ok(task)
-}
-
-/// Starts logging to `lines`, as the settings say.
-///
-/// # Errors
-/// If the level in the environment cannot be read.
-pub fn start_log(
-    config: &Config,
-    colour: bool,
-    lines: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
-) -> Result<(), String> {
-    telemetry::start(config.log.format == LogFormat::Json, config.log.level, colour, lines)
-}
-
-fn context(
-    config: &Config,
-    jobs: &[Job],
-    tags: Tags,
-    store: Store,
-    rules: watch::Receiver<Arc<RuleSet>>,
-    stop: watch::Receiver<bool>,
-) -> Context {
-    let batch = BatchSettings {
-        messages_max: config.limits.batch_messages_max.get(),
-        wait: Duration::from_millis(config.limits.batch_wait_ms),
-    };
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    Context {
-        workers: Workers::start(match config.limits.workers {
-            0 => cores(),
-            count => usize::from(count),
-        }),
-        committer: Committer::start(store.clone(), batch),
-        store,
-        order: Order::default(),
-        turns: AtomicU64::new(0),
-        rules,
-        tokens: Tokens::beside(&config.store.path),
-        tags: Arc::new(tags),
-        outlets: Arc::new(outbox::outlets(config, jobs)),
-        attachments: Arc::new(attachment_limits(config)),
-        limits: Limits {
-            fetch_ahead_bytes: config.limits.fetch_ahead_bytes.get(),
-            message_bytes_max: config.limits.message_bytes_max.get(),
-        },
-        spool: job::spool(config),
-        stop,
-        progress: None,
-    }
 }
 
 /// Runs the jobs at the same time, so that none waits for a server that does not answer another one.
@@ -338,26 +226,6 @@ impl Settings {
     }
 }
 
-/// The signals that mean to stop.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, Error> {
-        let receive = |kind| signal(kind).map_err(|error| Error::System { what: "signals cannot be received", error });
-        Ok(Self { terminate: receive(SignalKind::terminate())?, interrupt: receive(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
 /// The jobs that run.
 struct Running {
     ctx: Arc<Context>,
@@ -381,25 +249,35 @@ impl Running {
         mut self,
         jobs: Vec<Job>,
         (changes, mut signals): (mpsc::Receiver<Changed>, Signals),
-        stop: watch::Sender<bool>,
+        (stop, server): (watch::Sender<bool>, Option<Server>),
         sending: Arc<Outbox>,
     ) -> Result<(), Error> {
         // Before any job starts: a job that is paused must not call its server.
         self.board.look(&self.ctx.store).await?;
+        self.recall_successes().await?;
         jobs.into_iter().for_each(|job| self.start(job));
+        // Both go on while the daemon stops: systemd and whoever asks see how far it is.
+        let seen = web::observe::Seen { ctx: self.ctx.clone(), reloader: self.reloader.clone() };
+        let mut beside = JoinSet::new();
+        server.map(|server| beside.spawn(server.serve(seen)));
+        let vitals = self.ctx.vitals.clone();
+        beside.spawn(async move { service::keep_alive(&vitals).await });
+        service::ready();
         let sending = tokio::spawn(sending.run(self.ctx.stop.clone()));
-        let (board, store) = (self.board.clone(), self.ctx.store.clone());
+        let (board, store, rules) = (self.board.clone(), self.ctx.store.clone(), self.ctx.rules.clone());
         let retention_days = self.settings.config.incoming_log.retention_days;
         let outcome = tokio::select! {
             outcome = self.watch(changes, &mut signals) => outcome,
             () = board.keep(&store) => Ok(()),
+            () = job::keep_suspensions(&store, &rules) => Ok(()),
             () = job::keep_log(&store, retention_days) => Ok(()),
         };
+        service::stopping();
         tracing::info!("stopping: messages in hand are finished first; a second signal stops at once");
         let _ = stop.send(true);
         tokio::select! {
             () = self.finish(sending) => outcome,
-            () = signals.next() => Err(Error::Impatient),
+            () = signals.stop() => Err(Error::Impatient),
         }
     }
 
@@ -423,7 +301,10 @@ impl Running {
     async fn watch(&mut self, mut changes: mpsc::Receiver<Changed>, signals: &mut Signals) -> Result<(), Error> {
         loop {
             tokio::select! {
-                () = signals.next() => return Ok(()),
+                wish = signals.next() => match wish {
+                    Wish::Stop => return Ok(()),
+                    Wish::Reload => self.reload_all().await,
+                },
                 changed = changes.recv() => match changed {
                     Some(Changed::Rules) => self.reload_rules().await,
                     Some(Changed::Job { name, file: Some(file) }) => {
@@ -438,6 +319,36 @@ impl Running {
                 },
             }
         }
+    }
+
+    /// Takes everything into force that has changed, as somebody asks for: whether or not the change was noticed before.
+    async fn reload_all(&mut self) {
+        tracing::info!("somebody asks for all files to be read again");
+        self.settings.changed();
+        self.reload_rules().await;
+        let files = match job_files(&self.settings.config.jobs) {
+            Ok(files) => files,
+            Err(error) => return tracing::error!(%error, "the folder of the jobs cannot be read"),
+        };
+        let named = |file: &PathBuf| Some((Job::name_of(file)?, file.clone()));
+        let files: BTreeMap<String, PathBuf> = files.iter().filter_map(named).collect();
+        let gone: Vec<String> = self.jobs.keys().filter(|name| !files.contains_key(*name)).cloned().collect();
+        for name in gone {
+            self.end_job(&name).await;
+        }
+        for (name, file) in files {
+            self.reload_job(&name, &file);
+        }
+    }
+
+    /// When the jobs last ended well, as far as an earlier daemon has written it down.
+    async fn recall_successes(&self) -> Result<(), Error> {
+        for job in self.ctx.store.jobs().await? {
+            if let Some(last) = job.last.filter(|last| last.error.is_none()) {
+                self.ctx.metrics.succeeded(&job.name, last.ended_at);
+            }
+        }
+        Ok(())
     }
 
     /// The reloader logs what it does. Compiling and testing would hold up the jobs, so they get a thread.
@@ -497,6 +408,8 @@ impl Running {
         if let Some((_, handle)) = self.jobs.remove(name) {
             handle.abort();
             self.board.remove(name);
+            self.ctx.vitals.forget(name);
+            self.ctx.metrics.forget(name);
             self.say_stopped(Some(name)).await;
             tracing::info!(job = name, "the job's file is gone: the job has stopped");
         }

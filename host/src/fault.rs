@@ -2,7 +2,8 @@
 //!
 //! They are in development builds, and in release builds with the feature `faults`; otherwise [`pass`] does nothing at all. The
 //! variable `MAILMILL_FAULT=POINT:N` in the environment of `mailmill run` names the point, and at which passing, counted from 1,
-//! the process kills itself with SIGKILL: no destructor, no handler, nothing flushed.
+//! the process kills itself with SIGKILL: no destructor, no handler, nothing flushed. With `POINT:N:hang` whoever passes there
+//! hangs instead, for ever, as if a library below never came back.
 
 /// A place between two hops, or inside one. Declared in the order of the hops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,28 +121,41 @@ mod armed {
         (Point::OutboxRecorded, "outbox.recorded"),
     ];
 
-    /// The point, and how often it is still to be passed.
-    static ARMED: OnceLock<(Point, AtomicU32)> = OnceLock::new();
+    /// The point, how often it is still to be passed, and whether to hang there.
+    static ARMED: OnceLock<(Point, AtomicU32, bool)> = OnceLock::new();
 
     pub(super) fn arm() -> Result<(), String> {
         let Ok(wanted) = std::env::var(VARIABLE) else { return Ok(()) };
-        let (name, count) = wanted.split_once(':').unwrap_or((&wanted, "1"));
+        let (order, hangs) = wanted.strip_suffix(":hang").map_or((wanted.as_str(), false), |order| (order, true));
+        let (name, count) = order.split_once(':').unwrap_or((order, "1"));
         let point = NAMES.into_iter().find(|(_, known)| *known == name).map(|(point, _)| point);
         let (Some(point), Ok(count)) = (point, count.parse()) else {
             let names: Vec<&str> = NAMES.into_iter().map(|(_, name)| name).collect();
-            return Err(format!("{VARIABLE}: {wanted:?} is no POINT:N; the points are {}", names.join(" ")));
+            return Err(format!(
+                "{VARIABLE}: {wanted:?} is no POINT:N or POINT:N:hang; the points are {}",
+                names.join(" ")
+            ));
         };
-        ARMED.get_or_init(|| (point, AtomicU32::new(count)));
+        ARMED.get_or_init(|| (point, AtomicU32::new(count), hangs));
         Ok(())
     }
 
     pub(super) fn pass(point: Point) {
-        if let Some((armed, left)) = ARMED.get()
+        if let Some((armed, left, hangs)) = ARMED.get()
             && *armed == point
             && left.fetch_sub(1, Ordering::Relaxed) == 1
         {
-            kill();
+            if *hangs { hang() } else { kill() }
         }
+    }
+
+    fn hang() {
+        // The runtime's other tasks go on elsewhere: it is one job that hangs, not the process.
+        tokio::task::block_in_place(|| {
+            loop {
+                std::thread::park();
+            }
+        });
     }
 
     #[allow(unsafe_code, reason = "the standard library sends no signals")]

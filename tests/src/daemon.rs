@@ -28,8 +28,17 @@ impl Daemon {
     /// # Errors
     /// When the binary is missing or cannot be started.
     pub fn start(installation: &Installation, arguments: &[&str]) -> Result<Self> {
+        Self::start_in(installation, arguments, &[])
+    }
+
+    /// The same, with these variables in its environment.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_in(installation: &Installation, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
         let mut process = installation
             .command()?
+            .envs(variables.iter().copied())
             .arg("run")
             .args(arguments)
             .stdin(Stdio::null())
@@ -102,6 +111,14 @@ impl Daemon {
     pub fn terminate(&mut self) -> Result<ExitStatus> {
         signal("TERM", self.process.id())?;
         self.wait()
+    }
+
+    /// Sends it a signal, such as `HUP`, and waits for nothing.
+    ///
+    /// # Errors
+    /// When it has ended before.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        signal(name, self.process.id())
     }
 
     /// Kills it in the middle of whatever it does (SIGKILL).

@@ -307,7 +307,7 @@ impl State {
 
     fn next(&mut self, kind: &str) -> String {
         self.issued += 1;
-        format!("{kind}-{}", self.issued)
+        format!("{kind}-token-nobody-may-see-{:04}", self.issued)
     }
 }
 

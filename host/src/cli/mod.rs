@@ -175,7 +175,7 @@ fn run(command: Command, global: &Global) -> Done {
         Command::Config(ConfigCommand::Example { job: true }) => print(&crate::config::job_example()),
         Command::Config(ConfigCommand::Example { job: false }) => print(&crate::config::example()),
         Command::Clean(options) => clean::run(global, &options),
-        Command::Plugin(command) => plugin::run(global, &command),
+        Command::Plugin(command) => block_on(plugin::run(global, &command)),
         Command::Test(options) => rule_tests::run(global, &options),
         Command::Rules(command) => rules::run(global, command),
         Command::Run(options) => run::run(global, options),

@@ -1,8 +1,9 @@
 //! `mailmill plugin`: what is there, and all that it could ever do.
 
 use super::table::{short, table};
-use super::{Done, Global, print, print_json};
-use crate::plugin::{Component, World};
+use super::{Done, Failure, Global, print, print_json};
+use crate::plugin::{Component, Suspension, World};
+use crate::store::Store;
 use anyhow::Context as _;
 use clap::Subcommand;
 use std::fmt::Write as _;
@@ -35,16 +36,22 @@ struct Row {
     hash: Option<String>,
     summary: Option<String>,
     fault: Option<String>,
+    /// The steps with this plugin that a running daemon leaves out.
+    suspended: Vec<Suspension>,
 }
 
-pub(super) fn run(global: &Global, command: &Command) -> Done {
+pub(super) async fn run(global: &Global, command: &Command) -> Done {
     let config = global.load_or_default()?;
     let engine = super::engine(&config)?;
     match command {
         Command::List { json } => {
+            let suspended = suspended(&config.store.path).await?;
             let mut rows = Vec::new();
             for path in components(&config.plugins)? {
-                rows.push(row(&path, engine.load(&path).map_err(|error| error.to_string())));
+                let row = row(&path, engine.load(&path).map_err(|error| error.to_string()));
+                let of_row = |suspension: &&Suspension| Some(&suspension.hash) == row.hash.as_ref();
+                let suspended = suspended.iter().filter(of_row).cloned().collect();
+                rows.push(Row { suspended, ..row });
             }
             if *json { print_json(&rows) } else { print(&listed(&rows)) }
         }
@@ -70,6 +77,17 @@ pub(super) fn run(global: &Global, command: &Command) -> Done {
     }
 }
 
+/// The steps that a daemon leaves out; none where there is no database yet.
+async fn suspended(path: &Path) -> Result<Vec<Suspension>, Failure> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let store = Store::open_to_read(path).await?;
+    let suspended = store.suspensions().await?;
+    store.close().await;
+    Ok(suspended)
+}
+
 /// The component files of a folder, by name.
 fn components(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries =
@@ -93,9 +111,11 @@ fn row(path: &Path, loaded: Result<Component, String>) -> Row {
             hash: Some(component.hash().to_owned()),
             summary: Some(component.about().summary.clone()),
             fault: None,
+            suspended: Vec::new(),
         },
         Err(fault) => {
-            Row { file, name: None, version: None, world: None, hash: None, summary: None, fault: Some(fault) }
+            let (name, version, world, hash, summary) = (None, None, None, None, None);
+            Row { file, name, version, world, hash, summary, fault: Some(fault), suspended: Vec::new() }
         }
     }
 }
@@ -115,7 +135,11 @@ fn listed(rows: &[Row]) -> String {
             ]
         })
         .collect();
-    table(&["FILE", "VERSION", "WORLD", "HASH", "ABOUT"], &cells)
+    let mut text = table(&["FILE", "VERSION", "WORLD", "HASH", "ABOUT"], &cells);
+    for suspension in rows.iter().flat_map(|row| &row.suspended) {
+        let _ = writeln!(text, "suspended since {}: step \"{}\": {suspension}", suspension.since, suspension.step);
+    }
+    text
 }
 
 fn inspected(path: &Path, component: &Component) -> String {

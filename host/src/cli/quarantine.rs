@@ -15,6 +15,7 @@ use crate::thread::FromOthers;
 use anyhow::Context as _;
 use clap::{Subcommand, ValueEnum};
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 #[derive(Debug, Subcommand)]
@@ -44,6 +45,9 @@ pub(super) enum Command {
         /// message of its own
         #[arg(long = "as", value_name = "WHAT")]
         taken: Option<As>,
+        /// Run it on the rules in this folder instead of those in force
+        #[arg(long, value_name = "DIR")]
+        with: Option<PathBuf>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -108,7 +112,7 @@ pub(super) async fn run(global: &Global, command: Command) -> Done {
             }
             print(&shown(&detail)?)
         }
-        Command::Release { id, taken, json } => release(global, &store, id, taken, json).await,
+        Command::Release { id, taken, with, json } => release(global, &store, id, (taken, with), json).await,
     }
 }
 
@@ -145,11 +149,18 @@ fn raw_message(detail: &QuarantineDetail) -> RawMessage {
     RawMessage { key: detail.row.key.clone(), received: Some(detail.received_at), content: detail.raw.clone() }
 }
 
-async fn release(global: &Global, store: &Store, id: i64, taken: Option<As>, json: bool) -> Done {
+async fn release(
+    global: &Global,
+    store: &Store,
+    id: i64,
+    (taken, with): (Option<As>, Option<PathBuf>),
+    json: bool,
+) -> Done {
     let config = global.load()?;
     let detail = find(store, id).await?;
     let engine = super::engine(&config)?;
-    let rules = RuleSet::load(&config.rules, &config.plugins, &engine).map_err(Failure::Diagnostics)?;
+    let rules = with.as_deref().unwrap_or(&config.rules);
+    let rules = RuleSet::load(rules, &config.plugins, &engine).map_err(Failure::Diagnostics)?;
     let jobs = Job::load_all(&config.jobs).map_err(Failure::Diagnostics)?;
     let job = jobs.iter().find(|job| job.name == detail.row.job);
     let job = job.with_context(|| format!("the job \"{}\" that fetched it is gone", detail.row.job))?;

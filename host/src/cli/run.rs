@@ -2,6 +2,7 @@
 
 use super::paint::stderr_has_colour;
 use super::{Done, Global, block_on};
+use crate::config::{Log, LogFormat, LogLevel};
 use crate::daemon::{self, Mode, Once};
 use crate::job::Progress;
 use clap::Args;
@@ -18,12 +19,42 @@ pub(super) struct Options {
     /// With --once: only these jobs, even if they are paused
     #[arg(value_name = "JOB", requires = "once")]
     jobs: Vec<String>,
+    /// How log lines look, whatever the settings say
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    log_format: Option<Format>,
+    /// Log as the level debug does, whatever the settings say
+    #[arg(long)]
+    debug: bool,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Format {
+    /// For people
+    Human,
+    /// One JSON object per line
+    Json,
+}
+
+impl Options {
+    /// What the command line says of the log wins over the settings.
+    fn apply(&self, log: &mut Log) {
+        match self.log_format {
+            Some(Format::Human) => log.format = LogFormat::Human,
+            Some(Format::Json) => log.format = LogFormat::Json,
+            None => {}
+        }
+        if self.debug {
+            log.level = log.level.max(LogLevel::Debug);
+        }
+    }
 }
 
 pub(super) fn run(global: &Global, options: Options) -> Done {
     crate::memory::give_back_at_once();
     crate::fault::arm().map_err(anyhow::Error::msg)?;
-    let (file, config) = (global.path()?, global.load()?);
+    let (file, mut config) = (global.path()?, global.load()?);
+    options.apply(&mut config.log);
     // Where standard error is no terminal, the bars are hidden and the lines go through as they are.
     let bars = MultiProgress::new();
     let above = bars.clone();

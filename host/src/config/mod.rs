@@ -75,7 +75,7 @@ pub struct EarlierTag {
 }
 
 leaves! {
-    SocketAddr: "an address with a port such as \"127.0.0.1:8025\"";
+    SocketAddr: "an address with a port such as \"127.0.0.1:9464\"";
     LogFormat: "\"human\" or \"json\"";
     LogLevel: "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"";
     TagPlace: "\"subject\" or \"subject-and-body\"";
@@ -117,6 +117,8 @@ settings! {
         web: Web => table,
         /// What is logged, on standard error.
         log: Log => table,
+        /// What the daemon shows over HTTP: /healthz, /readyz, /metrics.
+        observe: Observe => table,
         /// The incoming mail log.
         incoming_log: IncomingLog => table,
         /// Where compiled plugins are kept, so that they need not be compiled again.
@@ -172,6 +174,9 @@ settings! {
         handles_max: NonZeroU64 => default(above_zero(1024)),
         /// Messages after which an instance of a plugin is renewed.
         instance_messages_max: NonZeroU64 => default(above_zero(10_000)),
+        /// Faults in a row, one message after the other, after which a preprocessing step is left out, with a warning, until its plugin
+        /// or its rules change.
+        faults_max: NonZeroU64 => default(above_zero(5)),
     }
 }
 
@@ -223,6 +228,18 @@ settings! {
         format: LogFormat => default(LogFormat::Human),
         /// The least important lines that are written: `error`, `warn`, `info`, `debug` or `trace`.
         level: LogLevel => default(LogLevel::Info),
+    }
+}
+
+settings! {
+    /// What the daemon shows over HTTP, and when it counts as unwell.
+    pub struct Observe {
+        /// The address and port. There are no passwords: let nobody reach it who may not see the names of jobs, steps and plugins.
+        /// Not set: it listens nowhere.
+        listen: Option<SocketAddr> => unset("\"127.0.0.1:9464\""),
+        /// How long a job may do nothing, in milliseconds, before /healthz says so and systemd's watchdog is left without a sign
+        /// of life. It must be longer than the longest message takes to fetch.
+        stall_ms: NonZeroU64 => default(above_zero(900_000)),
     }
 }
 

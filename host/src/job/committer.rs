@@ -7,6 +7,7 @@ use super::fair::Lanes;
 use crate::fault::{self, Point};
 use crate::store::{self, Entry, Receipt, Store};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
@@ -40,6 +41,7 @@ type Answer = oneshot::Sender<Result<Receipt, Error>>;
 #[derive(Debug, Clone)]
 pub struct Committer {
     inlet: mpsc::UnboundedSender<(Entry, Answer)>,
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Committer {
@@ -50,7 +52,7 @@ impl Committer {
         // What bounds it is what bounds the messages that a job has in hand.
         let (inlet, outlet) = mpsc::unbounded_channel();
         tokio::spawn(run(store, Settings { messages_max, ..settings }, outlet));
-        Self { inlet }
+        Self { inlet, waiting: Arc::default() }
     }
 
     /// Commits one message and waits for its receipt.
@@ -60,7 +62,30 @@ impl Committer {
     pub async fn commit(&self, entry: Entry) -> Result<Receipt, Error> {
         let (answer, answered) = oneshot::channel();
         self.inlet.send((entry, answer)).map_err(|_| Error::Stopped)?;
+        let _waits = Waits::begin(&self.waiting);
         answered.await.map_err(|_| Error::Stopped)?
+    }
+
+    /// How many messages wait to be recorded.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+}
+
+/// One more waits, until the value goes: also where nobody waits for the answer any more.
+struct Waits<'c>(&'c AtomicUsize);
+
+impl<'c> Waits<'c> {
+    fn begin(waiting: &'c AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

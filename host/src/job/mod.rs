@@ -10,6 +10,7 @@ mod fair;
 mod name;
 mod order;
 mod pace;
+mod pump;
 mod reception;
 mod refusal;
 mod release;
@@ -19,7 +20,9 @@ mod session;
 mod sight;
 mod standing;
 mod steps;
+mod suspended;
 mod tokens;
+mod vitals;
 mod workers;
 
 pub use account::{account, check_steps, cleaning, spool};
@@ -36,13 +39,16 @@ pub use runner::run;
 pub use session::{entry, session};
 pub use standing::{Error as StandingError, Standing, is_reported, standings};
 pub use steps::{Change, Error as StepsError, Known, Place as StepPlace};
+pub use suspended::keep_suspensions;
 pub use tokens::oauth_app;
+pub use vitals::Vitals;
 pub use workers::Workers;
 
 use crate::config::Job;
 use crate::content::{self, Spool};
 use crate::mailbox::{self, Session};
 use crate::message::AttachmentLimits;
+use crate::metrics::Metrics;
 use crate::oauth::Tokens;
 use crate::outgoing::Outlets;
 use crate::rules::RuleSet;
@@ -89,6 +95,10 @@ pub struct Context {
     pub stop: watch::Receiver<bool>,
     /// Who watches how far the sessions are.
     pub progress: Option<mpsc::UnboundedSender<Progress>>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Whether the jobs get on.
+    pub vitals: Arc<Vitals>,
 }
 
 /// How far a session is.

@@ -6,6 +6,7 @@ use super::pace::{self, Failure, Pace, Planned};
 use super::{Care, Context, Error, STOP_GRACE, log_tally, open, session};
 use crate::config::Job;
 use crate::mailbox::Session;
+use crate::metrics::Ended;
 use crate::store::{JobState, SessionTally};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -55,7 +56,10 @@ pub async fn run(ctx: Arc<Context>, job: Arc<Job>, place: Place) {
     }
     let pace = Pace::new(pace::chance);
     let care = Care::default();
+    let (vitals, name) = (ctx.vitals.clone(), job.name.clone());
+    vitals.watch(&name);
     Runner { ctx, job, place, pace, care, mailbox: None, paused: false, taken: None }.run().await;
+    vitals.forget(&name);
 }
 
 impl Runner {
@@ -64,9 +68,13 @@ impl Runner {
         loop {
             next = match self.wait(next).await {
                 Wake::Run => match self.session().await {
-                    Ok(tally) => self.next_after(&tally, None),
+                    Ok(tally) => {
+                        self.ctx.metrics.session(&self.job.name, Ended::Well);
+                        self.next_after(&tally, None)
+                    }
                     Err(error) if error.is_undone() => {
                         tracing::warn!(job = self.job.name, "{error}");
+                        self.ctx.metrics.session(&self.job.name, Ended::Incomplete);
                         self.next_after(&SessionTally::default(), Some(error.to_string()))
                     }
                     Err(error) => self.retry(&error),
@@ -96,6 +104,7 @@ impl Runner {
 
     fn retry(&mut self, error: &Error) -> Planned {
         self.mailbox = None;
+        self.ctx.metrics.session(&self.job.name, Ended::Failed);
         self.place.say_ended(0, Some(error.to_string()));
         let now = Timestamp::now();
         let failure = Failure { login_refused: error.is_login_refused(), hint: error.retry_hint() };
@@ -163,6 +172,7 @@ impl Runner {
                     Planned { .. } => JobState::Waiting,
                 };
                 self.place.say(state, next.at);
+                self.ctx.vitals.rest(&self.job.name, Some(CLOCK_CHECK));
                 tokio::select! {
                     () = tokio::time::sleep(left.min(CLOCK_CHECK)) => {}
                     () = self.place.ordered() => {}
@@ -176,6 +186,7 @@ impl Runner {
     /// Lets the server tell of news, for a time.
     async fn listen(&mut self, mut mailbox: Session, next: Planned, at_most: Duration) -> Option<Wake> {
         self.place.say(JobState::Listening, next.at);
+        self.ctx.vitals.rest(&self.job.name, Some(at_most));
         let begun = tokio::time::Instant::now();
         let waited = tokio::select! {
             waited = mailbox.wait(at_most) => waited,
@@ -217,6 +228,7 @@ impl Runner {
         }
         self.close().await;
         self.place.say(JobState::Paused, None);
+        self.ctx.vitals.rest(&self.job.name, None);
         tokio::select! {
             () = self.place.ordered() => {}
             () = self.ctx.stopped() => {}
@@ -225,6 +237,7 @@ impl Runner {
 
     async fn session(&mut self) -> Result<SessionTally, Error> {
         self.place.say(JobState::Running, None);
+        self.ctx.vitals.progress(&self.job.name);
         let mut mailbox = match self.mailbox.take() {
             Some(mailbox) => mailbox,
             None => tokio::select! {

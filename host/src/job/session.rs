@@ -1,34 +1,30 @@
 //! One session: list, fetch, hand on, commit, mark. A row of the incoming mail log.
 
-use super::order::{self, Turn};
+use super::order::Turn;
+use super::pump::{PARSE_AHEAD, pump};
 use super::sight::{self, Recognised, Renumbered};
 use super::{Care, Context, Error, Progress, Reception, cleaning};
 use crate::config::{Handling, Job};
 use crate::fault::{self, Point};
-use crate::mailbox::{self, Disposition, Fetched, Listed, MessageKey, RawMessage, Session};
+use crate::mailbox::{self, Disposition, Fetched, Listed, MessageKey, Session};
 use crate::message::Address;
+use crate::metrics::Hop;
 use crate::pipeline::{Parsed, Verdict};
 use crate::store::{self, Entry, Receipt, SessionId, SessionTally};
 use crate::tame::tame;
 use crate::thread;
-use futures::StreamExt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use std::time::Instant;
+use tokio::sync::mpsc;
 
 /// The most messages that are asked for before those that are done are marked.
 const CHUNK_MESSAGES: usize = 200;
-/// The most messages that are parsed ahead.
-const PARSE_AHEAD: usize = 8;
-/// The unit of the byte budget: permits are counted in 32 bits.
-const BUDGET_UNIT: u64 = 1024;
 /// The most errors of a session up to which each message that could not be fetched is told of.
 const ERRORS_TOLD_MAX: u64 = 10;
-/// The most messages of one job that are in hand.
-const IN_HAND_MAX: usize = 1000;
 
 /// What comes back from a message in hand.
-type Done = Result<Handled, Error>;
+pub(super) type Done = Result<Handled, Error>;
 
 /// What became of a message in hand.
 pub(super) enum Handled {
@@ -52,7 +48,8 @@ pub async fn session(
 ) -> Result<SessionTally, Error> {
     let tally = SessionTally::default();
     let recognised = Recognised::default();
-    let mut run = Run { ctx, job, mailbox, care, id: None, tally, undone: None, uncertain: Vec::new(), recognised };
+    let (uncertain, unmarkable) = (Vec::new(), BTreeSet::new());
+    let mut run = Run { ctx, job, mailbox, care, id: None, tally, undone: None, uncertain, unmarkable, recognised };
     let mut outcome = run.drain().await;
     if outcome.is_ok() {
         outcome = run.settle().await;
@@ -96,6 +93,8 @@ pub(super) struct Run<'r> {
     undone: Option<Error>,
     /// What is marked, but certain only once the mailbox has settled.
     uncertain: Vec<MessageKey>,
+    /// The mailboxes that have refused to be marked.
+    unmarkable: BTreeSet<String>,
     pub(super) recognised: Recognised,
 }
 
@@ -125,6 +124,7 @@ impl Run<'_> {
             self.tally.errors += 1;
             self.undone.get_or_insert(Error::Withheld(cause));
         }
+        self.ctx.vitals.progress(&self.job.name);
         let renumbered = Arc::new(self.look_around(&listed).await?);
         // There may be hundreds of thousands.
         let again = if renumbered.is_empty() { Vec::new() } else { listed.clone() };
@@ -161,6 +161,7 @@ impl Run<'_> {
             if self.ctx.stopping() {
                 break;
             }
+            self.ctx.vitals.progress(&self.job.name);
             fault::pass(Point::FetchBefore);
             outcome = match self.ctx.unless_stopped(self.mailbox.fetch(chunk, &sink)).await {
                 Some(Ok(fetched)) => {
@@ -273,10 +274,27 @@ impl Run<'_> {
 
     /// A mailbox that cannot be marked can be read all the same. `again` says that it may have been tried before.
     async fn set_marks(&mut self, marks: &[(MessageKey, Disposition)], again: bool) -> Result<(), Error> {
-        // Once refused, it would be refused again.
-        if marks.is_empty() || matches!(self.undone, Some(Error::Unmarked(_))) {
-            return Ok(());
+        let mut by_mailbox: BTreeMap<&str, Vec<(MessageKey, Disposition)>> = BTreeMap::new();
+        for mark in marks {
+            by_mailbox.entry(&mark.0.mailbox).or_default().push(mark.clone());
         }
+        for (mailbox, marks) in by_mailbox {
+            // Once refused, it would be refused again; what is refused in one mailbox says nothing of the others.
+            if !self.unmarkable.contains(mailbox) {
+                self.set_marks_in(mailbox, &marks, again).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn set_marks_in(
+        &mut self,
+        mailbox: &str,
+        marks: &[(MessageKey, Disposition)],
+        again: bool,
+    ) -> Result<(), Error> {
+        self.ctx.vitals.progress(&self.job.name);
+        let begun = Instant::now();
         fault::pass(Point::MarkBefore);
         let mark = async { if again { self.mailbox.mark_again(marks).await } else { self.mailbox.mark(marks).await } };
         match self.ctx.unless_stopped(mark).await {
@@ -284,12 +302,14 @@ impl Run<'_> {
             Some(Ok(())) => {}
             Some(Err(error)) if error.is_refusal() => {
                 self.tally.errors += 1;
+                self.unmarkable.insert(mailbox.to_owned());
                 self.undone = Some(Error::Unmarked(error));
                 return Ok(());
             }
             Some(Err(error)) => return Err(error.into()),
         }
         fault::pass(Point::MarkAfter);
+        self.ctx.metrics.hop(Hop::Mark, begun.elapsed());
         let keys: Vec<MessageKey> = marks.iter().map(|(key, _)| key.clone()).collect();
         if !self.mailbox.settles() {
             return self.record_marks(&keys).await;
@@ -345,57 +365,8 @@ pub(super) fn count(tally: &mut SessionTally, receipt: &Receipt) {
     }
 }
 
-/// Takes fetched messages in mailbox order, within the byte budget, and starts each on its way.
-async fn pump(
-    ctx: Arc<Context>,
-    job: Arc<Job>,
-    id: SessionId,
-    renumbered: Arc<Renumbered>,
-    fetched: mpsc::Receiver<RawMessage>,
-    done: mpsc::UnboundedSender<Done>,
-) {
-    let units = u32::try_from(ctx.limits.fetch_ahead_bytes(&job) / BUDGET_UNIT).unwrap_or(u32::MAX).max(1);
-    let budget = Arc::new(Semaphore::new(units as usize));
-    let places = Arc::new(Semaphore::new(IN_HAND_MAX));
-    // The budget is taken before the next message is looked at, in order: a large message cannot be overtaken for ever.
-    let within_budget = futures::stream::unfold((fetched, budget), |(mut fetched, budget)| async move {
-        let raw: RawMessage = fetched.recv().await?;
-        fault::pass(Point::FetchMessage);
-        let need = u32::try_from(raw.content.len() / BUDGET_UNIT + 1).unwrap_or(u32::MAX).min(units);
-        let permit = budget.clone().acquire_many_owned(need).await.ok()?;
-        Some(((raw, permit), (fetched, budget)))
-    });
-    let parse = |(raw, permit): (RawMessage, OwnedSemaphorePermit)| {
-        let (workers, tags, job) = (ctx.workers.clone(), ctx.tags.clone(), job.clone());
-        let attachments = ctx.attachments.clone();
-        async move { (workers.parse(&job.name, raw, tags, attachments).await, permit) }
-    };
-    let reception = Arc::new(Reception::of(&job, &ctx.outlets.own_addresses));
-    let mut parsed = std::pin::pin!(within_budget.map(parse).buffered(PARSE_AHEAD));
-    while let Some((parsed, permit)) = parsed.next().await {
-        let parsed = match parsed {
-            Ok(parsed) => parsed,
-            Err(error) => {
-                // As below.
-                let _ = done.send(Err(error.into()));
-                continue;
-            }
-        };
-        fault::pass(Point::ParseAfter);
-        let Ok(place) = places.clone().acquire_owned().await else { return };
-        let turn = ctx.order.enter(order::names(&parsed), ctx.turns.fetch_add(1, Ordering::Relaxed));
-        let (ctx, job, renumbered, done) = (ctx.clone(), job.clone(), renumbered.clone(), done.clone());
-        let reception = reception.clone();
-        tokio::spawn(async move {
-            // If the session is gone, nobody marks: the next one does, from the ledger.
-            let _ = done.send(handle(&ctx, &job, &reception, id, &renumbered, parsed, turn).await);
-            drop((permit, place));
-        });
-    }
-}
-
 /// Hops 3 to 8 for one message, after those before it in its conversation.
-async fn handle(
+pub(super) async fn handle(
     ctx: &Context,
     job: &Job,
     reception: &Reception,
@@ -410,25 +381,32 @@ async fn handle(
         return Ok(known);
     }
     let rules = ctx.rules.borrow().clone();
+    let begun = Instant::now();
     let threading = reception.thread(&ctx.store, &parsed, rules.classes()).await?;
+    ctx.metrics.hop(Hop::Thread, begun.elapsed());
     fault::pass(Point::ThreadAfter);
     let cleaning = Arc::new(cleaning(job, &rules));
     let parsed = Arc::new(parsed);
     let outlets = ctx.outlets.clone();
+    let begun = Instant::now();
     let verdict = ctx.workers.decide(&job.name, rules, parsed.clone(), threading, cleaning, outlets).await?;
     fault::pass(Point::RulesAfter);
+    ctx.metrics.hop(Hop::Rules, begun.elapsed());
+    for step in &verdict.report.steps {
+        ctx.metrics.step(&step.step, &step.plugin, step.time, step.fault.is_some());
+    }
+    let begun = Instant::now();
     let receipt =
         ctx.committer.commit(reception.admitted(entry(&job.name, &job.handling, Some(id), &parsed, verdict))).await?;
     fault::pass(Point::CommitAnswered);
+    ctx.metrics.hop(Hop::Commit, begun.elapsed());
     ctx.tell(Progress::Handled { job: job.name.clone() });
-    let key = tame(&receipt.key.to_string());
     if receipt.repeated {
-        tracing::debug!(job = job.name, key, "the message is known already");
+        tracing::debug!("the message is known already");
         return Ok(Handled::Recorded(receipt));
     }
+    ctx.metrics.message(&job.name, receipt.outcome.name());
     tracing::info!(
-        job = job.name,
-        key,
         outcome = receipt.outcome.name(),
         created = %list(&receipt.created),
         updated = %list(&receipt.updated),
@@ -437,12 +415,7 @@ async fn handle(
     );
     if !receipt.withheld.is_empty() {
         let (receipt, count) = (receipt.id, receipt.withheld.len());
-        tracing::warn!(
-            job = job.name,
-            receipt,
-            count,
-            "not all that the rules send is sent: mailmill log --message {receipt}"
-        );
+        tracing::warn!(receipt, count, "not all that the rules send is sent: mailmill log --message {receipt}");
     }
     Ok(Handled::Recorded(receipt))
 }

@@ -102,6 +102,12 @@ impl Workers {
         self.run(job, move |bench| bench.decide(&rules, &parsed, &threading, &cleaning, &outlets)).await
     }
 
+    /// How much work waits for a worker.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.0.lock().tasks.len()
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         job: &str,
@@ -166,7 +172,7 @@ impl Bench {
     ) -> Verdict {
         let mut instances = match self.instances.take() {
             Some(instances) if instances.revision() == rules.revision() => instances,
-            _ => rules.instances(),
+            _ => rules.instances().that_suspend(),
         };
         let run = || pipeline::run(&mut instances, parsed, threading, cleaning, outlets);
         match catch_unwind(AssertUnwindSafe(run)) {

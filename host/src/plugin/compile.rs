@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc;
@@ -123,7 +124,7 @@ fn read_entry(path: &Path) -> Option<Vec<u8>> {
 /// Writes an entry whole or not at all.
 fn write_entry(path: &Path, code: &[u8]) -> io::Result<()> {
     let half = path.with_extension(format!("{}.half", std::process::id()));
-    let mut file = fs::File::create(&half)?;
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&half)?;
     file.write_all(MAGIC)?;
     file.write_all(&Sha256::digest(code))?;
     file.write_all(code)?;

@@ -5,11 +5,13 @@ use super::bindings::{extractor, preprocessor, processor};
 use super::check::Outline;
 use super::clock::Clock;
 use super::engine::Engine;
+use super::health::Health;
 use super::instance::{Bound, Instance};
 use super::state::State;
 use super::{About, ConfigureError, Fault, PluginConfig, World};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use wasmtime::{Store, UpdateDeadline};
 
@@ -32,6 +34,9 @@ struct Shared {
     about: About,
     path: Option<PathBuf>,
     hash: String,
+    /// How its steps fare, by their names and rules. A file that has not changed is the same component, as long as any rules use it:
+    /// so changed rules of another step do not let a suspended one off.
+    healths: Mutex<BTreeMap<(String, String), Weak<Health>>>,
 }
 
 /// A component with its imports resolved.
@@ -64,7 +69,8 @@ impl Component {
         let types::About { name, version, summary, schema } = about;
         let about = About { name, version, summary, schema };
         let path = path.map(Path::to_owned);
-        Ok(Self { shared: Arc::new(Shared { engine, outline, linked, about, path, hash }) })
+        let healths = Mutex::default();
+        Ok(Self { shared: Arc::new(Shared { engine, outline, linked, about, path, hash, healths }) })
     }
 
     pub(super) fn downgrade(&self) -> WeakComponent {
@@ -105,6 +111,26 @@ impl Component {
     #[must_use]
     pub fn exports(&self) -> Vec<String> {
         self.shared.outline.exports.clone()
+    }
+
+    /// How the step of this name and with these rules fares.
+    #[must_use]
+    pub fn health(&self, step: &str, config: &PluginConfig) -> Arc<Health> {
+        let mut healths = self.shared.healths.lock().unwrap_or_else(PoisonError::into_inner);
+        healths.retain(|_, health| health.strong_count() > 0);
+        let key = (step.to_owned(), config.rules.to_string());
+        if let Some(known) = healths.get(&key).and_then(Weak::upgrade) {
+            return known;
+        }
+        let health = Arc::default();
+        healths.insert(key, Arc::downgrade(&health));
+        health
+    }
+
+    /// After how many faults in a row its steps are suspended.
+    #[must_use]
+    pub fn faults_in_a_row_max(&self) -> u64 {
+        self.shared.engine.shared.limits.faults_in_a_row
     }
 
     /// Makes an instance for the step of the pipeline and gives it its rules.

@@ -23,6 +23,8 @@ pub struct Limits {
     pub handles: usize,
     /// After so many messages a fresh instance takes over, so that a slow leak stays small.
     pub messages: u64,
+    /// After so many faults in a row a preprocessing step is suspended until its plugin or its rules change.
+    pub faults_in_a_row: u64,
 }
 
 impl Default for Limits {
@@ -36,6 +38,7 @@ impl Default for Limits {
             output_bytes: 8 << 20,
             handles: 1_024,
             messages: 10_000,
+            faults_in_a_row: 5,
         }
     }
 }

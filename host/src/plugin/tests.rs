@@ -23,26 +23,35 @@ fn engine(cache_dir: Option<PathBuf>) -> Engine {
     Engine::new(EngineSettings { cache_dir, compiler: Compiler::InProcess, limits }).expect("an engine")
 }
 
+/// An engine with these limits.
+pub(super) fn engine_with(limits: Limits) -> Engine {
+    Engine::new(EngineSettings { cache_dir: None, compiler: Compiler::InProcess, limits }).expect("an engine")
+}
+
+/// Cargo's target directory.
+pub(super) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("../target"), PathBuf::from)
+}
+
 /// A component that `cargo xtask plugins` built for tests.
-fn guest(name: &str) -> Vec<u8> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("../target"), PathBuf::from);
-    let path = target.join("test-plugins").join(format!("{name}.wasm"));
+pub(super) fn guest(name: &str) -> Vec<u8> {
+    let path = target().join("test-plugins").join(format!("{name}.wasm"));
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}: run `cargo xtask plugins`", path.display()))
 }
 
-fn message(body: &str) -> Arc<Message> {
+pub(super) fn message(body: &str) -> Arc<Message> {
     let mut message = parse(b"", None);
     message.document = Document::from_plain(body);
     Arc::new(message)
 }
 
-fn call(message: &Arc<Message>) -> Call {
+pub(super) fn call(message: &Arc<Message>) -> Call {
     let kinds = CutKinds::ALL;
     let sight = Sight::new(message.clone(), Arc::default(), Arc::default(), &[], kinds, Arc::default());
     Call::new(Arc::new(sight), "step".into())
 }
 
-fn config(rules: Value) -> PluginConfig {
+pub(super) fn config(rules: Value) -> PluginConfig {
     PluginConfig { rules, ..PluginConfig::default() }
 }
 
@@ -237,7 +246,7 @@ fn what_is_not_granted_is_named() {
     check_load(
         &renamed("mailmill:rules/edit@0.1.0", "wasi:filesys/types@0.2.10"),
         "plugin x.wasm: it wants what a plugin of the world \"preprocessor\" is not granted: \
-         wasi:filesys/types@0.2.10 (cut)",
+         wasi:filesys/types@0.2.10 (cut, replace)",
     );
     check_load(
         &renamed("mailmill:rules/mail@0.1.0", "mailmill:rules/mail@0.2.0"),

@@ -30,7 +30,9 @@ use crate::action::verbs;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, suggestion};
 use crate::message::client;
 use crate::plugin::sight::{Finders, Scanners};
-use crate::plugin::{Argument, Component, ConfigureError, Engine, Instance, PluginConfig, VerbSpec, World};
+use crate::plugin::{
+    Argument, Component, ConfigureError, Engine, Health, Instance, PluginConfig, Suspension, VerbSpec, World,
+};
 use crate::ticket::Classes;
 use file::RuleFiles;
 use languages::Languages;
@@ -89,6 +91,8 @@ pub struct Step {
     pub reuse: bool,
     /// What a message must have for the plugin to be called; empty if it is called for every message.
     interest: Finders,
+    /// How it fares.
+    pub health: Arc<Health>,
     /// Whether jobs run it that ask for the recommended steps.
     pub recommended: bool,
     /// What it does, in a sentence; none if neither the pipeline nor its rule file says so.
@@ -167,6 +171,12 @@ impl RuleSet {
     pub fn recommended_steps(&self) -> Vec<String> {
         let steps = self.steps.iter().filter(|step| step.hop == Hop::Preprocess && step.recommended);
         steps.map(|step| step.name.to_string()).collect()
+    }
+
+    /// The steps that have failed so often that they are left out.
+    #[must_use]
+    pub fn suspensions(&self) -> Vec<Arc<Suspension>> {
+        self.steps.iter().filter_map(|step| step.health.suspension().cloned()).collect()
     }
 
     /// The classes of tickets.
@@ -283,6 +293,7 @@ impl Loader<'_> {
         Some(Step {
             name: listed.name.get_ref().as_str().into(),
             hop,
+            health: component.health(listed.name.get_ref(), &config),
             component,
             config,
             reuse: listed.reuse,

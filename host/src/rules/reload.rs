@@ -42,6 +42,12 @@ impl Reloader {
         self.current.borrow().clone()
     }
 
+    /// Whether the last look at the folders found rules that were not taken.
+    #[must_use]
+    pub fn has_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
+    }
+
     /// Tells of each set that comes into force; the one in force now counts as seen.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Arc<RuleSet>> {

@@ -1,15 +1,16 @@
 //! Hops 4 to 6: running the steps of one revision over messages.
 
-use super::{Hop, Revision, RuleSet};
+use super::{Hop, Revision, RuleSet, Step};
 use crate::action::Action;
 use crate::field::Entry;
 use crate::message::Message;
 use crate::message::document::{Cut, CutKinds};
 use crate::plugin::capabilities::{Call, Effects, LogLine};
 use crate::plugin::sight::Sight;
-use crate::plugin::{Called, ConfigureError, Decision, Fault, Instance, Verdict};
+use crate::plugin::{Called, ConfigureError, Decision, Fault, Instance, Suspension, Verdict};
 use crate::thread::Conversation;
 use crate::ticket::Classes;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,6 +87,8 @@ pub struct Instances {
     set: Arc<RuleSet>,
     /// In the order of the set's steps; none: the next message gets a fresh one.
     idle: Vec<Option<Instance>>,
+    /// Whether a preprocessing step that fails again and again is left out.
+    suspends: bool,
 }
 
 impl RuleSet {
@@ -100,7 +103,14 @@ impl RuleSet {
 impl Instances {
     /// Instances of the steps of a set, in their order; where there is none, it is made when the step is first called.
     pub(super) fn with(set: Arc<RuleSet>, idle: Vec<Option<Instance>>) -> Self {
-        Self { set, idle }
+        Self { set, idle, suspends: false }
+    }
+
+    /// The same, leaving out preprocessing steps that fail again and again, on whatever worker. What becomes of a message then depends
+    /// on those before it, so this is for the daemon alone: tests, trials and replays call every step.
+    #[must_use]
+    pub fn that_suspend(self) -> Self {
+        Self { suspends: true, ..self }
     }
 
     /// The rules that they run.
@@ -140,7 +150,12 @@ impl Instances {
                 done.idle += 1;
                 continue;
             }
+            if let Some(suspended) = self.suspended(index) {
+                done.steps.push(suspended);
+                continue;
+            }
             let called = self.call(index, &sight, Instance::preprocess);
+            self.note_health(index, &called);
             done.steps.extend(self.report(index, &called));
             if !called.effects.cuts.is_empty() {
                 done.cuts.extend(called.effects.cuts);
@@ -241,17 +256,40 @@ impl Instances {
         steps.filter(|(_, step)| step.hop == hop).map(|(index, _)| index).collect()
     }
 
+    /// The report of a step that is left out, if it is.
+    fn suspended(&self, index: usize) -> Option<StepReport> {
+        let step = self.set.steps.get(index).filter(|_| self.suspends)?;
+        let suspension = step.health.suspension()?;
+        let warnings = vec![suspension.to_string()];
+        Some(StepReport { plugin: plugin_of(step), fault: None, warnings, ..missing(&step.name) })
+    }
+
+    fn note_health<T>(&self, index: usize, called: &Called<T>) {
+        let Some(step) = self.set.steps.get(index).filter(|_| self.suspends) else { return };
+        let Err(fault) = &called.result else { return step.health.succeeded() };
+        let suspend = |faults| Suspension {
+            step: step.name.to_string(),
+            plugin: step.component.about().name.clone(),
+            hash: step.component.hash().to_owned(),
+            faults,
+            last: fault.to_string(),
+            since: Timestamp::now(),
+        };
+        if let Some(suspension) = step.health.failed(step.component.faults_in_a_row_max(), suspend) {
+            tracing::warn!(step = &*step.name, plugin = suspension.plugin, "a step is left out: {suspension}");
+        }
+    }
+
     fn position(&self, name: &str) -> Option<usize> {
         self.set.preprocess.get(name).copied()
     }
 
     fn report<T>(&self, index: usize, called: &Called<T>) -> Option<StepReport> {
         let step = self.set.steps.get(index)?;
-        let about = step.component.about();
         Some(StepReport {
             step: step.name.to_string(),
             hop: step.hop,
-            plugin: format!("{} {}", about.name, about.version),
+            plugin: plugin_of(step),
             time: called.time,
             cuts: called.effects.cuts.len(),
             log: called.effects.log.clone(),
@@ -264,6 +302,11 @@ impl Instances {
         let step = self.set.steps.get(index).map(|step| step.name.to_string()).unwrap_or_default();
         StepFault { step, sentence: fault.to_string(), steps: steps.to_vec() }
     }
+}
+
+fn plugin_of(step: &Step) -> String {
+    let about = step.component.about();
+    format!("{} {}", about.name, about.version)
 }
 
 /// The report of a step that the pipeline does not have.

@@ -51,6 +51,11 @@ pub enum Error {
          it up to date"
     )]
     OlderSchema { place: String, found: i64, known: i64 },
+    #[error(
+        "the database needs a new schema, and a copy of it as it is cannot be kept as {place}: {detail}; it was left as it is: \
+         make room there, or let the user that runs mailmill write in that directory"
+    )]
+    Backup { place: String, detail: String },
     #[error(transparent)]
     Content(#[from] content::Error),
     #[error("there is no {what}")]
@@ -72,6 +77,7 @@ impl Error {
             | Self::Foreign { .. }
             | Self::Corrupted { .. }
             | Self::NewerSchema { .. }
+            | Self::Backup { .. }
             | Self::OlderSchema { .. }
             | Self::NotFound { .. } => Class::Permanent,
             Self::Content(error) => error.class(),

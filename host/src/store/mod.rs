@@ -14,6 +14,7 @@ mod conformance;
 mod dispatch;
 mod draft;
 mod error;
+mod figures;
 mod handled;
 mod jobs;
 mod lease;
@@ -28,13 +29,17 @@ mod records;
 mod rows;
 mod sessions;
 mod sqlite;
+mod suspensions;
 #[cfg(test)]
 mod tests;
 mod threads;
 mod tickets;
+#[cfg(test)]
+mod upgrade_tests;
 
 pub use access::{AuditRow, Known, Role, TokenRow, UserRow};
 pub use error::Error;
+pub use figures::Figures;
 pub use lease::{Holder, Lease};
 pub use outbox_records::*;
 pub use records::*;

@@ -1,5 +1,7 @@
 //! What only SQLite knows: opening and checking a file, its settings, its migrations, its error codes.
 
+mod backup;
+
 use super::Error;
 use crate::content;
 use crate::fault::{self, Point};
@@ -98,18 +100,20 @@ async fn check_schema(connection: &mut AnyConnection, place: &str) -> Result<(),
         .await
         .and_then(|row| row.try_get("tables"))
         .map_err(explained)?;
-    let mut found = 0;
-    if tables > 0 {
-        let version = "SELECT COALESCE(MAX(version), 0) AS version FROM _sqlx_migrations";
-        let row = sqlx::query(version).fetch_one(connection).await.map_err(explained)?;
-        found = row.try_get("version").map_err(explained)?;
-    }
+    let found = if tables > 0 { version(connection, place).await? } else { 0 };
     let known = newest();
     match found.cmp(&known) {
         Ordering::Equal => Ok(()),
         Ordering::Less => Err(Error::OlderSchema { place: place.to_owned(), found, known }),
         Ordering::Greater => Err(Error::NewerSchema { place: place.to_owned(), found, known }),
     }
+}
+
+/// The schema that the file has.
+async fn version(connection: &mut AnyConnection, place: &str) -> Result<i64, Error> {
+    let select = "SELECT COALESCE(MAX(version), 0) AS version FROM _sqlx_migrations";
+    let row = sqlx::query(select).fetch_one(connection).await;
+    row.and_then(|row| row.try_get("version")).map_err(|error| explain(place, &error))
 }
 
 /// Opens a database in memory: a single connection, kept for as long as the store lives.
@@ -169,6 +173,7 @@ fn pool(connections_max: u32, settings: &'static str) -> AnyPoolOptions {
 async fn prepare(connection: &mut AnyConnection, path: &Path, place: &str) -> Result<(), Error> {
     check(connection, path, place).await?;
     sqlx::raw_sql(WRITER_SETTINGS).execute(&mut *connection).await.map_err(|error| explain(place, &error))?;
+    backup::before_migrating(connection, path, place).await?;
     migrate(connection, place).await
 }
 
@@ -198,7 +203,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// All migrations, oldest first. Released ones never change: the database remembers their checksums.
-fn migrations() -> Vec<Migration> {
+pub(super) fn migrations() -> Vec<Migration> {
     let first = include_str!("../../migrations/sqlite/0001_ledger_and_tickets.sql");
     let second = include_str!("../../migrations/sqlite/0002_job_control.sql");
     let third = include_str!("../../migrations/sqlite/0003_mailboxes.sql");
@@ -208,6 +213,7 @@ fn migrations() -> Vec<Migration> {
     let seventh = include_str!("../../migrations/sqlite/0007_follow_ups_and_brakes.sql");
     let eighth = include_str!("../../migrations/sqlite/0008_desk.sql");
     let web = include_str!("../../migrations/sqlite/0015_web.sql");
+    let eleventh = include_str!("../../migrations/sqlite/0011_suspensions.sql");
     let all = [
         (1, "ledger and tickets", first),
         (2, "job control", second),
@@ -218,6 +224,7 @@ fn migrations() -> Vec<Migration> {
         (7, "follow-ups and brakes", seventh),
         (8, "desk", eighth),
         (15, "web admin", web),
+        (11, "suspensions", eleventh),
     ];
     all.into_iter()
         .map(|(version, description, sql)| {

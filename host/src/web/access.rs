@@ -156,7 +156,7 @@ pub(super) async fn bearer(parts: &Parts, site: &Site) -> Result<Option<Known>, 
 ///
 /// # Errors
 /// Where the store fails.
-pub async fn first_password_link(site: &Site, at: SocketAddr) -> Result<Option<String>, crate::store::Error> {
+pub(super) async fn first_password_link(site: &Site, at: SocketAddr) -> Result<Option<String>, crate::store::Error> {
     let link = || format!("http://{at}/setup?token={}", site.setup.secret().text());
     Ok(site.ctx.store.users().await?.is_empty().then(link))
 }

@@ -8,10 +8,9 @@ mod api;
 mod assets;
 mod error;
 mod form;
+pub mod observe;
 mod page;
 mod pages;
-
-pub use access::first_password_link;
 
 use crate::config::Config;
 use crate::job::Context;
@@ -27,6 +26,7 @@ use axum::routing::get;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 /// What a browser is told on every page: scripts, styles and pictures come from here and nowhere else, and nobody frames it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -40,7 +40,7 @@ pub struct Server {
 
 /// What the pages show and work upon.
 #[derive(Debug)]
-pub struct Site {
+pub(crate) struct Site {
     /// What the jobs share.
     pub(crate) ctx: Arc<Context>,
     /// The rules.
@@ -71,6 +71,9 @@ pub enum Error {
          `behind_https_proxy = true` under [web]"
     )]
     Exposed(SocketAddr),
+    /// The store does not answer.
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
     /// There are no random numbers.
     #[error("the system has no random numbers to make a secret of")]
     Random,
@@ -89,28 +92,30 @@ impl Server {
         Ok(Self { listener })
     }
 
-    /// Where it listens: with the port that the system chose, if it was to choose one.
-    #[must_use]
-    pub fn address(&self) -> Option<SocketAddr> {
-        self.listener.local_addr().ok()
+    /// Answers from now on, until what this returns is dropped. Prints the link for the first password if nobody has one.
+    ///
+    /// # Errors
+    /// If the store fails, or there are no random numbers.
+    pub async fn begin(self, ctx: Arc<Context>, reloader: Arc<Reloader>, config: &Config) -> Result<JoinSet<()>, Error> {
+        let limiter = Limiter::default();
+        let site = Arc::new(Site { ctx, reloader, config: config.clone(), setup: Setup::new()?, limiter });
+        if let Ok(address) = self.listener.local_addr() {
+            tracing::info!("the web admin is at http://{address}/");
+            if let Some(link) = access::first_password_link(&site, address).await? {
+                // Whoever starts the daemon reads it; it is good once.
+                tracing::info!("nobody can log in yet; set the administrator's password here: {link}");
+            }
+        }
+        let mut task = JoinSet::new();
+        task.spawn(self.serve(site));
+        Ok(task)
     }
 
-    /// Answers, until the task is dropped.
-    pub async fn serve(self, site: Arc<Site>) {
+    async fn serve(self, site: Arc<Site>) {
         let service = router(site).into_make_service_with_connect_info::<SocketAddr>();
         if let Err(error) = axum::serve(self.listener, service).await {
             tracing::error!(%error, "the web admin is served no more");
         }
-    }
-}
-
-impl Site {
-    /// A site over a running daemon.
-    ///
-    /// # Errors
-    /// If there are no random numbers.
-    pub fn new(ctx: Arc<Context>, reloader: Arc<Reloader>, config: Config) -> Result<Self, Error> {
-        Ok(Self { ctx, reloader, config, setup: Setup::new()?, limiter: Limiter::default() })
     }
 }
 

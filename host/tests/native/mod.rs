@@ -1,4 +1,5 @@
-//! Plugins run natively: the same logic as in the components, on the host's own capabilities.
+//! Plugins run natively: the same logic as in the components, on the host's own capabilities. A pattern that is given up finds
+//! nothing, as for a preprocessor.
 
 use mailmill::field::Value as HostValue;
 use mailmill::message::document::{BodyKind as HostBodyKind, CutKind as HostCutKind, Span as HostSpan};
@@ -13,9 +14,6 @@ use mailmill_sdk::{
 };
 use std::cell::RefCell;
 use std::sync::Arc;
-
-/// Why no search is given up.
-const LINEAR: &str = "shipped patterns are linear";
 
 /// The host's functions for plugins that run natively.
 pub(crate) struct Native {
@@ -129,20 +127,20 @@ impl Host for Native {
         })
     }
     fn matches(&self, field: &Field, pattern: &Self::Pattern) -> bool {
-        self.with(|call| call.matches(&source(field), pattern)).expect(LINEAR)
+        self.with(|call| call.matches(&source(field), pattern)).unwrap_or_default()
     }
     fn which(&self, field: &Field, set: &Self::PatternSet) -> Vec<u32> {
-        self.with(|call| call.which(&source(field), set)).expect(LINEAR)
+        self.with(|call| call.which(&source(field), set)).unwrap_or_default()
     }
     fn find(&self, field: &Field, pattern: &Self::Pattern, start: u32) -> Option<Span> {
-        self.with(|call| call.find(&source(field), pattern, start)).expect(LINEAR).map(from_host)
+        self.with(|call| call.find(&source(field), pattern, start)).unwrap_or_default().map(from_host)
     }
     fn find_all(&self, field: &Field, pattern: &Self::Pattern, limit: u32) -> Vec<Span> {
-        let found = self.with(|call| call.find_all(&source(field), pattern, limit)).expect(LINEAR);
+        let found = self.with(|call| call.find_all(&source(field), pattern, limit)).unwrap_or_default();
         found.into_iter().map(from_host).collect()
     }
     fn captures(&self, field: &Field, pattern: &Self::Pattern, start: u32) -> Vec<Option<Span>> {
-        let groups = self.with(|call| call.captures(&source(field), pattern, start)).expect(LINEAR);
+        let groups = self.with(|call| call.captures(&source(field), pattern, start)).unwrap_or_default();
         groups.into_iter().map(|group| group.map(from_host)).collect()
     }
     fn elements(&self, selector: &Self::Selector, limit: u32) -> Vec<Span> {
@@ -183,7 +181,10 @@ impl Host for Native {
             Level::Warn => HostLevel::Warn,
             Level::Error => HostLevel::Error,
         };
-        self.with(|call| call.log(level, text));
+        // What is logged while rules are taken concerns no message.
+        if let Some(call) = self.call.borrow_mut().as_mut() {
+            call.log(level, text);
+        }
     }
 }
 

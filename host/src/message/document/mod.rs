@@ -8,6 +8,8 @@ mod html;
 mod render;
 mod select;
 mod view;
+#[cfg(test)]
+mod xss;
 
 pub use html::{ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, Html};
 pub(crate) use render::escape;

@@ -7,6 +7,9 @@ use std::marker::PhantomData;
 
 mailmill_sdk::export_extractor!(Subject, "../../../wit");
 
+/// A subject that it does not survive.
+const POISON: &str = "Panic, please";
+
 /// The plugin. It has no rules.
 #[derive(Debug)]
 pub struct Subject<H>(PhantomData<H>);
@@ -23,18 +26,19 @@ impl<H: Host> Extractor<H> for Subject<H> {
     fn declares(&self) -> Vec<Declaration> {
         let declare = |name: &str, kind| Declaration { name: name.to_owned(), kind };
         vec![
-            declare("subject", ValueType::Text),
+            declare("title", ValueType::Text),
             declare("price", ValueType::Decimal),
-            declare("received", ValueType::DateTime),
+            declare("arrived", ValueType::DateTime),
         ]
     }
 
     fn extract(&self, host: &H) -> Result<Vec<Entry>, Failure> {
+        assert!(host.text(&Field::Subject).as_deref() != Some(POISON), "asked to panic");
         let entry = |name: &str, value| Entry { name: name.to_owned(), value };
         Ok(vec![
-            entry("subject", host.text(&Field::Subject).map_or(Value::None, Value::Text)),
+            entry("title", host.text(&Field::Subject).map_or(Value::None, Value::Text)),
             entry("price", Value::Decimal { units: 12_345, scale: 2 }),
-            entry("received", host.received()),
+            entry("arrived", host.received()),
         ])
     }
 }
