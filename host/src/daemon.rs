@@ -1,13 +1,19 @@
 //! The daemon: puts the parts together, keeps them going, and takes changes of files into force.
 
-use crate::config::{Config, Job, LogFormat, PluginLimits};
+mod engine;
+mod history;
+
+pub use engine::engine;
+
+use crate::config::{Config, Job, LogFormat};
 use crate::diagnostic::Diagnostics;
 use crate::fault::{self, Point};
 use crate::job::{self, BatchSettings, Board, Committer, Context, Limits, Order, Progress, Workers};
 use crate::message::AttachmentLimits;
 use crate::oauth::Tokens;
 use crate::outbox::{self, Outbox};
-use crate::plugin::{self, Compiler, Engine, EngineSettings};
+use crate::plugin;
+use crate::replay::Shadow;
 use crate::rules::watch::{Changed, Places, Watch};
 use crate::rules::{Reloader, RuleSet};
 use crate::store::{Lease, Store};
@@ -69,36 +75,6 @@ pub enum Error {
         /// Of how many.
         jobs: usize,
     },
-}
-
-/// Makes the plugin engine that the settings ask for; components are compiled in a child process.
-///
-/// # Errors
-/// If the engine cannot be started.
-pub fn engine(config: &Config) -> Result<Engine, Error> {
-    let exe = std::env::current_exe()
-        .map_err(|error| Error::System { what: "the path of this program is not known", error })?;
-    let settings = EngineSettings {
-        cache_dir: Some(config.plugins_cache.folder()),
-        compiler: Compiler::Child(exe),
-        limits: limits(&config.plugin_limits),
-    };
-    Ok(Engine::new(settings)?)
-}
-
-/// The limits of plugins, as the plugin host counts them.
-fn limits(limits: &PluginLimits) -> plugin::Limits {
-    let bytes = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-    plugin::Limits {
-        deadline_ms: limits.deadline_ms.get(),
-        configure_deadline_ms: limits.configure_deadline_ms.get(),
-        memory_bytes: bytes(limits.memory_mb.get().saturating_mul(1024 * 1024)),
-        host_calls: limits.host_calls_max.get(),
-        output_bytes: bytes(limits.output_bytes_max.get()),
-        copied_bytes: bytes(limits.copied_bytes_max.get()),
-        handles: bytes(limits.handles_max.get()),
-        messages: limits.instance_messages_max.get(),
-    }
 }
 
 /// The ticket tags that the settings describe.
@@ -183,6 +159,7 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
     let sending = Arc::new(Outbox::new(store.clone(), &config));
     sending.take_up().await?;
     let ctx = context(&config, &jobs, tags, store.clone(), reloader.subscribe(), stopped);
+    history::note(&store, &reloader.current(), &config.rules).await;
     tracing::info!(jobs = jobs.len(), revision = %reloader.current().revision(), "mailmill is running");
     let outcome = match mode {
         Mode::Once(once) => {
@@ -356,7 +333,9 @@ impl Running {
         let sending = tokio::spawn(sending.run(self.ctx.stop.clone()));
         let (board, store) = (self.board.clone(), self.ctx.store.clone());
         let retention_days = self.settings.config.incoming_log.retention_days;
+        let shadow = self.shadow(&store);
         let outcome = tokio::select! {
+            () = shadow => Ok(()),
             outcome = self.watch(changes, &mut signals) => outcome,
             () = board.keep(&store) => Ok(()),
             () = job::keep_log(&store, retention_days) => Ok(()),
@@ -366,6 +345,27 @@ impl Running {
         tokio::select! {
             () = self.finish(sending) => outcome,
             () = signals.next() => Err(Error::Impatient),
+        }
+    }
+
+    /// The candidate beside live mail; waits for ever if there is none.
+    fn shadow(&self, store: &Store) -> impl Future<Output = ()> + use<> {
+        let (config, ctx) = (&self.settings.config, &self.ctx);
+        let shadow = config.shadow.clone().map(|rules| Shadow {
+            rules,
+            plugins: config.plugins.clone(),
+            jobs: config.jobs.clone(),
+            engine: self.reloader.engine().clone(),
+            tags: (*ctx.tags).clone(),
+            limits: (*ctx.attachments).clone(),
+            outlets: (*ctx.outlets).clone(),
+        });
+        let (store, in_force) = (store.clone(), ctx.rules.clone());
+        async move {
+            match shadow {
+                Some(shadow) => shadow.run(store, in_force).await,
+                None => std::future::pending().await,
+            }
         }
     }
 
@@ -420,6 +420,7 @@ impl Running {
         if let Err(error) = reloaded {
             tracing::error!(%error, "the rules could not be loaded: those before stay in force");
         }
+        history::note(&self.ctx.store, &self.reloader.current(), &self.settings.config.rules).await;
         for (name, file) in std::mem::take(&mut self.refused) {
             self.reload_job(&name, &file);
         }

@@ -4,6 +4,8 @@ mod bench;
 mod ci;
 mod command;
 mod demo;
+mod docs;
+mod languages;
 mod plugins;
 mod servers;
 mod soak;
@@ -30,6 +32,8 @@ enum Verb {
     Bench(bench::Args),
     /// Kills the program again and again while mail comes in, and looks whether anything is lost or doubled
     Soak(soak::Args),
+    /// Writes the references in docs/reference anew
+    Docs,
     /// Checks format, lints, dependencies and documentation, then runs all tests: what must pass before a push
     Ci,
 }
@@ -41,6 +45,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Demo(args) => demo::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Soak(args) => soak::run(&args),
+        Verb::Docs => docs::run(),
         Verb::Ci => ci::run(),
     }
 }

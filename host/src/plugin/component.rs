@@ -2,7 +2,7 @@
 
 use super::bindings::rules::types;
 use super::bindings::{extractor, preprocessor, processor};
-use super::check::Outline;
+use super::check::{Import, Outline};
 use super::clock::Clock;
 use super::engine::Engine;
 use super::instance::{Bound, Instance};
@@ -95,16 +95,16 @@ impl Component {
         self.shared.path.as_deref()
     }
 
-    /// The interfaces that it imports.
+    /// The interfaces that it imports, with their functions.
     #[must_use]
-    pub fn imports(&self) -> Vec<String> {
-        self.shared.outline.imports.clone()
+    pub fn imports(&self) -> &[Import] {
+        &self.shared.outline.imports
     }
 
     /// The interfaces that it exports.
     #[must_use]
-    pub fn exports(&self) -> Vec<String> {
-        self.shared.outline.exports.clone()
+    pub fn exports(&self) -> &[String] {
+        &self.shared.outline.exports
     }
 
     /// Makes an instance for the step of the pipeline and gives it its rules.

@@ -20,10 +20,11 @@ pub mod patterns;
 mod scan;
 pub mod sight;
 mod state;
+mod system;
 #[cfg(test)]
 mod tests;
 
-pub use check::LoadError;
+pub use check::{Import, LoadError};
 pub use compile::{COMPILE_SUBCOMMAND, Compiler, compile_child};
 pub use component::Component;
 pub use engine::{Engine, EngineSettings, Error, INSTANCES_MAX};

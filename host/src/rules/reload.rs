@@ -36,6 +36,12 @@ impl Reloader {
         self.current.borrow().clone()
     }
 
+    /// What loads plugins.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// Tells of each set that comes into force; the one in force now counts as seen.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Arc<RuleSet>> {
