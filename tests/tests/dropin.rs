@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-const STEP: &str = "\n[[step]]\nname = \"extra\"\nhop = \"extract\"\nplugin = \"extra\"\n";
+const STEP: &str = "\n[[step]]\nname = \"extra\"\nhop = \"preprocess\"\nplugin = \"extra\"\n";
 const PIPELINE: &str = "rules/pipeline.toml";
 const TAKEN: &str = "new rules are in force";
 
@@ -60,28 +60,28 @@ fn a_plugin_is_dropped_in_replaced_and_removed_under_load() -> Result<()> {
 
     send(20)?;
     let skip = daemon.log_length();
-    put(&installation, &built("test-plugins", "subject"))?;
+    put(&installation, &built("test-plugins", "misbehave"))?;
     let row = listed(&installation, "extra.wasm")?;
     assert_eq!(
         (&row["name"], &row["world"], &row["steps"]),
-        (&"subject".into(), &"extractor".into(), &Value::Array(vec![]))
+        (&"misbehave".into(), &"preprocessor".into(), &Value::Array(vec![]))
     );
     let inspected = json(&installation, &["plugin", "inspect", "extra", "--json"])?;
     assert_eq!(inspected["hash"], row["hash"]);
     let text = inspected["imports"].to_string();
-    ensure!(text.contains("mailmill:rules/mail@0.1.0") && text.contains("\"text\""), "{text}");
+    ensure!(text.contains("mailmill:rules/edit@0.1.0") && text.contains("\"cut\""), "{text}");
     let told = installation.mailmill(&["plugin", "inspect", "extra"])?.success()?.stdout;
     ensure!(told.contains("used by  nothing: it is off until a [[step]] of pipeline.toml names it"), "{told}");
     ensure!(!daemon.log().lines().skip(skip).any(|line| line.contains(TAKEN)), "a file alone changed the rules");
 
     change(&mut daemon, TAKEN, || installation.write(PIPELINE, &format!("{pipeline}{STEP}")))?;
     assert_eq!(listed(&installation, "extra.wasm")?["steps"][0]["step"], "extra");
-    for component in [built("plugins", "fields"), built("test-plugins", "subject")] {
+    for component in [built("plugins", "reply"), built("test-plugins", "misbehave")] {
         send(20)?;
         change(&mut daemon, TAKEN, || put(&installation, &component))?;
     }
     // Half a file, under its final name: what is in force stays.
-    let whole = std::fs::read(built("plugins", "fields"))?;
+    let whole = std::fs::read(built("plugins", "reply"))?;
     let half = whole.get(..whole.len() / 2).context("a component")?;
     change(&mut daemon, "the rules are not taken", || {
         Ok(std::fs::write(installation.path("plugins/extra.wasm"), half)?)

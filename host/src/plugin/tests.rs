@@ -312,6 +312,44 @@ fn rules_are_flattened_for_guests_without_json() {
     assert_eq!(settings, expect.map(|(path, value)| (path.to_owned(), value.to_owned())));
 }
 
+/// What the guest that tries to get out gets, as `name: answer` lines.
+fn tried(component: &Component, rules: Value) -> (Result<Vec<String>, Fault>, Vec<String>) {
+    let mut instance = component.instantiate("step", &config(rules)).expect("fine");
+    let called = instance.extract(call(&message("hello")));
+    let log = called.effects.log.iter().map(|line| line.text.clone()).collect();
+    let lines = called
+        .result
+        .map(|fields| fields.iter().map(|field| format!("{}: {}", field.name, field.value)).collect::<Vec<_>>());
+    (lines, log)
+}
+
+#[test]
+fn a_system_has_nothing_in_it() {
+    let component = ENGINE.load_bytes("tries.wasm", &guest("tries")).expect("a plugin");
+    let system: Vec<_> = component.imports().iter().filter(|import| import.is_system()).collect();
+    assert!(system.iter().any(|import| import.name == "wasi:cli/environment@0.2.9"), "{system:?}");
+    let (answers, log) = tried(&component, Value::Null);
+    let expect = [
+        "environment: []",
+        "arguments: []",
+        "folder: None",
+        "directories: 0",
+        "network: Err(ErrorCode::AccessDenied)",
+        "clocks: 0 0 0",
+        "numbers: 16294208416658607535 [244, 101, 185]",
+        "printed: true",
+    ];
+    assert_eq!(answers.as_deref(), Ok(&expect.map(str::to_owned)[..]));
+    assert_eq!(log, ["printed, Grüße"]);
+    assert_eq!(tried(&component, Value::Null).0, answers, "another instance gets the same");
+    let fault = |does: &str| tried(&component, json!({ "does": does })).0.expect_err(does).to_string();
+    assert_eq!(
+        fault("exit"),
+        "it asked the system for `wasi:cli/exit exit`: a plugin has no files, no network and no processes"
+    );
+    assert_eq!(fault("much"), "it handed over more than 8192 KiB at once (limit `copied_bytes_max`)");
+}
+
 /// The contract as it was released. If this fails, the copy was changed: it must not be.
 const PINNED: (&str, &str) = (
     include_str!("../../../tests/guests/pinned-0-1-0/wit/rules.wit"),
