@@ -79,7 +79,25 @@ fn answer(
     results: &mut [Val],
 ) -> Result<()> {
     store.data_mut().enter()?;
-    let answered = match asked {
+    let answered = answer_to(asked, &mut store, ty, arguments);
+    // What was lent has to be given back, whatever is answered.
+    arguments.iter().try_for_each(|argument| give_back(&mut store, argument))?;
+    match (answered?, results.first_mut()) {
+        (Some(answered), Some(result)) => *result = answered,
+        (_, None) if ends(asked) => return refuse(asked),
+        (_, None) => {}
+        (None, Some(_)) => return refuse(asked),
+    }
+    Ok(())
+}
+
+fn answer_to(
+    asked: &str,
+    store: &mut StoreContextMut<'_, State>,
+    ty: &ComponentFunc,
+    arguments: &[Val],
+) -> Result<Option<Val>> {
+    Ok(match asked {
         "wasi:cli/stdout get-stdout"
         | "wasi:cli/stderr get-stderr"
         | "wasi:cli/stdin get-stdin"
@@ -87,10 +105,10 @@ fn answer(
         | "wasi:clocks/monotonic-clock subscribe-duration"
         | "wasi:io/streams [method]input-stream.subscribe"
         | "wasi:io/streams [method]output-stream.subscribe"
-        | "wasi:sockets/instance-network instance-network" => Some(nothing(&mut store)?),
+        | "wasi:sockets/instance-network instance-network" => Some(nothing(store)?),
         "wasi:io/streams [method]output-stream.write"
         | "wasi:io/streams [method]output-stream.blocking-write-and-flush" => {
-            print(&mut store, arguments)?;
+            print(store, arguments)?;
             Some(Val::Result(Ok(None)))
         }
         "wasi:random/random get-random-bytes" | "wasi:random/insecure get-insecure-random-bytes" => {
@@ -104,14 +122,16 @@ fn answer(
             Some(Val::Tuple(vec![Val::U64(store.data_mut().random()), Val::U64(store.data_mut().random())]))
         }
         _ => constant(asked, arguments).or_else(|| refusal(ty)),
-    };
-    match (answered, results.first_mut()) {
-        (Some(answered), Some(result)) => *result = answered,
-        (_, None) if ends(asked) => return refuse(asked),
-        (_, None) => {}
-        (None, Some(_)) => return refuse(asked),
+    })
+}
+
+/// Drops the resources of an argument.
+fn give_back(store: &mut StoreContextMut<'_, State>, argument: &Val) -> Result<()> {
+    match argument {
+        Val::Resource(resource) => resource.resource_drop(store),
+        Val::List(items) => items.iter().try_for_each(|item| give_back(store, item)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Functions without a result that cannot be answered with nothing.

@@ -334,7 +334,7 @@ fn a_system_has_nothing_in_it() {
         "arguments: []",
         "folder: None",
         "directories: 0",
-        "network: Err(ErrorCode::AccessDenied)",
+        "network: Err(ErrorCode { code: 1, name: \"access-denied\", message: \"\" })",
         "clocks: 0 0 0",
         "numbers: 16294208416658607535 [244, 101, 185]",
         "printed: true",

@@ -207,6 +207,8 @@ fn migrations() -> Vec<Migration> {
     let sixth = include_str!("../../migrations/sqlite/0006_outbox.sql");
     let seventh = include_str!("../../migrations/sqlite/0007_follow_ups_and_brakes.sql");
     let eighth = include_str!("../../migrations/sqlite/0008_desk.sql");
+    let thirteenth = include_str!("../../migrations/sqlite/0013_revisions.sql");
+    let fourteenth = include_str!("../../migrations/sqlite/0014_shadow.sql");
     let all = [
         (1, "ledger and tickets", first),
         (2, "job control", second),
@@ -216,6 +218,8 @@ fn migrations() -> Vec<Migration> {
         (6, "outbox", sixth),
         (7, "follow-ups and brakes", seventh),
         (8, "desk", eighth),
+        (13, "revisions", thirteenth),
+        (14, "shadow", fourteenth),
     ];
     all.into_iter()
         .map(|(version, description, sql)| {

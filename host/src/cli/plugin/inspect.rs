@@ -12,7 +12,7 @@ pub(super) fn run(global: &Global, plugin: &Path, json: bool) -> Done {
     let config = global.load_or_default()?;
     let engine = crate::cli::engine(&config)?;
     let named = config.plugins.join(plugin).with_extension("wasm");
-    let path = if plugin.exists() { plugin.to_owned() } else { named };
+    let path = if plugin.is_file() { plugin.to_owned() } else { named };
     let component = engine.load(&path)?;
     let steps = steps_of(&path, &uses(&config.rules));
     let seen = Seen { path, component, steps, limits: config.plugin_limits };
