@@ -1,5 +1,6 @@
 //! The daemon: puts the parts together, keeps them going, and takes changes of files into force.
 
+mod history;
 mod service;
 mod setup;
 mod signals;
@@ -11,6 +12,7 @@ use crate::diagnostic::Diagnostics;
 use crate::fault::{self, Point};
 use crate::job::{self, Board, Context, Progress};
 use crate::outbox::{self, Outbox};
+use crate::replay::Shadow;
 use crate::rules::watch::{Changed, Places, Watch};
 use crate::rules::{Reloader, RuleSet};
 use crate::store::{Lease, Store};
@@ -141,6 +143,7 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
     let sending = Arc::new(Outbox::new(store.clone(), &config));
     sending.take_up().await?;
     let ctx = setup::context(&config, &jobs, tags, store.clone(), reloader.subscribe(), stopped);
+    history::note(&store, &reloader.current(), &config.rules).await;
     let admin = match (&mode, config.web.listen) {
         (Mode::UntilStopped, Some(address)) => Some(web::Server::bind(address, config.web.behind_https_proxy).await?),
         _ => None,
@@ -266,7 +269,9 @@ impl Running {
         let sending = tokio::spawn(sending.run(self.ctx.stop.clone()));
         let (board, store, rules) = (self.board.clone(), self.ctx.store.clone(), self.ctx.rules.clone());
         let retention_days = self.settings.config.incoming_log.retention_days;
+        let shadow = self.shadow(&store);
         let outcome = tokio::select! {
+            () = shadow => Ok(()),
             outcome = self.watch(changes, &mut signals) => outcome,
             () = board.keep(&store) => Ok(()),
             () = job::keep_suspensions(&store, &rules) => Ok(()),
@@ -278,6 +283,27 @@ impl Running {
         tokio::select! {
             () = self.finish(sending) => outcome,
             () = signals.stop() => Err(Error::Impatient),
+        }
+    }
+
+    /// The candidate beside live mail; waits for ever if there is none.
+    fn shadow(&self, store: &Store) -> impl Future<Output = ()> + use<> {
+        let (config, ctx) = (&self.settings.config, &self.ctx);
+        let shadow = config.shadow.clone().map(|rules| Shadow {
+            rules,
+            plugins: config.plugins.clone(),
+            jobs: config.jobs.clone(),
+            engine: self.reloader.engine().clone(),
+            tags: (*ctx.tags).clone(),
+            limits: (*ctx.attachments).clone(),
+            outlets: (*ctx.outlets).clone(),
+        });
+        let (store, in_force) = (store.clone(), ctx.rules.clone());
+        async move {
+            match shadow {
+                Some(shadow) => shadow.run(store, in_force).await,
+                None => std::future::pending().await,
+            }
         }
     }
 
@@ -365,6 +391,7 @@ impl Running {
         if let Err(error) = reloaded {
             tracing::error!(%error, "the rules could not be loaded: those before stay in force");
         }
+        history::note(&self.ctx.store, &self.reloader.current(), &self.settings.config.rules).await;
         for (name, file) in std::mem::take(&mut self.refused) {
             self.reload_job(&name, &file);
         }

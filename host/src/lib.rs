@@ -28,6 +28,8 @@ pub mod outgoing;
 #[cfg(feature = "daemon")]
 pub mod pipeline;
 pub mod plugin;
+#[cfg(feature = "daemon")]
+pub mod project;
 pub mod reading;
 #[cfg(feature = "daemon")]
 pub mod replay;
@@ -36,6 +38,8 @@ pub mod report;
 #[cfg(feature = "daemon")]
 pub mod rules;
 pub mod schedule;
+#[cfg(feature = "daemon")]
+pub mod schema;
 pub mod secret;
 pub mod store;
 mod tame;

@@ -27,6 +27,21 @@ enum What {
     Pages(Pages),
     /// Cleans the cases of tests/corpus/cleaning, and public ones if they are at hand: how well, and how fast
     Clean(Clean),
+    /// Replays stored messages through changed rules: how long it takes, and how much memory
+    Replay(Replay),
+}
+
+#[derive(clap::Args)]
+struct Replay {
+    /// How many messages
+    #[arg(long, default_value_t = 10_000)]
+    messages: u32,
+    /// Prints the figures as JSON
+    #[arg(long)]
+    json: bool,
+    /// Fails when a target is missed
+    #[arg(long)]
+    check: bool,
 }
 
 #[derive(clap::Args)]
@@ -85,6 +100,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             build()?;
             command::run(program("pages")?.args(pages.check.then_some("--check")))
         }
+        What::Replay(replay) => run_replay(replay),
     }
 }
 
@@ -98,6 +114,15 @@ fn run_drain(args: &Drain) -> Result<()> {
     let mut bench = program("drain")?;
     bench.arg("--rounds").arg(args.rounds.to_string());
     let flags = [(args.json, "--json"), (args.check, "--check"), (args.only_mailmill, "--only-mailmill")];
+    bench.args(flags.into_iter().filter_map(|(wanted, flag)| wanted.then_some(flag)));
+    command::run(&mut bench)
+}
+
+fn run_replay(args: &Replay) -> Result<()> {
+    build()?;
+    let mut bench = program("replay")?;
+    bench.arg("--messages").arg(args.messages.to_string());
+    let flags = [(args.json, "--json"), (args.check, "--check")];
     bench.args(flags.into_iter().filter_map(|(wanted, flag)| wanted.then_some(flag)));
     command::run(&mut bench)
 }

@@ -4,7 +4,9 @@ mod bench;
 mod ci;
 mod command;
 mod demo;
+mod docs;
 mod fuzz;
+mod languages;
 mod plugins;
 mod servers;
 mod soak;
@@ -33,6 +35,8 @@ enum Verb {
     Soak(soak::Args),
     /// Gives what reads mail, rules and servers' answers whatever a fuzzer thinks of (needs a nightly compiler)
     Fuzz(fuzz::Args),
+    /// Writes the references in docs/reference anew
+    Docs,
     /// Checks format, lints, dependencies and documentation, then runs all tests: what must pass before a push
     Ci,
 }
@@ -45,6 +49,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Bench(args) => bench::run(&args),
         Verb::Soak(args) => soak::run(&args),
         Verb::Fuzz(args) => fuzz::run(&args),
+        Verb::Docs => docs::run(),
         Verb::Ci => ci::run(),
     }
 }

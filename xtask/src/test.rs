@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that can fail, on a machine that has only Rust.
 
 use crate::command::{self, build, cargo, say, succeeds};
-use crate::servers;
+use crate::{languages, servers};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -9,6 +9,7 @@ use std::process::Stdio;
 /// Sets up, builds and runs all tests. The runner's own closing line is the last that is printed.
 pub(crate) fn run() -> Result<()> {
     servers::set_up()?;
+    languages::set_up()?;
     build()?;
     if succeeds(&mut cargo(&["nextest", "--version"])?) {
         command::run(&mut cargo(&["test", "--workspace", "--doc", "--quiet"])?)?;

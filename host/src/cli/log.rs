@@ -6,6 +6,7 @@ use super::table::{short, table};
 use super::{Done, Failure, Global, print, print_json};
 use crate::job;
 use crate::message;
+use crate::replay::Summary;
 use crate::report::Report;
 use crate::store::{
     OldSessions, Outcome, Receipt, ReceiptRow, SessionFilter, SessionId, SessionOutcome, SessionRow, Store,
@@ -278,7 +279,19 @@ async fn message_story(store: &Store, row: &ReceiptRow) -> Result<String, Failur
     };
     let fetched = format!("{} by job {}, {bytes} bytes", row.receipt.key, row.job);
     let ends = Ends { fetched: &fetched, committed: &committed, marked: &marked };
-    Ok(story(&report, &ends, Paint::new(stdout_has_colour())))
+    let paint = Paint::new(stdout_has_colour());
+    Ok(story(&report, &ends, paint) + &beside(store, row, paint).await?)
+}
+
+/// What the candidate beside live mail would have made of it.
+async fn beside(store: &Store, row: &ReceiptRow, paint: Paint) -> Result<String, Failure> {
+    let Some(shadow) = store.shadow(row.receipt.id).await? else { return Ok(String::new()) };
+    let told = Summary::of_shadows(std::slice::from_ref(&shadow), 1).and_then(|summary| {
+        let difference = summary.differences.first()?;
+        Some(format!(", something would have been different:\n{}", super::replay::told(difference, paint)))
+    });
+    let told = told.unwrap_or_else(|| ", nothing would have been different\n".to_owned());
+    Ok(format!("by the candidate beside live mail, revision {}{told}", shadow.candidate))
 }
 
 /// What a receipt says, in short.

@@ -4,17 +4,22 @@ mod authorize;
 mod check;
 mod clean;
 mod folders;
+mod history;
 mod job;
 pub(crate) mod log;
+mod manual;
 mod outbox;
 pub(crate) mod paint;
 mod plugin;
 mod quarantine;
 mod ready;
+mod reference;
 mod replay;
 mod rule_tests;
 mod rules;
 mod run;
+mod schema;
+mod shadow;
 pub(crate) mod show;
 pub(crate) mod table;
 mod ticket;
@@ -78,6 +83,8 @@ enum Command {
     Try(trial::Options),
     /// Run mail that was handled through other rules, and show what they would change; nothing is written
     Replay(replay::Options),
+    /// Show what the candidate that runs beside live mail would have made of it
+    Shadow(shadow::Options),
     /// A filter: JSON lines {"id", "format", "input", "drop"} in, {"id", "output"} out, the preprocessing rules alone
     Clean(clean::Options),
     /// Connect to a job's mail server step by step and say what is wrong; nothing is changed on the server
@@ -91,7 +98,7 @@ enum Command {
     /// Show the jobs, pause them, run them now
     #[command(subcommand)]
     Job(job::Command),
-    /// Show the preprocessing steps, and change which of them a job runs
+    /// Show the preprocessing steps, and change which of them a job runs; the rules that were in force, and back to them
     #[command(subcommand)]
     Rules(rules::Command),
     /// Show tickets
@@ -103,12 +110,21 @@ enum Command {
     /// Show what waits to be sent, was sent or was given up, and give it another try
     #[command(subcommand)]
     Outbox(outbox::Command),
-    /// Show the plugins that are there, and all that they could ever do
+    /// Show the plugins that are there and all that they could ever do; write, build and test new ones
     #[command(subcommand)]
     Plugin(plugin::Command),
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print the JSON Schemas of settings, jobs, rules and reports, for editors and programs
+    Schema(schema::Options),
+    /// Print a script that completes the commands in a shell
+    Completions(manual::Completions),
+    /// Write the manual pages
+    Man(manual::Man),
+    /// Write the reference pages of settings, rules and commands
+    #[command(hide = true)]
+    Reference(reference::Options),
     /// Compile a component from standard input to standard output (the daemon calls this, as a child)
     #[command(hide = true)]
     CompilePlugin,
@@ -177,6 +193,11 @@ fn run(command: Command, global: &Global) -> Done {
         Command::Clean(options) => clean::run(global, &options),
         Command::Plugin(command) => block_on(plugin::run(global, &command)),
         Command::Test(options) => rule_tests::run(global, &options),
+        Command::Schema(options) => schema::run(&options),
+        Command::Completions(options) => manual::completions(&options),
+        Command::Reference(options) => reference::run(&options),
+        Command::Man(options) => manual::man(&options),
+        Command::Rules(rules::Command::History(command)) => block_on(history::run(global, command)),
         Command::Rules(command) => rules::run(global, command),
         Command::Run(options) => run::run(global, options),
         Command::Check(options) => block_on(check::run(global, options)),
@@ -185,6 +206,7 @@ fn run(command: Command, global: &Global) -> Done {
         Command::Folders(options) => block_on(folders::run(global, options)),
         Command::Try(options) => block_on(trial::run(global, options)),
         Command::Replay(options) => block_on(replay::run(global, options)),
+        Command::Shadow(options) => block_on(async { shadow::run(global, &options).await }),
         Command::Log(options) => block_on(log::run(global, options)),
         Command::Job(command) => block_on(job::run(global, command)),
         Command::Ticket(command) => block_on(ticket::run(global, command)),

@@ -116,7 +116,7 @@ fn messages(number: u64) -> String {
 }
 
 /// What the replay comes to, in numbers.
-fn counts(summary: &Summary, paint: Paint) -> String {
+pub(super) fn counts(summary: &Summary, paint: Paint) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "rules in force: revision {}", summary.in_force);
     let _ = writeln!(text, "candidate:      revision {}", summary.candidate);
@@ -139,7 +139,7 @@ fn counts(summary: &Summary, paint: Paint) -> String {
 }
 
 /// The messages that change, each with its difference.
-fn differences(summary: &Summary, paint: Paint) -> String {
+pub(super) fn differences(summary: &Summary, paint: Paint) -> String {
     let mut text: String = summary.differences.iter().map(|difference| told(difference, paint)).collect();
     if summary.not_shown > 0 {
         let _ = writeln!(text, "\nand {} more; to see them: --limit N, --json or --html FILE", summary.not_shown);
@@ -147,7 +147,7 @@ fn differences(summary: &Summary, paint: Paint) -> String {
     text
 }
 
-fn told(difference: &Difference, paint: Paint) -> String {
+pub(super) fn told(difference: &Difference, paint: Paint) -> String {
     let subject = short(&difference.subject, HEAD_CHARS_MAX);
     let sender = short(&difference.sender, HEAD_CHARS_MAX);
     let head = format!("receipt {} of job {}: \"{subject}\" from {sender}", difference.receipt, difference.job);

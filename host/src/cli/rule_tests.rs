@@ -3,6 +3,8 @@
 use super::paint::{Paint, Style, stdout_has_colour, tame};
 use super::{Done, Failure, Global, print, print_json};
 use crate::config::replace_text;
+use crate::plugin::Engine;
+use crate::project::Project;
 use crate::rules::{Coverage, Reach, RuleSet, TestResult, TestRun, Untested};
 use anyhow::Context as _;
 use clap::Args;
@@ -30,6 +32,13 @@ Exit code 1: a test failed.")]
 pub(super) struct Options {
     /// A rule file, or a folder with some [default: the rules of the settings]
     path: Option<PathBuf>,
+    #[command(flatten)]
+    how: How,
+}
+
+/// What is made of the results.
+#[derive(Debug, Args)]
+pub(super) struct How {
     /// Rewrite what the tests expect to what was found, after asking; comments and form stay
     #[arg(long)]
     update: bool,
@@ -74,18 +83,38 @@ pub(super) fn run(global: &Global, options: &Options) -> Done {
     let chosen = rules.unwrap_or_else(|| Chosen { rules: config.rules.clone(), part: None });
     let engine = super::engine(&config)?;
     let load = || RuleSet::load_untested(&config.rules, &config.plugins, &engine).map_err(Failure::Diagnostics);
-    let mut untested = load()?;
+    let untested = load()?;
     let files: Vec<PathBuf> = untested.files().into_iter().filter(|file| chosen.has(file)).collect();
     if let (Some(path), true) = (&options.path, files.is_empty()) {
         return Err(anyhow::anyhow!("no step of {PIPELINE} uses {}", path.display()).into());
     }
-    let mut tested = Tested::run(&mut untested, files, &chosen, options.coverage);
+    run_and_show(untested, files, load, &chosen, &options.how)
+}
+
+/// Runs the cases of a plugin that is being written.
+pub(super) fn run_project(project: &Project, engine: &Engine, how: &How) -> Done {
+    let rules = project.folder.canonicalize().with_context(|| format!("cannot find {}", project.folder.display()))?;
+    let project = Project { folder: rules.clone(), manifest: project.manifest.clone() };
+    let load = || project.load(engine).map_err(Failure::Diagnostics);
+    let untested = load()?;
+    let files = untested.files();
+    run_and_show(untested, files, load, &Chosen { rules, part: None }, how)
+}
+
+fn run_and_show(
+    mut untested: Untested,
+    files: Vec<PathBuf>,
+    load: impl Fn() -> Result<Untested, Failure>,
+    chosen: &Chosen,
+    options: &How,
+) -> Done {
+    let mut tested = Tested::run(&mut untested, files, chosen, options.coverage);
     if !options.json {
-        print(&tested.account(&chosen, Paint::new(stdout_has_colour())))?;
+        print(&tested.account(chosen, Paint::new(stdout_has_colour())))?;
     }
-    if options.update && update(&tested.runs, &chosen, options)? {
+    if options.update && update(&tested.runs, chosen, options)? {
         untested = load()?;
-        tested = Tested::run(&mut untested, tested.files, &chosen, options.coverage);
+        tested = Tested::run(&mut untested, tested.files, chosen, options.coverage);
         if !options.json {
             print(&format!("now {}\n", tested.summary()))?;
         }
@@ -95,7 +124,7 @@ pub(super) fn run(global: &Global, options: &Options) -> Done {
         written.with_context(|| format!("cannot write {}", path.display()))?;
     }
     if options.json {
-        print_json(&tested.json(&chosen))?;
+        print_json(&tested.json(chosen))?;
     }
     if tested.failed() == 0 { Ok(()) } else { Err(Failure::Silent) }
 }
@@ -243,7 +272,7 @@ fn gaps(coverage: &Coverage, paint: Paint) -> String {
 }
 
 /// Rewrites what the tests expect. Returns whether anything was written.
-fn update(runs: &[TestRun], chosen: &Chosen, options: &Options) -> Result<bool, Failure> {
+fn update(runs: &[TestRun], chosen: &Chosen, options: &How) -> Result<bool, Failure> {
     let rewritten = TestRun::updated(runs)?;
     let expectations: usize = rewritten.iter().map(|file| file.expectations).sum();
     if expectations == 0 {

@@ -1,6 +1,7 @@
 //! Whose answers a job takes, and how many messages.
 
 use super::reader::{self, Setting, leaves};
+use super::schema;
 use super::settings::settings;
 use crate::diagnostic::{Diagnostics, Source};
 use crate::message::AddressPattern;
@@ -17,8 +18,8 @@ use toml::de::DeValue;
 pub struct Methods(Vec<Method>);
 
 leaves! {
-    FromOthers: "\"quarantine\", \"new-ticket\" or \"accept\"";
-    Methods: "a list of \"spf\", \"dkim\" and \"dmarc\", at least one";
+    FromOthers: "\"quarantine\", \"new-ticket\" or \"accept\"" => schema::words(["quarantine", "new-ticket", "accept"]);
+    Methods: "a list of \"spf\", \"dkim\" and \"dmarc\", at least one" => schema::list(&schema::words(["spf", "dkim", "dmarc"]));
 }
 
 settings! {
@@ -104,5 +105,9 @@ impl Setting for Vec<AddressPattern> {
             patterns.extend(pattern);
         }
         is_sound.then_some(patterns)
+    }
+
+    fn schema() -> serde_json::Value {
+        schema::list(&schema::text())
     }
 }

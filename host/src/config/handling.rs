@@ -2,6 +2,7 @@
 
 use super::JobSource;
 use super::reader::{Section, Setting, error_at};
+use super::schema;
 use super::settings::settings;
 use super::watched::{are_the_same, levels};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
@@ -131,5 +132,15 @@ impl Setting for Disposition {
         }
         section.finish(out);
         fault.is_none().then_some(read)
+    }
+
+    fn schema() -> serde_json::Value {
+        let marks = schema::table(vec![
+            schema::Property::optional("seen", "Marks it as read.", schema::truth()),
+            schema::Property::optional("deleted", "Marks it as deleted.", schema::truth()),
+            schema::Property::optional("move", "Moves it to this mailbox.", schema::text()),
+            schema::Property::optional("keyword", "Gives it this keyword.", schema::text()),
+        ]);
+        schema::any_of(&[schema::words(["leave"]), marks])
     }
 }

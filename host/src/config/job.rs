@@ -4,6 +4,7 @@ use super::follow_ups::{Brake, FollowUps};
 use super::handling::Handling;
 use super::oauth::OAuth;
 use super::reader::{self, Section, Setting, leaves};
+use super::schema;
 use super::settings::{Described, Example, Settings, example, settings};
 use super::watched::{ExistingMail, Maildrop, Watched};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
@@ -95,11 +96,12 @@ enum StepsWritten {
 }
 
 leaves! {
-    Security: "\"tls\", \"starttls\", \"starttls-if-available\" or \"none\"";
-    Fingerprint: "a SHA-256: 64 hexadecimal digits, with or without colons";
-    Authentication: "\"password\", \"ntlm\" (or \"spa\") or \"oauth2\"";
-    ApplyTo: "\"active-follow-ups\" or \"all\"";
-    Steps: "\"recommended\" or a list of steps";
+    Security: "\"tls\", \"starttls\", \"starttls-if-available\" or \"none\"" => schema::words(["tls", "starttls", "starttls-if-available", "none"]);
+    Fingerprint: "a SHA-256: 64 hexadecimal digits, with or without colons" => schema::text();
+    Authentication: "\"password\", \"ntlm\" (or \"spa\") or \"oauth2\"" => schema::words(["password", "ntlm", "spa", "oauth2"]);
+    ApplyTo: "\"active-follow-ups\" or \"all\"" => schema::words(["active-follow-ups", "all"]);
+    Steps: "\"recommended\" or a list of steps" =>
+        schema::any_of(&[schema::words(["recommended"]), schema::list(&schema::text())]);
 }
 
 /// A POP3 account.
@@ -219,6 +221,21 @@ impl Job {
         let mut out = Diagnostics::default();
         let job = Self::read_source(&Source::new(path, text), &mut out);
         out.or(job)
+    }
+
+    /// The JSON Schema of a job's file.
+    pub(crate) fn schema() -> serde_json::Value {
+        let table = |key, doc, schema| schema::Property::optional(key, doc, schema);
+        let source = JobSource::schema();
+        schema::table(vec![
+            schema::Property::required("source", "Where the mail comes from.", source),
+            table("schedule", "When the job runs.", Schedule::schema()),
+            table("preprocess", "What is cut before the rules see a message.", Preprocess::schema()),
+            table("follow_ups", "Whose answers to tickets it takes.", FollowUps::schema()),
+            table("brake", "How many messages it takes.", Brake::schema()),
+            table("handling", "What becomes of the original messages.", Handling::schema()),
+            table("limits", "Limits that differ from those in mailmill.toml.", JobLimits::schema()),
+        ])
     }
 
     /// Reads all jobs of a folder, by name.
@@ -447,6 +464,23 @@ impl Setting for JobSource {
         section.finish(out);
         read
     }
+
+    fn schema() -> serde_json::Value {
+        let of = |kind: &'static str, mut own: Vec<schema::Property>| {
+            own.insert(0, schema::Property::required("type", "Where the mail is.", schema::words([kind])));
+            schema::table(own)
+        };
+        let joined = |mut one: Vec<schema::Property>, other| {
+            one.extend::<Vec<schema::Property>>(other);
+            one
+        };
+        schema::any_of(&[
+            of("imap", joined(Server::properties(), Watched::properties())),
+            of("pop3", joined(Server::properties(), Maildrop::properties())),
+            of("maildir", Maildir::properties()),
+            of("folder", Folder::properties()),
+        ])
+    }
 }
 
 impl Setting for SecretRef {
@@ -471,6 +505,15 @@ impl Setting for SecretRef {
                 None
             }
         }
+    }
+
+    fn schema() -> serde_json::Value {
+        let place = |key, doc| schema::table(vec![schema::Property::required(key, doc, schema::text())]);
+        schema::any_of(&[
+            place("env", "An environment variable."),
+            place("file", "A file."),
+            place("credential", "A credential of systemd."),
+        ])
     }
 }
 

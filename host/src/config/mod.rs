@@ -11,6 +11,7 @@ mod oauth;
 mod outgoing;
 pub(crate) mod reader;
 mod schedule;
+pub(crate) mod schema;
 pub(crate) mod settings;
 mod watched;
 
@@ -75,11 +76,14 @@ pub struct EarlierTag {
 }
 
 leaves! {
-    SocketAddr: "an address with a port such as \"127.0.0.1:9464\"";
-    LogFormat: "\"human\" or \"json\"";
-    LogLevel: "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"";
-    TagPlace: "\"subject\" or \"subject-and-body\"";
-    Vec<EarlierTag>: "a list of tags such as { prefix = \"[Case \", suffix = \"]\" }";
+    SocketAddr: "an address with a port such as \"127.0.0.1:9464\"" => schema::text();
+    LogFormat: "\"human\" or \"json\"" => schema::words(["human", "json"]);
+    LogLevel: "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"" => schema::words(["error", "warn", "info", "debug", "trace"]);
+    TagPlace: "\"subject\" or \"subject-and-body\"" => schema::words(["subject", "subject-and-body"]);
+    Vec<EarlierTag>: "a list of tags such as { prefix = \"[Case \", suffix = \"]\" }" => schema::list(&schema::table(vec![
+        schema::Property::required("prefix", "What stood before the ticket's number.", schema::text()),
+        schema::Property::optional("suffix", "What stood after it.", schema::text()),
+    ]));
 }
 
 settings! {
@@ -87,6 +91,9 @@ settings! {
     pub struct Config {
         /// The folder of the rules, with `pipeline.toml` in it.
         rules: PathBuf => default("rules".into()),
+        /// A folder of other rules, which are run beside live mail: what they would have made of it is noted, and never acted on.
+        /// `mailmill shadow` shows it.
+        shadow: Option<PathBuf> => unset("\"rules-next\""),
         /// The folder of the plugins: `NAME.wasm` is the plugin NAME.
         plugins: PathBuf => default("plugins".into()),
         /// The folder of the jobs: `NAME.toml` is the job NAME.
@@ -334,7 +341,11 @@ impl Config {
     fn in_folder_of(mut self, file: &Path) -> Self {
         let dir = folder_of(file);
         let paths = [&mut self.rules, &mut self.plugins, &mut self.jobs, &mut self.store.path];
-        let paths = paths.into_iter().chain(&mut self.plugins_cache.dir).chain(self.maildir.0.values_mut());
+        let paths = paths
+            .into_iter()
+            .chain(&mut self.shadow)
+            .chain(&mut self.plugins_cache.dir)
+            .chain(self.maildir.0.values_mut());
         paths.for_each(|path| *path = dir.join(&*path));
         self.smtp.resolve(dir);
         self.webhook.0.values_mut().for_each(|webhook| webhook.resolve(dir));

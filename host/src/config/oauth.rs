@@ -1,6 +1,7 @@
 //! How a job is let in by OAuth 2.0: `[source] oauth = { … }`.
 
 use super::reader::leaves;
+use super::schema;
 use super::settings::settings;
 use crate::mailbox::Protocol;
 use crate::secret::SecretRef;
@@ -31,8 +32,8 @@ pub enum Grant {
 }
 
 leaves! {
-    Provider: "\"microsoft365\", \"gmail\" or \"other\"";
-    Grant: "\"client-credentials\", \"device\" or \"browser\"";
+    Provider: "\"microsoft365\", \"gmail\" or \"other\"" => schema::words(["microsoft365", "gmail", "other"]);
+    Grant: "\"client-credentials\", \"device\" or \"browser\"" => schema::words(["client-credentials", "device", "browser"]);
 }
 
 settings! {

@@ -2,6 +2,7 @@
 
 use super::above_zero;
 use super::reader::{Setting, error_at, leaves};
+use super::schema;
 use super::settings::settings;
 use crate::diagnostic::{Diagnostics, Source};
 use crate::mailbox::Security;
@@ -20,8 +21,8 @@ use toml::de::DeValue;
 const NAME_CHARS_MAX: usize = 64;
 
 leaves! {
-    TagEnd: "\"beginning\", \"end\" or \"none\"";
-    Author: "an address such as \"Support <support@example.org>\"";
+    TagEnd: "\"beginning\", \"end\" or \"none\"" => schema::words(["beginning", "end", "none"]);
+    Author: "an address such as \"Support <support@example.org>\"" => schema::text();
 }
 
 settings! {
@@ -147,6 +148,10 @@ impl<T: Setting> Setting for Named<T> {
         let read: Option<BTreeMap<String, T>> =
             read.into_iter().map(|(name, value)| value.map(|value| (name, value))).collect();
         read.map(Self)
+    }
+
+    fn schema() -> serde_json::Value {
+        serde_json::json!({ "type": "object", "additionalProperties": T::schema() })
     }
 }
 

@@ -1,9 +1,11 @@
 //! Reading settings out of TOML: everything that is wrong is reported, with its place, and reading goes on.
 
+use super::schema;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, suggestion};
 use crate::message::document::{CutKind, CutKinds};
 use crate::schedule::Interval;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -33,6 +35,9 @@ pub(crate) fn parse<'i>(source: &'i Source, out: &mut Diagnostics) -> Option<Spa
 pub(crate) trait Setting: Sized {
     /// Reads it from the value of key `name`; what is wrong is reported.
     fn read(source: &Source, name: &str, value: &Spanned<DeValue<'_>>, out: &mut Diagnostics) -> Option<Self>;
+
+    /// What it can be, as a JSON Schema. Whatever the reader takes, the schema takes, too; the reader is stricter.
+    fn schema() -> Value;
 }
 
 /// Reads a value through serde; `expected` says in a few words what it must be.
@@ -61,9 +66,9 @@ fn shown(source: &Source, value: &Spanned<DeValue<'_>>) -> String {
     if is_short && is_scalar { written.to_owned() } else { format!("{article} {kind}") }
 }
 
-/// Makes settings of types that serde reads, each with a few words that say what it must be.
+/// Makes settings of types that serde reads, each with a few words that say what it must be, and its schema.
 macro_rules! leaves {
-    ($($type:ty: $expected:literal;)*) => {
+    ($($type:ty: $expected:literal => $schema:expr;)*) => {
         $(impl $crate::config::reader::Setting for $type {
             fn read(
                 source: &$crate::diagnostic::Source,
@@ -73,27 +78,35 @@ macro_rules! leaves {
             ) -> Option<Self> {
                 $crate::config::reader::read_value(source, name, $expected, value, out)
             }
+
+            fn schema() -> serde_json::Value {
+                $schema
+            }
         })*
     };
 }
 pub(crate) use leaves;
 
 leaves! {
-    String: "a string";
-    bool: "true or false";
-    u8: "a whole number between 0 and 255";
-    u16: "a whole number between 0 and 65535";
-    u64: "a whole number";
-    NonZeroU64: "a whole number above 0";
-    NonZeroUsize: "a whole number above 0";
-    PathBuf: "a path, as a string";
-    Vec<String>: "a list of strings";
-    Interval: "an interval such as \"30s\", \"5m\" or \"1h\"";
+    String: "a string" => schema::text();
+    bool: "true or false" => schema::truth();
+    u8: "a whole number between 0 and 255" => schema::whole(0, Some(u8::MAX.into()));
+    u16: "a whole number between 0 and 65535" => schema::whole(0, Some(u16::MAX.into()));
+    u64: "a whole number" => schema::whole(0, None);
+    NonZeroU64: "a whole number above 0" => schema::whole(1, None);
+    NonZeroUsize: "a whole number above 0" => schema::whole(1, None);
+    PathBuf: "a path, as a string" => schema::text();
+    Vec<String>: "a list of strings" => schema::list(&schema::text());
+    Interval: "an interval such as \"30s\", \"5m\" or \"1h\"" => schema::text();
 }
 
 impl<T: Setting> Setting for Option<T> {
     fn read(source: &Source, name: &str, value: &Spanned<DeValue<'_>>, out: &mut Diagnostics) -> Option<Self> {
         T::read(source, name, value, out).map(Some)
+    }
+
+    fn schema() -> Value {
+        T::schema()
     }
 }
 
@@ -118,6 +131,11 @@ impl Setting for CutKinds {
         }
         let expected = format!("a list of {}", quoted.join(", "));
         read_value::<Vec<CutKind>>(source, name, &expected, value, out).map(Self::from)
+    }
+
+    fn schema() -> Value {
+        let names: Vec<_> = CutKind::ALL.iter().map(ToString::to_string).collect();
+        schema::list(&schema::words(names.iter().map(String::as_str)))
     }
 }
 

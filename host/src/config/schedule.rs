@@ -1,6 +1,7 @@
 //! `[schedule]` of a job: the keys, and the schedule that they make together.
 
 use super::reader::{Section, Setting};
+use super::schema;
 use super::settings::{Described, Settings, settings};
 use crate::diagnostic::{Diagnostics, Source, suggestion};
 use crate::schedule::{self, Cron, Day, Days, Interval, Jitter, Runs, Times, Window, time_of_day};
@@ -81,6 +82,10 @@ impl Setting for Schedule {
         section.finish(out);
         keys.filter(|_| sound).map(Self::from)
     }
+
+    fn schema() -> serde_json::Value {
+        Keys::schema()
+    }
 }
 
 impl Schedule {
@@ -132,17 +137,29 @@ impl Setting for Window {
     fn read(source: &Source, name: &str, value: &Spanned<DeValue<'_>>, out: &mut Diagnostics) -> Option<Self> {
         read_text(source, name, value, out, Self::parse)
     }
+
+    fn schema() -> serde_json::Value {
+        schema::text()
+    }
 }
 
 impl Setting for Cron {
     fn read(source: &Source, name: &str, value: &Spanned<DeValue<'_>>, out: &mut Diagnostics) -> Option<Self> {
         read_text(source, name, value, out, Self::parse)
     }
+
+    fn schema() -> serde_json::Value {
+        schema::text()
+    }
 }
 
 impl Setting for Jitter {
     fn read(source: &Source, name: &str, value: &Spanned<DeValue<'_>>, out: &mut Diagnostics) -> Option<Self> {
         read_text(source, name, value, out, Self::parse)
+    }
+
+    fn schema() -> serde_json::Value {
+        schema::text()
     }
 }
 
@@ -153,6 +170,10 @@ impl Setting for TimesOfDay {
             out.push(source.error(value.span(), format!("`{name}` has no time: write it like [\"08:00\"]")));
         }
         (!times.is_empty()).then_some(Self(times))
+    }
+
+    fn schema() -> serde_json::Value {
+        schema::any_of(&[schema::text(), schema::list(&schema::text())])
     }
 }
 
@@ -173,6 +194,11 @@ impl Setting for Days {
         }
         Some(days.into_iter().fold(Self::default(), Self::and))
     }
+
+    fn schema() -> serde_json::Value {
+        let day = schema::any_of(&[schema::text(), schema::whole(1, Some(31))]);
+        schema::any_of(&[day.clone(), schema::list(&day)])
+    }
 }
 
 impl Setting for Date {
@@ -187,6 +213,10 @@ impl Setting for Date {
         }
         date
     }
+
+    fn schema() -> serde_json::Value {
+        schema::text()
+    }
 }
 
 impl Setting for TimeZone {
@@ -200,6 +230,10 @@ impl Setting for TimeZone {
             out.push(source.error(value.span(), format!("unknown time zone \"{wanted}\" in `{name}`")).help(help));
         }
         found
+    }
+
+    fn schema() -> serde_json::Value {
+        schema::text()
     }
 }
 

@@ -2,12 +2,16 @@
 //! are all made from it.
 
 use super::reader::Setting;
+use super::schema::Property;
 use std::fmt::Write;
 
 /// What a group of settings says of itself.
 pub(crate) trait Settings: Setting {
     /// Its settings, in order.
     fn describe() -> Vec<Described>;
+
+    /// The same, as a schema has it.
+    fn properties() -> Vec<Property>;
 }
 
 /// A setting as the example file shows it.
@@ -112,6 +116,10 @@ macro_rules! settings {
                 section.finish(out);
                 read
             }
+
+            fn schema() -> serde_json::Value {
+                $crate::config::schema::table(<Self as $crate::config::settings::Settings>::properties())
+            }
         }
 
         impl $crate::config::settings::Settings for $name {
@@ -121,6 +129,12 @@ macro_rules! settings {
                     doc: &[$($field_doc),+],
                     example: $crate::config::settings::example_of!($type, $how $(($value))?),
                 }, )+]
+            }
+
+            fn properties() -> Vec<$crate::config::schema::Property> {
+                vec![$( $crate::config::schema::property_of!(
+                    $type, stringify!($field), &[$($field_doc),+], $how $(($value))?
+                ), )+]
             }
         }
     };

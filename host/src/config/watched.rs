@@ -1,6 +1,7 @@
 //! What is watched: the mailboxes of an account, and what becomes of the mail that was there before.
 
 use super::reader::{self, Setting, leaves};
+use super::schema;
 use super::settings::settings;
 use crate::diagnostic::{Diagnostics, Source};
 use serde::{Deserialize, Serialize};
@@ -32,7 +33,7 @@ pub enum ExistingMail {
 }
 
 leaves! {
-    ExistingMail: "\"pass-over\" or \"handle\"";
+    ExistingMail: "\"pass-over\" or \"handle\"" => schema::words(["pass-over", "handle"]);
 }
 
 settings! {
@@ -121,5 +122,9 @@ impl Setting for Mailboxes {
             out.push(source.error(value.span(), reason.clone()));
         }
         fault.is_none().then_some(read)
+    }
+
+    fn schema() -> serde_json::Value {
+        schema::any_of(&[schema::text(), schema::list(&schema::text())])
     }
 }

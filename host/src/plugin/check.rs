@@ -1,6 +1,6 @@
 //! Looking at a component before anything is made of it: what it is, and what it asks for.
 
-use super::World;
+use super::{World, system};
 use std::path::PathBuf;
 use wasmparser::component_types::ComponentEntityType;
 use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
@@ -105,14 +105,25 @@ pub enum LoadError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Outline {
     pub(super) world: World,
-    pub(super) imports: Vec<String>,
+    pub(super) imports: Vec<Import>,
     pub(super) exports: Vec<String>,
 }
 
 /// An import with the functions that it names, such as `mailmill:rules/mail@0.1.0`.
-struct Import {
-    name: String,
-    functions: Vec<String>,
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Import {
+    /// The interface, with its version.
+    pub name: String,
+    /// The functions that the component calls.
+    pub functions: Vec<String>,
+}
+
+impl Import {
+    /// Whether it is a part of the system, of which plugins get an empty one.
+    #[must_use]
+    pub fn is_system(&self) -> bool {
+        system::is_granted(&self.name)
+    }
 }
 
 /// Checks what can be checked without compiling.
@@ -134,7 +145,7 @@ pub(super) fn outline(name: &str, bytes: &[u8]) -> Result<Outline, LoadError> {
         return Err(LoadError::OtherWorld { name: name.to_owned(), exports });
     };
     check_grants(name, world, &imports)?;
-    Ok(Outline { world, imports: imports.into_iter().map(|import| import.name).collect(), exports })
+    Ok(Outline { world, imports, exports })
 }
 
 fn check_kind(name: &str, bytes: &[u8]) -> Result<(), LoadError> {
@@ -206,7 +217,9 @@ fn check_version(name: &str, full: &str) -> Result<(), LoadError> {
 }
 
 fn check_grants(name: &str, world: World, imports: &[Import]) -> Result<(), LoadError> {
-    let granted = |import: &&Import| interface(&import.name).is_some_and(|name| world.grants().contains(&name));
+    let granted = |import: &&Import| {
+        import.is_system() || interface(&import.name).is_some_and(|name| world.grants().contains(&name))
+    };
     let foreign: Vec<String> = imports
         .iter()
         .filter(|import| !granted(import))

@@ -2,7 +2,7 @@
 
 use super::bindings::rules::types;
 use super::bindings::{extractor, preprocessor, processor};
-use super::check::Outline;
+use super::check::{Import, Outline};
 use super::clock::Clock;
 use super::engine::Engine;
 use super::health::Health;
@@ -101,16 +101,16 @@ impl Component {
         self.shared.path.as_deref()
     }
 
-    /// The interfaces that it imports.
+    /// The interfaces that it imports, with their functions.
     #[must_use]
-    pub fn imports(&self) -> Vec<String> {
-        self.shared.outline.imports.clone()
+    pub fn imports(&self) -> &[Import] {
+        &self.shared.outline.imports
     }
 
     /// The interfaces that it exports.
     #[must_use]
-    pub fn exports(&self) -> Vec<String> {
-        self.shared.outline.exports.clone()
+    pub fn exports(&self) -> &[String] {
+        &self.shared.outline.exports
     }
 
     /// How the step of this name and with these rules fares.

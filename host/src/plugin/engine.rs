@@ -9,6 +9,7 @@ use super::component::{Component, Linked, WeakComponent};
 use super::limits::Limits;
 use super::patterns::PatternCache;
 use super::state::State;
+use super::system;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -201,7 +202,8 @@ impl Engine {
             World::Preprocessor => &self.shared.editing,
             World::Extractor | World::Processor => &self.shared.reading,
         };
-        let instance = linker.instantiate_pre(&component)?;
+        let own = system::link(&self.shared.wasmtime, &component, linker, outline.world)?;
+        let instance = own.as_ref().unwrap_or(linker).instantiate_pre(&component)?;
         Ok(match outline.world {
             World::Preprocessor => Linked::Preprocessor(preprocessor::PreprocessorPre::new(instance)?),
             World::Extractor => Linked::Extractor(extractor::ExtractorPre::new(instance)?),

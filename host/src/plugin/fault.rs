@@ -63,6 +63,12 @@ pub enum Fault {
         "it asked for the message outside a message, in its own configuration: only patterns and the log work there"
     )]
     OutsideCall,
+    /// It asked the system for what is not there.
+    #[error("it asked the system for `{asked}`: a plugin has no files, no network and no processes")]
+    System {
+        /// The interface and the function.
+        asked: String,
+    },
     /// It said what it is to be called for while it was called.
     #[error("it used `wake` outside of `configure`")]
     InsideCall,

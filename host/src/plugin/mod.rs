@@ -34,11 +34,13 @@ mod scan;
 pub mod sight;
 #[cfg(feature = "daemon")]
 mod state;
+#[cfg(feature = "daemon")]
+mod system;
 #[cfg(all(test, feature = "daemon"))]
 mod tests;
 
 #[cfg(feature = "daemon")]
-pub use check::LoadError;
+pub use check::{Import, LoadError};
 #[cfg(feature = "daemon")]
 pub use compile::{COMPILE_SUBCOMMAND, Compiler, compile_child};
 #[cfg(feature = "daemon")]

@@ -50,6 +50,8 @@ pub(super) struct State {
     /// The tick of the clock at which the time is up, unless the clock made up for ticks that it had missed.
     deadline_tick: u64,
     began: Instant,
+    /// What the next random number follows from.
+    seed: u64,
 }
 
 impl State {
@@ -70,6 +72,7 @@ impl State {
             deadline: Duration::ZERO,
             deadline_tick: 0,
             began: Instant::now(),
+            seed: 0,
         }
     }
 
@@ -82,6 +85,7 @@ impl State {
         self.host_calls = 0;
         self.output_bytes = 0;
         self.last_error = None;
+        self.seed = 0;
         self.deadline = deadline;
         self.began = Instant::now();
         self.deadline_tick = self.clock.ticks().saturating_add(Clock::ticks_in(deadline));
@@ -100,7 +104,7 @@ impl State {
     }
 
     /// Counts a call of the host.
-    fn enter(&mut self) -> Result<()> {
+    pub(super) fn enter(&mut self) -> Result<()> {
         self.host_calls += 1;
         if self.host_calls > self.limits.host_calls {
             return Err(Fault::HostCalls { limit: self.limits.host_calls }.into());
@@ -114,6 +118,38 @@ impl State {
             self.left()?;
         }
         Ok(())
+    }
+
+    /// A number that looks random, and is the same in each call at the same place (SplitMix64).
+    pub(super) fn random(&mut self) -> u64 {
+        self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.seed ^ (self.seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// So many bytes of such numbers.
+    ///
+    /// # Errors
+    /// If they are more than may be handed over at once.
+    pub(super) fn random_bytes(&mut self, length: u64) -> Result<Vec<u8>, Fault> {
+        let limit = self.limits.copied_bytes;
+        let length = usize::try_from(length).ok().filter(|length| *length <= limit).ok_or(Fault::Copied { limit })?;
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() < length {
+            bytes.extend(self.random().to_le_bytes());
+        }
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+
+    /// Keeps a remark of the plugin: in the message's report, or outside of messages among what it says of its rules.
+    pub(super) fn note(&mut self, level: Level, text: String) {
+        match &mut self.call {
+            Some(call) => call.log(level, &text),
+            None if self.remarks.len() < REMARKS_MAX => self.remarks.push(LogLine { level, text }),
+            None => {}
+        }
     }
 
     /// The call under way.
@@ -365,11 +401,7 @@ impl log::Host for State {
         if level == Level::Error {
             self.last_error = Some(text.clone());
         }
-        match &mut self.call {
-            Some(call) => call.log(level, &text),
-            None if self.remarks.len() < REMARKS_MAX => self.remarks.push(LogLine { level, text }),
-            None => {}
-        }
+        self.note(level, text);
         self.enter()
     }
 }

@@ -204,7 +204,7 @@ fn a_plugin_says_what_it_is() {
     assert_eq!(MISBEHAVE.world(), World::Preprocessor);
     assert_eq!(MISBEHAVE.hash().len(), 64);
     assert!(
-        MISBEHAVE.imports().iter().all(|import| import.starts_with("mailmill:rules/")),
+        MISBEHAVE.imports().iter().all(|import| import.name.starts_with("mailmill:rules/")),
         "{:?}",
         MISBEHAVE.imports()
     );
@@ -319,4 +319,66 @@ fn rules_are_flattened_for_guests_without_json() {
     let settings = config(json!({ "rules": [{ "kind": "quote", "n": 1 }], "on": true })).to_contract().settings;
     let expect = [("rules.0.kind", "quote"), ("rules.0.n", "1"), ("on", "true")];
     assert_eq!(settings, expect.map(|(path, value)| (path.to_owned(), value.to_owned())));
+}
+
+/// What the guest that tries to get out gets, as `name: answer` lines.
+fn tried(component: &Component, rules: Value) -> (Result<Vec<String>, Fault>, Vec<String>) {
+    let mut instance = component.instantiate("step", &config(rules)).expect("fine");
+    let called = instance.extract(call(&message("hello")));
+    let log = called.effects.log.iter().map(|line| line.text.clone()).collect();
+    let lines = called
+        .result
+        .map(|fields| fields.iter().map(|field| format!("{}: {}", field.name, field.value)).collect::<Vec<_>>());
+    (lines, log)
+}
+
+#[test]
+fn a_system_has_nothing_in_it() {
+    let component = ENGINE.load_bytes("tries.wasm", &guest("tries")).expect("a plugin");
+    let system: Vec<_> = component.imports().iter().filter(|import| import.is_system()).collect();
+    assert!(system.iter().any(|import| import.name == "wasi:cli/environment@0.2.9"), "{system:?}");
+    let (answers, log) = tried(&component, Value::Null);
+    let expect = [
+        "environment: []",
+        "arguments: []",
+        "folder: None",
+        "directories: 0",
+        "network: Err(ErrorCode { code: 1, name: \"access-denied\", message: \"\" })",
+        "clocks: 0 0 0",
+        "numbers: 16294208416658607535 [244, 101, 185]",
+        "printed: true",
+    ];
+    assert_eq!(answers.as_deref(), Ok(&expect.map(str::to_owned)[..]));
+    assert_eq!(log, ["printed, Grüße"]);
+    assert_eq!(tried(&component, Value::Null).0, answers, "another instance gets the same");
+    let fault = |does: &str| tried(&component, json!({ "does": does })).0.expect_err(does).to_string();
+    assert_eq!(
+        fault("exit"),
+        "it asked the system for `wasi:cli/exit exit`: a plugin has no files, no network and no processes"
+    );
+    assert_eq!(fault("much"), "it handed over more than 8192 KiB at once (limit `copied_bytes_max`)");
+}
+
+/// The contract as it was released. If this fails, the copy was changed: it must not be.
+const PINNED: (&str, &str) = (
+    include_str!("../../../tests/guests/pinned-0-1-0/wit/rules.wit"),
+    "f8b7533d155267bc84512148b655106d9c3f3a098ca3a3846e01631a2d715bd7",
+);
+
+#[test]
+fn a_plugin_built_for_the_first_release_goes_on_working() {
+    assert_eq!(compile::digest(PINNED.0.as_bytes()), PINNED.1);
+    let component = ENGINE.load_bytes("pinned-0-1-0.wasm", &guest("pinned-0-1-0")).expect("a plugin");
+    assert_eq!((component.about().name.as_str(), component.world()), ("pinned", World::Preprocessor));
+    let refused = component.instantiate("step", &config(json!({ "pattern": "a(" }))).expect_err("no pattern");
+    assert!(refused.to_string().starts_with("pattern: unclosed group"), "{refused}");
+    let mut instance = component.instantiate("step", &config(json!({ "pattern": r"\d[\d.]*" }))).expect("fine");
+    assert!(!instance.interest().is_empty(), "it says what it looks for");
+    let called = instance.preprocess(call(&message("Grüße, 1.234 of them")));
+    assert_eq!(called.result, Ok(Verdict::Next));
+    let cuts: Vec<_> =
+        called.effects.cuts.iter().map(|cut| (cut.span.start, cut.span.end, cut.rule.as_str())).collect();
+    assert_eq!(cuts, [(9, 14, "pattern")]);
+    let log: Vec<_> = called.effects.log.iter().map(|line| line.text.as_str()).collect();
+    assert_eq!(log, ["the number 1234"]);
 }

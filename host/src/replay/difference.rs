@@ -7,7 +7,7 @@ use crate::action::{Action, Outcome};
 use crate::pipeline::Verdict;
 use crate::report::{Facts, Report};
 use crate::store::HandledMessage;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use similar::{Algorithm, DiffTag, capture_diff_slices, group_diff_ops};
 use std::fmt::Write as _;
 
@@ -19,7 +19,7 @@ const LINES_MAX: usize = 60;
 const TEXT_LINES_MAX: usize = 2000;
 
 /// A message that the candidate would handle differently.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// The number of its receipt.
     pub receipt: i64,
@@ -36,7 +36,7 @@ pub struct Difference {
 }
 
 /// A kind of change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Whether it is accepted, rejected, ignored or quarantined, and why.
@@ -69,7 +69,7 @@ impl Kind {
 }
 
 /// A change of one kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changed {
     /// Which kind.
     pub kind: Kind,
@@ -90,7 +90,8 @@ pub struct Line {
 }
 
 /// Whose a line is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Sign {
     /// Both rule sets'.
     Both,
@@ -121,6 +122,15 @@ impl std::fmt::Display for Line {
 impl Serialize for Line {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Line {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = String::deserialize(deserializer)?;
+        let sign = [Sign::Both, Sign::Gone, Sign::New].into_iter().find(|sign| written.starts_with(sign.char()));
+        let text = written.get(2..).unwrap_or_default().to_owned();
+        sign.map(|sign| Self { sign, text }).ok_or_else(|| serde::de::Error::custom("a line begins with its sign"))
     }
 }
 

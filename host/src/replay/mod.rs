@@ -6,9 +6,11 @@
 //! the same differences, whichever thread runs them.
 
 mod difference;
+mod shadow;
 mod summary;
 
 pub use difference::{Changed, Difference, Kind, LINE_CHARS_MAX, Line, Sign};
+pub use shadow::Shadow;
 pub use summary::{DIFFERENCES_BYTES_MAX, LeftOut, Summary, Tally};
 
 use crate::config::Job;

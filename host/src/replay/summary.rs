@@ -1,7 +1,8 @@
 //! What a replay comes to: counts, and the messages that change.
 
-use super::{Difference, Kind, Outcome, Sign};
+use super::{Difference, Kind, Outcome, Sign, shadow};
 use crate::rules::Revision;
+use crate::store::ShadowRow;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -89,6 +90,22 @@ impl Summary {
             differences_max,
             bytes: 0,
         }
+    }
+
+    /// What was noted of a candidate beside live mail, keeping at most so many of the messages that change; none if
+    /// nothing was noted.
+    #[must_use]
+    pub fn of_shadows(rows: &[ShadowRow], differences_max: usize) -> Option<Self> {
+        let last = rows.last()?;
+        let revision = |name: &str| Revision::named(name);
+        let mut summary = Self::new(&revision(&last.in_force), &revision(&last.candidate), differences_max);
+        for row in rows {
+            summary.add(match shadow::kept(row) {
+                Some(difference) => Outcome::Changed(Box::new(difference)),
+                None => Outcome::Same,
+            });
+        }
+        Some(summary)
     }
 
     pub(super) fn add(&mut self, outcome: Outcome) {

@@ -33,6 +33,7 @@ use crate::plugin::sight::{Finders, Scanners};
 use crate::plugin::{
     Argument, Component, ConfigureError, Engine, Health, Instance, PluginConfig, Suspension, VerbSpec, World,
 };
+use crate::store::RevisionContent;
 use crate::ticket::Classes;
 use file::RuleFiles;
 use languages::Languages;
@@ -43,7 +44,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::num::NonZero;
 use std::panic::resume_unwind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The file that lists the steps.
@@ -56,6 +57,13 @@ const REVISION_DIGITS: usize = 16;
 /// Which rules: a hash of all rule files and plugins in use.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Revision(String);
+
+impl Revision {
+    /// A revision that is known by its name.
+    pub(crate) fn named(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
 
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,6 +82,7 @@ pub struct RuleSet {
     classes: Classes,
     tests: usize,
     warnings: Diagnostics,
+    content: RevisionContent,
 }
 
 /// A step of the pipeline, ready for instances.
@@ -138,8 +147,39 @@ impl RuleSet {
             components: BTreeMap::new(),
             languages: None,
             classes: Classes::default(),
+            cases: Vec::new(),
+            content: RevisionContent::default(),
         };
         loader.load(out).filter(|_| out.errors() == 0)
+    }
+
+    /// A plugin that is being written, alone: `folder` has the component and its rules, `step` is a pipeline of one step
+    /// that names them, and `cases` are files with more `[[test]]` tables.
+    ///
+    /// # Errors
+    /// With everything that is wrong.
+    pub(crate) fn of_project(
+        folder: &Path,
+        step: &Source,
+        cases: Vec<PathBuf>,
+        engine: &Engine,
+    ) -> Result<Untested, Diagnostics> {
+        let mut out = Diagnostics::default();
+        let loader = Loader {
+            rules_dir: folder,
+            plugins_dir: folder,
+            engine,
+            hash: Sha256::new(),
+            components: BTreeMap::new(),
+            languages: None,
+            classes: Classes::default(),
+            cases,
+            content: RevisionContent::default(),
+        };
+        let plugins = plugin_names(folder, &mut out);
+        let listed = pipeline::read_steps(step, folder, &plugins, &mut out);
+        let instances = listed.map(|listed| loader.assemble(step, &listed, &plugins, &mut out));
+        out.or(instances).map(Untested::new)
     }
 
     /// Which rules they are.
@@ -191,6 +231,12 @@ impl RuleSet {
         &self.warnings
     }
 
+    /// What they are made of.
+    #[must_use]
+    pub fn content(&self) -> &RevisionContent {
+        &self.content
+    }
+
     /// How many tests of the rule files' own it has passed.
     #[must_use]
     pub fn tests(&self) -> usize {
@@ -213,6 +259,16 @@ pub fn classes(rules_dir: &Path) -> Result<Classes, Diagnostics> {
 }
 
 impl Hop {
+    /// The hop of the plugins of this world.
+    #[must_use]
+    pub fn of(world: World) -> Self {
+        match world {
+            World::Preprocessor => Self::Preprocess,
+            World::Extractor => Self::Extract,
+            World::Processor => Self::Process,
+        }
+    }
+
     /// The world of the plugins of this hop.
     #[must_use]
     pub fn world(self) -> World {
@@ -234,6 +290,10 @@ struct Loader<'a> {
     components: BTreeMap<String, Option<Component>>,
     languages: Option<Languages>,
     classes: Classes,
+    /// Files of tests that no step names: those of a plugin that is being written.
+    cases: Vec<PathBuf>,
+    /// What was read.
+    content: RevisionContent,
 }
 
 impl Loader<'_> {
@@ -244,7 +304,17 @@ impl Loader<'_> {
         self.classes = self.classes(out);
         let plugins = plugin_names(self.plugins_dir, out);
         let listed = pipeline::read(&pipeline, self.plugins_dir, &plugins, out)?;
-        let loaded: Vec<_> = listed.iter().map(|step| self.step(&pipeline, step, &plugins, out)).collect();
+        Some(self.assemble(&pipeline, &listed, &plugins, out))
+    }
+
+    fn assemble(
+        mut self,
+        pipeline: &Source,
+        listed: &[pipeline::Step],
+        plugins: &[String],
+        out: &mut Diagnostics,
+    ) -> Instances {
+        let loaded: Vec<_> = listed.iter().map(|step| self.step(pipeline, step, plugins, out)).collect();
         let mut cleaners = cleaners(&loaded).into_iter();
         let mut steps = Vec::new();
         let (mut fields, mut compiled, mut idle) = (Vec::new(), Vec::new(), Vec::new());
@@ -252,7 +322,7 @@ impl Loader<'_> {
             let cleaner = cleaners.next().flatten();
             let Some(mut step) = loaded else { continue };
             step.config.fields = if step.hop == Hop::Process { fields.clone() } else { Vec::new() };
-            let instance = configure(&pipeline, listed, &step, cleaner.unwrap_or_else(|| step.instance()), out);
+            let instance = configure(pipeline, listed, &step, cleaner.unwrap_or_else(|| step.instance()), out);
             if let Some(instance) = &instance {
                 fields.extend_from_slice(instance.declares());
                 step.interest = instance.interest().clone();
@@ -266,8 +336,12 @@ impl Loader<'_> {
         let preprocess = places.map(|(place, step)| (step.name.to_string(), place)).collect();
         let scanners = Arc::new(Scanners::new(compiled.iter()));
         let (classes, warnings) = (self.classes.clone(), out.clone());
-        let set = RuleSet { revision: self.revision(), steps, preprocess, scanners, classes, tests, warnings };
-        Some(Instances::with(Arc::new(set), idle))
+        let mut content = std::mem::take(&mut self.content);
+        content.files.sort();
+        content.plugins.sort();
+        let revision = self.revision();
+        let set = RuleSet { revision, steps, preprocess, scanners, classes, tests, warnings, content };
+        Instances::with(Arc::new(set), idle)
     }
 
     fn step(
@@ -279,7 +353,7 @@ impl Loader<'_> {
     ) -> Option<Step> {
         let component = self.component(pipeline, listed, plugins, out);
         let paths = pipeline::rule_files(self.rules_dir, pipeline, listed, out);
-        let sources: Vec<_> = paths.iter().filter_map(|path| self.read(path, out)).collect();
+        let sources: Vec<_> = paths.iter().chain(&self.cases.clone()).filter_map(|path| self.read(path, out)).collect();
         let files = RuleFiles::read(sources, self.languages.as_ref(), out)?;
         check_clients(&files, out);
         let (hop, component) = (*listed.hop.get_ref(), component?);
@@ -339,6 +413,7 @@ impl Loader<'_> {
         let component = loaded.ok();
         if let Some(component) = &component {
             self.note(plugin, component.hash().as_bytes());
+            self.content.plugins.push((plugin.clone(), component.hash().to_owned()));
         }
         self.components.insert(plugin.clone(), component.clone());
         component
@@ -349,6 +424,10 @@ impl Loader<'_> {
         let source = Source::read(path, out)?;
         let name = path.strip_prefix(self.rules_dir).unwrap_or(path).to_string_lossy();
         self.note(&name, source.text().as_bytes());
+        let path = (name.replace('\\', "/"), source.text().to_owned());
+        if !self.content.files.contains(&path) {
+            self.content.files.push(path);
+        }
         Some(source)
     }
 

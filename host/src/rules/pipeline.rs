@@ -1,6 +1,7 @@
 //! `pipeline.toml`: the ordered list of steps that a message goes through.
 
 use crate::config::reader::{self, Section, Setting, leaves};
+use crate::config::schema;
 use crate::config::settings::settings;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, suggestion};
 use serde::{Deserialize, Serialize};
@@ -43,7 +44,7 @@ impl fmt::Display for Hop {
 }
 
 leaves! {
-    Hop: "\"preprocess\", \"extract\" or \"process\"";
+    Hop: "\"preprocess\", \"extract\" or \"process\"" => schema::words(["preprocess", "extract", "process"]);
 }
 
 settings! {
@@ -70,6 +71,10 @@ impl<T: Setting> Setting for Spanned<T> {
     fn read(source: &Source, name: &str, value: &Spanned<DeValue<'_>>, out: &mut Diagnostics) -> Option<Self> {
         T::read(source, name, value, out).map(|read| Self::new(value.span(), read))
     }
+
+    fn schema() -> serde_json::Value {
+        T::schema()
+    }
 }
 
 impl Setting for Vec<Step> {
@@ -81,10 +86,35 @@ impl Setting for Vec<Step> {
         let steps: Vec<_> = items.iter().map(|item| Step::read(source, name, item, out)).collect();
         steps.into_iter().collect()
     }
+
+    fn schema() -> serde_json::Value {
+        schema::list(&Step::schema())
+    }
+}
+
+/// The JSON Schema of `pipeline.toml`.
+pub(crate) fn schema() -> serde_json::Value {
+    let steps = <Vec<Step> as Setting>::schema();
+    schema::table(vec![schema::Property::required("step", "The steps that a message goes through, in order.", steps)])
 }
 
 /// Reads the steps of `pipeline.toml`. `plugins` are the names of those that there are, in the folder `plugins_dir`.
 pub(crate) fn read(
+    source: &Source,
+    plugins_dir: &Path,
+    plugins: &[String],
+    out: &mut Diagnostics,
+) -> Option<Vec<Step>> {
+    let steps = read_steps(source, plugins_dir, plugins, out)?;
+    if !steps.iter().any(|step| *step.hop.get_ref() == Hop::Process) {
+        let diagnostic = Diagnostic::error(source.path(), "no step decides what becomes of a message");
+        out.push(diagnostic.help("add a [[step]] with hop = \"process\""));
+    }
+    Some(steps)
+}
+
+/// The same for a part of a pipeline.
+pub(crate) fn read_steps(
     source: &Source,
     plugins_dir: &Path,
     plugins: &[String],
@@ -102,11 +132,36 @@ pub(crate) fn read(
             out.push(source.error(step.name.span(), format!("`{RECOMMENDED}` stands for steps and cannot be one")));
         }
     }
-    if !steps.iter().any(|step| *step.hop.get_ref() == Hop::Process) {
-        let diagnostic = Diagnostic::error(source.path(), "no step decides what becomes of a message");
-        out.push(diagnostic.help("add a [[step]] with hop = \"process\""));
-    }
     Some(steps)
+}
+
+/// A step that uses a plugin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Use {
+    /// The step.
+    pub step: String,
+    /// Where it stands.
+    pub hop: Hop,
+    /// The plugin.
+    #[serde(skip)]
+    pub plugin: String,
+    /// Whether one instance of the plugin may handle many messages.
+    pub reuse: bool,
+}
+
+/// Which steps of a folder's pipeline use which plugins, whatever may be wrong with the pipeline; none if it cannot be read.
+#[must_use]
+pub fn uses(rules_dir: &Path) -> Vec<Use> {
+    let mut ignored = Diagnostics::default();
+    let source = Source::read(&rules_dir.join(super::PIPELINE), &mut ignored);
+    let steps = source.and_then(|source| read_steps(&source, rules_dir, &[], &mut ignored));
+    let used = |step: Step| Use {
+        step: step.name.into_inner(),
+        hop: step.hop.into_inner(),
+        plugin: step.plugin.into_inner(),
+        reuse: step.reuse,
+    };
+    steps.into_iter().flatten().map(used).collect()
 }
 
 fn check_names(source: &Source, steps: &[Step], out: &mut Diagnostics) {

@@ -26,8 +26,10 @@ mod outbox_records;
 mod outbox_tests;
 mod quarantine;
 mod records;
+mod revisions;
 mod rows;
 mod sessions;
+mod shadows;
 mod sqlite;
 mod suspensions;
 #[cfg(test)]
@@ -43,6 +45,8 @@ pub use figures::Figures;
 pub use lease::{Holder, Lease};
 pub use outbox_records::*;
 pub use records::*;
+pub use revisions::{NewRevision, REVISIONS_MAX, RevisionContent, RevisionRow};
+pub use shadows::ShadowRow;
 
 use crate::content::{Content, Spool};
 use crate::fault::{self, Point};

@@ -212,8 +212,10 @@ pub(super) fn migrations() -> Vec<Migration> {
     let sixth = include_str!("../../migrations/sqlite/0006_outbox.sql");
     let seventh = include_str!("../../migrations/sqlite/0007_follow_ups_and_brakes.sql");
     let eighth = include_str!("../../migrations/sqlite/0008_desk.sql");
-    let web = include_str!("../../migrations/sqlite/0015_web.sql");
     let eleventh = include_str!("../../migrations/sqlite/0011_suspensions.sql");
+    let thirteenth = include_str!("../../migrations/sqlite/0013_revisions.sql");
+    let fourteenth = include_str!("../../migrations/sqlite/0014_shadow.sql");
+    let fifteenth = include_str!("../../migrations/sqlite/0015_web.sql");
     let all = [
         (1, "ledger and tickets", first),
         (2, "job control", second),
@@ -223,8 +225,10 @@ pub(super) fn migrations() -> Vec<Migration> {
         (6, "outbox", sixth),
         (7, "follow-ups and brakes", seventh),
         (8, "desk", eighth),
-        (15, "web admin", web),
         (11, "suspensions", eleventh),
+        (13, "revisions", thirteenth),
+        (14, "shadow", fourteenth),
+        (15, "web admin", fifteenth),
     ];
     all.into_iter()
         .map(|(version, description, sql)| {

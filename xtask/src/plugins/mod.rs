@@ -47,6 +47,8 @@ struct Guest {
     package: String,
     /// Where its component goes.
     folder: PathBuf,
+    /// Whether it is for tests alone.
+    is_test: bool,
 }
 
 /// Builds all guests. Prints a line for each that changed.
@@ -59,7 +61,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for guest in &guests {
         let core = target.join(toolchain::TARGET).join("guest").join(format!("{}.wasm", guest.name.replace('-', "_")));
         let core = fs::read(&core).with_context(|| format!("cargo built no {}", core.display()))?;
-        let component = component::encode(&core).with_context(|| format!("plugin \"{}\"", guest.name))?;
+        let component =
+            component::encode(&core, guest.is_test).with_context(|| format!("plugin \"{}\"", guest.name))?;
         install(guest, &component)?;
     }
     Ok(())
@@ -78,7 +81,8 @@ fn guests(root: &Path, target: &Path) -> Result<Vec<Guest>> {
                 let name = manifest.parent().and_then(Path::file_name).context("a crate lies in a folder")?;
                 let package = package(&text).with_context(|| format!("{} names no package", manifest.display()))?;
                 let name = name.to_string_lossy().into_owned();
-                guests.push(Guest { name, package, folder: target.join(components) });
+                let is_test = components != "plugins";
+                guests.push(Guest { name, package, folder: target.join(components), is_test });
             }
         }
     }

@@ -1,0 +1,51 @@
+// Makes a field of what a pattern finds in the body.
+
+import { captures, slice } from 'mailmill:rules/mail@0.1.0';
+import { Pattern } from 'mailmill:rules/patterns@0.1.0';
+
+const BODY = { tag: 'body' };
+
+// What `configure` has made of the rules.
+let field;
+let pattern;
+
+export const lifecycle = {
+  describe() {
+    return { name: '{{name}}', version: '0.1.0', summary: 'makes a field of what a pattern finds in the body' };
+  },
+
+  configure(config) {
+    const rules = JSON.parse(config.rules);
+    field = text(rules, 'field');
+    pattern = compiled(rules, 'pattern');
+  },
+};
+
+export const extract = {
+  declares() {
+    return [{ name: field, kind: 'text' }];
+  },
+
+  extract() {
+    const span = captures(BODY, pattern, 0)[1];
+    return span ? [{ name: field, value: { tag: 'text', val: slice(BODY, span) } }] : [];
+  },
+};
+
+// A text of the rules. What is thrown here is reported with file, line and column.
+function text(rules, key) {
+  if (typeof rules[key] !== 'string') {
+    throw [{ reason: `\`${key}\` is missing`, path: [key] }];
+  }
+  return rules[key];
+}
+
+function compiled(rules, key) {
+  const source = text(rules, key);
+  try {
+    return Pattern.compile(source);
+  } catch (error) {
+    const { reason, offset } = error.payload ?? error;
+    throw [{ reason, path: [key], offset }];
+  }
+}
