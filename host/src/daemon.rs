@@ -1,22 +1,23 @@
 //! The daemon: puts the parts together, keeps them going, and takes changes of files into force.
 
-use crate::config::{Config, Job, LogFormat, PluginLimits};
+mod parts;
+
+pub use parts::{attachment_limits, engine, tags};
+
+use crate::config::{Config, Job, LogFormat};
 use crate::diagnostic::Diagnostics;
 use crate::fault::{self, Point};
-use crate::job::{self, BatchSettings, Board, Committer, Context, Limits, Order, Progress, Workers};
-use crate::message::AttachmentLimits;
-use crate::oauth::Tokens;
+use crate::job::{self, Board, Context, Progress};
 use crate::outbox::{self, Outbox};
-use crate::plugin::{self, Compiler, Engine, EngineSettings};
+use crate::plugin;
 use crate::rules::watch::{Changed, Places, Watch};
 use crate::rules::{Reloader, RuleSet};
 use crate::store::{Lease, Store};
-use crate::thread::{Tags, ThreadTag};
 use crate::{store, telemetry};
+use parts::{Desk, context};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -71,60 +72,6 @@ pub enum Error {
     },
 }
 
-/// Makes the plugin engine that the settings ask for; components are compiled in a child process.
-///
-/// # Errors
-/// If the engine cannot be started.
-pub fn engine(config: &Config) -> Result<Engine, Error> {
-    let exe = std::env::current_exe()
-        .map_err(|error| Error::System { what: "the path of this program is not known", error })?;
-    let settings = EngineSettings {
-        cache_dir: Some(config.plugins_cache.folder()),
-        compiler: Compiler::Child(exe),
-        limits: limits(&config.plugin_limits),
-    };
-    Ok(Engine::new(settings)?)
-}
-
-/// The limits of plugins, as the plugin host counts them.
-fn limits(limits: &PluginLimits) -> plugin::Limits {
-    let bytes = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-    plugin::Limits {
-        deadline_ms: limits.deadline_ms.get(),
-        configure_deadline_ms: limits.configure_deadline_ms.get(),
-        memory_bytes: bytes(limits.memory_mb.get().saturating_mul(1024 * 1024)),
-        host_calls: limits.host_calls_max.get(),
-        output_bytes: bytes(limits.output_bytes_max.get()),
-        copied_bytes: bytes(limits.copied_bytes_max.get()),
-        handles: bytes(limits.handles_max.get()),
-        messages: limits.instance_messages_max.get(),
-    }
-}
-
-/// The ticket tags that the settings describe.
-///
-/// # Errors
-/// If one cannot be used, such as for a blank prefix.
-pub fn tags(config: &Config) -> Result<Tags, Error> {
-    let thread = &config.thread;
-    let earlier = thread.earlier.iter().map(|tag| (&tag.prefix, &tag.suffix));
-    let tags = std::iter::once((&thread.prefix, &thread.suffix)).chain(earlier);
-    let tags = tags.map(|(prefix, suffix)| ThreadTag::new(prefix, suffix)).collect::<Result<_, _>>()?;
-    Ok(Tags { tags, place: thread.place, own_ids: None })
-}
-
-/// Which attachments go to tickets, as the settings say.
-#[must_use]
-pub fn attachment_limits(config: &Config) -> AttachmentLimits {
-    let limits = &config.attachments;
-    AttachmentLimits {
-        count_max: limits.count_max.get(),
-        bytes_max: limits.bytes_max.get(),
-        total_bytes_max: limits.total_bytes_max.get(),
-        refuse_types: limits.refuse_types.iter().map(|kind| kind.trim().to_ascii_lowercase()).collect(),
-    }
-}
-
 /// How long the daemon runs.
 #[derive(Debug)]
 pub enum Mode {
@@ -169,6 +116,7 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
     if jobs.is_empty() {
         return Err(Error::NoJob(config.jobs));
     }
+    outbox::check_maildirs(&config, &jobs)?;
     // Held to the end: whatever sessions and attempts the database has as begun, nobody is at them any more.
     let _lease = Lease::take(&config.store.path)?;
     let reloader = Arc::new(Reloader::start(config.rules.clone(), config.plugins.clone(), engine)?);
@@ -179,10 +127,12 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
     let (stop, stopped) = watch::channel(false);
     let sender = outbox::sender(&config, &jobs, &tags, &store).await?;
     tags.own_ids = sender.as_ref().map(|sender| sender.ids.clone());
+    let desk = Desk::new(&config, &jobs, sender.clone());
     let store = store.sending_as(sender);
     let sending = Arc::new(Outbox::new(store.clone(), &config));
     sending.take_up().await?;
-    let ctx = context(&config, &jobs, tags, store.clone(), reloader.subscribe(), stopped);
+    let shared = (reloader.subscribe(), desk.outlets());
+    let ctx = context(&config, tags, store.clone(), shared, stopped);
     tracing::info!(jobs = jobs.len(), revision = %reloader.current().revision(), "mailmill is running");
     let outcome = match mode {
         Mode::Once(once) => {
@@ -193,7 +143,8 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
         Mode::UntilStopped => {
             let settings = Settings { file: file.to_owned(), config };
             let (board, refused) = (Arc::new(Board::default()), BTreeMap::new());
-            let running = Running { ctx: Arc::new(ctx), jobs: BTreeMap::new(), board, reloader, refused, settings };
+            let ctx = Arc::new(ctx);
+            let running = Running { ctx, jobs: BTreeMap::new(), board, desk, reloader, refused, settings };
             let changes = changes.unwrap_or_else(|| mpsc::channel(1).1);
             let signals = signals.map_or_else(Signals::new, Ok)?;
             running.until_stopped(jobs, (changes, signals), stop, sending).await
@@ -216,43 +167,6 @@ pub fn start_log(
     lines: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
 ) -> Result<(), String> {
     telemetry::start(config.log.format == LogFormat::Json, config.log.level, colour, lines)
-}
-
-fn context(
-    config: &Config,
-    jobs: &[Job],
-    tags: Tags,
-    store: Store,
-    rules: watch::Receiver<Arc<RuleSet>>,
-    stop: watch::Receiver<bool>,
-) -> Context {
-    let batch = BatchSettings {
-        messages_max: config.limits.batch_messages_max.get(),
-        wait: Duration::from_millis(config.limits.batch_wait_ms),
-    };
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    Context {
-        workers: Workers::start(match config.limits.workers {
-            0 => cores(),
-            count => usize::from(count),
-        }),
-        committer: Committer::start(store.clone(), batch),
-        store,
-        order: Order::default(),
-        turns: AtomicU64::new(0),
-        rules,
-        tokens: Tokens::beside(&config.store.path),
-        tags: Arc::new(tags),
-        outlets: Arc::new(outbox::outlets(config, jobs)),
-        attachments: Arc::new(attachment_limits(config)),
-        limits: Limits {
-            fetch_ahead_bytes: config.limits.fetch_ahead_bytes.get(),
-            message_bytes_max: config.limits.message_bytes_max.get(),
-        },
-        spool: job::spool(config),
-        stop,
-        progress: None,
-    }
 }
 
 /// Runs the jobs at the same time, so that none waits for a server that does not answer another one.
@@ -329,6 +243,7 @@ struct Running {
     ctx: Arc<Context>,
     jobs: BTreeMap<String, (Job, JoinHandle<()>)>,
     board: Arc<Board>,
+    desk: Desk,
     reloader: Arc<Reloader>,
     /// Job files that were not taken: another set of rules may suit them.
     refused: BTreeMap<String, PathBuf>,
@@ -437,7 +352,9 @@ impl Running {
         let was_refused = self.refused.remove(name).is_some();
         let loaded = Job::load(file).and_then(|job| {
             let folder = &self.settings.config.jobs;
-            job::check_steps(std::slice::from_ref(&job), folder, &self.reloader.current()).map(|()| job)
+            let one = std::slice::from_ref(&job);
+            outbox::check_maildirs(&self.settings.config, one)?;
+            job::check_steps(one, folder, &self.reloader.current()).map(|()| job)
         });
         match (loaded, self.jobs.get(name)) {
             (Err(diagnostics), _) => {
@@ -453,9 +370,16 @@ impl Running {
             (Ok(job), _) => {
                 tracing::info!(job = name, "the job starts with new settings");
                 self.start(job);
+                self.renew_desk();
             }
         }
         true
+    }
+
+    /// The addresses of the desk are those of its jobs, among others.
+    fn renew_desk(&self) {
+        let jobs: Vec<Job> = self.jobs.values().map(|(job, _)| job.clone()).collect();
+        self.desk.has_jobs(&self.settings.config, &jobs);
     }
 
     async fn end_job(&mut self, name: &str) {
@@ -463,6 +387,7 @@ impl Running {
         if let Some((_, handle)) = self.jobs.remove(name) {
             handle.abort();
             self.board.remove(name);
+            self.renew_desk();
             self.say_stopped(Some(name)).await;
             tracing::info!(job = name, "the job's file is gone: the job has stopped");
         }

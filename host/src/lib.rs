@@ -29,6 +29,7 @@ pub mod report;
 pub mod rules;
 pub mod schedule;
 pub mod secret;
+pub mod security;
 pub mod store;
 mod tame;
 pub mod telemetry;

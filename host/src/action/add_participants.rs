@@ -1,6 +1,7 @@
 //! `add-participants`: people who take part in a ticket besides its requester.
 
 use super::Facts;
+use super::edit::Edit;
 use super::verb::{Argument, Arguments, Fault, PROSE_BYTES_MAX, Step, Verb, address, excerpt, too_long};
 use crate::field::ValueType::Text;
 use crate::message::Address;
@@ -45,7 +46,7 @@ fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
             participants.push(address);
         }
     }
-    Ok(Step::AddParticipants { ticket: arguments.named_ticket(facts)?, participants })
+    Ok(Step::Edit { ticket: arguments.named_ticket(facts)?, edit: Edit::Participants(participants) })
 }
 
 /// The items of a list in a text; none if it is not given.

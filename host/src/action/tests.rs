@@ -1,5 +1,5 @@
 use super::*;
-use crate::action::Assignment;
+use crate::action::{Assignment, Update};
 use crate::field::{DateTime, Decimal, Money, Value};
 use crate::message::document::TEXT_BYTES_MAX;
 use crate::outgoing::{Notice, Outgoing, Outlets, Recipient};
@@ -103,7 +103,7 @@ fn a_long_subject_of_a_message_is_shortened() {
 fn changes_go_to_the_ticket_of_the_conversation() {
     let number = TicketNumber::new(7);
     let comment = |text: &str, visibility| Change::AddComment {
-        ticket: number.clone(),
+        ticket: Some(number.clone()),
         author: Address { name: "Ann".to_owned(), email: "ann@example.org".to_owned() },
         text: text.to_owned(),
         visibility,
@@ -231,6 +231,54 @@ fn attributes_and_people_go_to_a_ticket_just_created() {
         fields: Vec::new(),
     };
     assert_eq!(made.changes, [expect]);
+}
+
+#[test]
+fn what_stands_behind_a_new_ticket_is_done_to_that_one() {
+    let number = TicketNumber::new(7);
+    let closed = Conversation::Inactive(TicketSummary {
+        number,
+        class: TicketClass::new("incident"),
+        status: Status::new("closed"),
+    });
+    let behind = |class: &str, then: &[Action]| {
+        let actions = [&[action("create-ticket", &[("class", class)])], then].concat();
+        run(&actions, &closed).map(|plan| plan.changes)
+    };
+    let status = |class: &str, verb: &str, arguments: &[(&str, &str)], expect: &str| {
+        let changes = behind(class, &[action(verb, arguments)]).expect("is planned");
+        let [Change::CreateTicket { status, .. }] = changes.as_slice() else { panic!("{verb}: {changes:?}") };
+        assert_eq!(status.name(), expect, "{verb}");
+    };
+    status("incident", "set-status", &[("status", "pending")], "pending");
+    status("incident", "reopen", &[], "open");
+    status("incident", "close", &[], "closed");
+    // What there is to choose from is what the class of the new ticket has.
+    status("approval-request", "set-status", &[("status", "approved")], "approved");
+    status("approval-request", "close", &[("status", "declined")], "declined");
+    status("approval-request", "update-ticket", &[("status", "approved")], "approved");
+    for verb in ["set-status", "close", "update-ticket"] {
+        let error = behind("approval-request", &[action(verb, &[("status", "resolved")])]).expect_err("is refused");
+        assert!(
+            error.ends_with("a ticket of the class approval-request is new, open, approved, declined, closed"),
+            "{error}"
+        );
+    }
+    let changes = behind("incident", &[action("comment", &[("text", "x")]), action("set-field", &[("field", "a")])]);
+    let expect = Change::AddComment {
+        ticket: None,
+        author: Address { name: "Ann".to_owned(), email: "ann@example.org".to_owned() },
+        text: "x".to_owned(),
+        visibility: Visibility::Public,
+    };
+    let fields = vec![Entry { name: "a".to_owned(), value: Value::None }];
+    let created = ticket("Help", "It broke.", ("Ann", "ann@example.org"), fields);
+    assert_eq!(changes, Ok(vec![created, expect]));
+    // The old one is meant where it is named.
+    let old = [("ticket", "T00007"), ("status", "pending")];
+    let changes = behind("approval-request", &[action("set-status", &old)]).expect("is planned");
+    let expect = Change::SetStatus { ticket: TicketNumber::new(7), status: Status::new("pending") };
+    assert_eq!(changes.last(), Some(&expect));
 }
 
 #[test]
@@ -434,10 +482,10 @@ fn a_mail_is_about_the_new_ticket_or_else_the_one_that_is_followed_up() {
         &Conversation::New,
         &[send(None, to_bo)],
     );
-    refused(
-        &[notify(&[("to", "Bo")])],
-        "statement \"s\": notify: the argument `to` is \"Bo\", which is no address such as `Ann Lee <ann@example.org>`, \
-         and not `requester`",
+    accepted(
+        &[notify(&[("to", " participants")])],
+        &follow_up(),
+        &[send(Some(TicketNumber::new(7)), notice(Recipient::Participants, "Re: Help", "Hello"))],
     );
     refused(
         &[notify(&[("ticket", "T00008")])],
@@ -445,6 +493,24 @@ fn a_mail_is_about_the_new_ticket_or_else_the_one_that_is_followed_up() {
          changed",
     );
     refused(&[action("notify", &[])], "statement \"s\": notify: the argument `text` is missing or blank");
+}
+
+#[test]
+fn what_a_field_turns_out_to_be_stops_no_plan() {
+    let check = |verb: &str, to: &str, expect: &str| {
+        let sends = action(verb, &[("to", to), ("text", "Hello")]);
+        let made = run(&[action("create-ticket", &[("class", "incident")]), sends], &Conversation::New);
+        let changes = made.expect("is planned").changes;
+        let [Change::CreateTicket { .. }, Change::Send { withheld: Some(reason), .. }] = changes.as_slice() else {
+            panic!("{verb} to {to:?}: {changes:?}")
+        };
+        assert_eq!(reason, expect, "{verb}");
+    };
+    for verb in ["notify", "forward"] {
+        check(verb, "", "`to` is blank for this message");
+        check(verb, "Bo", "`to` is \"Bo\", which is no address such as `Ann Lee <ann@example.org>`");
+    }
+    refused(&[action("forward", &[])], "statement \"s\": forward: the argument `to` is missing or blank");
 }
 
 #[test]

@@ -275,6 +275,7 @@ fn change(change: &Change) -> String {
         Change::UpdateTicket { ticket, update } => format!("change {ticket}: {}", updated(update)),
         Change::AddParticipants { ticket, participants } => format!("add {} to {ticket}", listed(participants)),
         Change::AddComment { ticket, visibility, text, .. } => {
+            let ticket = ticket.as_ref().map_or_else(|| "the new ticket".to_owned(), ToString::to_string);
             format!("add a {} comment to {ticket}: \"{}\"", visibility.name(), short(text.trim(), 60))
         }
         Change::SetStatus { ticket, status } => format!("set the status of {ticket} to {}", status.name()),

@@ -370,7 +370,7 @@ async fn pump(
         let attachments = ctx.attachments.clone();
         async move { (workers.parse(&job.name, raw, tags, attachments).await, permit) }
     };
-    let reception = Arc::new(Reception::of(&job, &ctx.outlets.own_addresses));
+    let reception = Arc::new(Reception::of(&job, &ctx.outlets.borrow().own_addresses));
     let mut parsed = std::pin::pin!(within_budget.map(parse).buffered(PARSE_AHEAD));
     while let Some((parsed, permit)) = parsed.next().await {
         let parsed = match parsed {
@@ -414,7 +414,7 @@ async fn handle(
     fault::pass(Point::ThreadAfter);
     let cleaning = Arc::new(cleaning(job, &rules));
     let parsed = Arc::new(parsed);
-    let outlets = ctx.outlets.clone();
+    let outlets = ctx.outlets.borrow().clone();
     let verdict = ctx.workers.decide(&job.name, rules, parsed.clone(), threading, cleaning, outlets).await?;
     fault::pass(Point::RulesAfter);
     let receipt =
