@@ -9,6 +9,7 @@ use crate::plugin::capabilities::Level;
 use crate::report::{Body, Facts, Report};
 use crate::rules::Hop;
 use crate::thread::{Conversation, Finding};
+use crate::ticket::Visibility;
 use std::fmt::Write as _;
 
 /// The most characters of one line of a message that are shown.
@@ -47,6 +48,9 @@ pub(crate) fn story(report: &Report, ends: &Ends<'_>, paint: Paint) -> String {
     hop(7, "plan", &plan(report, paint));
     hop(8, "commit", ends.committed);
     hop(9, "mark", ends.marked);
+    for warning in &report.warnings {
+        let _ = writeln!(story, "{}", paint.paint(Style::Bad, format!("warning: {}", tame(warning))));
+    }
     let revision = paint.paint(Style::Dim, format!("rules in force: revision {}", report.revision));
     let _ = writeln!(story, "{revision}");
     story
@@ -140,7 +144,6 @@ fn preprocess(report: &Report, paint: Paint) -> String {
         (false, true) => format!("nothing to cut; looked: {}{idle}", looked.join(", ")),
         (false, false) => format!("{} proposed; looked: {}{idle}", cuts(body.cuts.len()), looked.join(", ")),
     });
-    lines.extend(report.warnings.iter().map(|warning| paint.paint(Style::Bad, format!("warning: {}", tame(warning)))));
     for step in &report.steps {
         let remarks = step.log.iter().filter(|line| line.level < Level::Warn);
         lines.extend(remarks.map(|line| format!("{}: {}", step.step, tame(&line.text))));
@@ -257,18 +260,25 @@ fn planned(plan: &Plan) -> String {
 
 fn change(change: &Change) -> String {
     match change {
-        Change::CreateTicket { class, subject, requester, assignment, participants, .. } => {
+        Change::CreateTicket { class, status, subject, requester, assignment, participants, fields, .. } => {
             let requester = if requester.email.is_empty() && requester.name.is_empty() {
                 "nobody (the message names no sender)".to_owned()
             } else {
                 short(&requester.to_string(), 80)
             };
             let mut text = format!("create a ticket ({}) \"{}\" for {requester}", class.name(), short(subject, 80));
+            // What nearly all begin with goes without saying.
+            if status.name() != "new" {
+                let _ = write!(text, ", {}", status.name());
+            }
             if !assignment.is_nobody() {
                 let _ = write!(text, ", assigned to {}", short(&assignment.to_string(), 80));
             }
             if !participants.is_empty() {
                 let _ = write!(text, ", with {}", listed(participants));
+            }
+            for field in fields.iter().filter(|field| !field.value.is_blank()) {
+                let _ = write!(text, "\n  with {} \"{}\"", field.name, short(&field.value.to_string(), 60));
             }
             text
         }
@@ -276,7 +286,8 @@ fn change(change: &Change) -> String {
         Change::AddParticipants { ticket, participants } => format!("add {} to {ticket}", listed(participants)),
         Change::AddComment { ticket, visibility, text, .. } => {
             let ticket = ticket.as_ref().map_or_else(|| "the new ticket".to_owned(), ToString::to_string);
-            format!("add a {} comment to {ticket}: \"{}\"", visibility.name(), short(text.trim(), 60))
+            let article = if *visibility == Visibility::Internal { "an" } else { "a" };
+            format!("add {article} {} comment to {ticket}: \"{}\"", visibility.name(), short(text.trim(), 60))
         }
         Change::SetStatus { ticket, status } => format!("set the status of {ticket} to {}", status.name()),
         Change::SetField { ticket, field } => {

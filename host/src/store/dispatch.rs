@@ -372,7 +372,7 @@ pub(super) fn with_reasons(report: &str, withheld: &[Withheld]) -> sqlx::Result<
     for Withheld { place, reason, is_partly } in withheld {
         if *is_partly {
             if let Some(warnings) = report.pointer_mut("/warnings").and_then(Value::as_array_mut) {
-                warnings.push(json!(format!("not sent to one of several: {reason}")));
+                warnings.push(json!(format!("not sent to all participants: {reason}")));
             }
         } else if let Some(change) =
             report.pointer_mut(&format!("/plan/changes/{place}")).and_then(Value::as_object_mut)
