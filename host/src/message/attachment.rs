@@ -227,7 +227,7 @@ fn is_device(name: &str) -> bool {
     // The raised digits count too.
     let is_digit =
         |rest: &str| matches!(rest, "\u{b9}" | "\u{b2}" | "\u{b3}") || matches!(rest.as_bytes(), [b'0'..=b'9']);
-    let numbered = |device: &str| stem.strip_prefix(device).is_some_and(|rest| is_digit(rest));
+    let numbered = |device: &str| stem.strip_prefix(device).is_some_and(&is_digit);
     matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$") || numbered("COM") || numbered("LPT")
 }
 
