@@ -1,5 +1,6 @@
 //! The daemon: puts the parts together, keeps them going, and takes changes of files into force.
 
+mod desk;
 mod history;
 mod service;
 mod setup;
@@ -18,6 +19,7 @@ use crate::rules::{Reloader, RuleSet};
 use crate::store::{Lease, Store};
 use crate::web::{self, observe::Server};
 use crate::{plugin, store};
+use desk::Desk;
 use signals::{Signals, Wish};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -129,6 +131,7 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
     if jobs.is_empty() && !can_wait {
         return Err(Error::NoJob(config.jobs));
     }
+    outbox::check_maildirs(&config, &jobs)?;
     // Held to the end: whatever sessions and attempts the database has as begun, nobody is at them any more.
     let _lease = Lease::take(&config.store.path)?;
     let reloader = Arc::new(Reloader::start(config.rules.clone(), config.plugins.clone(), engine)?);
@@ -139,10 +142,12 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
     let (stop, stopped) = watch::channel(false);
     let sender = outbox::sender(&config, &jobs, &tags, &store).await?;
     tags.own_ids = sender.as_ref().map(|sender| sender.ids.clone());
+    let desk = Desk::new(&config, &jobs, sender.clone());
     let store = store.sending_as(sender);
     let sending = Arc::new(Outbox::new(store.clone(), &config));
     sending.take_up().await?;
-    let ctx = setup::context(&config, &jobs, tags, store.clone(), reloader.subscribe(), stopped);
+    let shared = (reloader.subscribe(), desk.outlets());
+    let ctx = setup::context(&config, tags, store.clone(), shared, stopped);
     history::note(&store, &reloader.current(), &config.rules).await;
     let admin = match (&mode, config.web.listen) {
         (Mode::UntilStopped, Some(address)) => Some(web::Server::bind(address, config.web.behind_https_proxy).await?),
@@ -167,7 +172,7 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
             };
             let settings = Settings { file: file.to_owned(), config };
             let (board, refused) = (Arc::new(Board::default()), BTreeMap::new());
-            let running = Running { ctx, jobs: BTreeMap::new(), board, reloader, refused, settings };
+            let running = Running { ctx, jobs: BTreeMap::new(), board, desk, reloader, refused, settings };
             let changes = changes.unwrap_or_else(|| mpsc::channel(1).1);
             let signals = signals.map_or_else(Signals::new, Ok)?;
             running.until_stopped(jobs, (changes, signals), (stop, server), sending).await
@@ -234,6 +239,7 @@ struct Running {
     ctx: Arc<Context>,
     jobs: BTreeMap<String, (Job, JoinHandle<()>)>,
     board: Arc<Board>,
+    desk: Desk,
     reloader: Arc<Reloader>,
     /// Job files that were not taken: another set of rules may suit them.
     refused: BTreeMap<String, PathBuf>,
@@ -296,7 +302,7 @@ impl Running {
             engine: self.reloader.engine().clone(),
             tags: (*ctx.tags).clone(),
             limits: (*ctx.attachments).clone(),
-            outlets: (*ctx.outlets).clone(),
+            outlets: (**ctx.outlets.borrow()).clone(),
         });
         let (store, in_force) = (store.clone(), ctx.rules.clone());
         async move {
@@ -409,7 +415,9 @@ impl Running {
         let was_refused = self.refused.remove(name).is_some();
         let loaded = Job::load(file).and_then(|job| {
             let folder = &self.settings.config.jobs;
-            job::check_steps(std::slice::from_ref(&job), folder, &self.reloader.current()).map(|()| job)
+            let one = std::slice::from_ref(&job);
+            outbox::check_maildirs(&self.settings.config, one)?;
+            job::check_steps(one, folder, &self.reloader.current()).map(|()| job)
         });
         match (loaded, self.jobs.get(name)) {
             (Err(diagnostics), _) => {
@@ -425,9 +433,16 @@ impl Running {
             (Ok(job), _) => {
                 tracing::info!(job = name, "the job starts with new settings");
                 self.start(job);
+                self.renew_desk();
             }
         }
         true
+    }
+
+    /// The addresses of the desk are those of its jobs, among others.
+    fn renew_desk(&self) {
+        let jobs: Vec<Job> = self.jobs.values().map(|(job, _)| job.clone()).collect();
+        self.desk.has_jobs(&self.settings.config, &jobs);
     }
 
     async fn end_job(&mut self, name: &str) {
@@ -437,6 +452,7 @@ impl Running {
             self.board.remove(name);
             self.ctx.vitals.forget(name);
             self.ctx.metrics.forget(name);
+            self.renew_desk();
             self.say_stopped(Some(name)).await;
             tracing::info!(job = name, "the job's file is gone: the job has stopped");
         }

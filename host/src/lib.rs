@@ -41,6 +41,7 @@ pub mod schedule;
 #[cfg(feature = "daemon")]
 pub mod schema;
 pub mod secret;
+pub mod security;
 pub mod store;
 mod tame;
 pub mod telemetry;

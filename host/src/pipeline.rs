@@ -3,7 +3,7 @@
 //! It is a pure function of the bytes, the conversation, the rule set and the message's own time (invariant 3), so any
 //! stored message can be run again with the same result.
 
-use crate::action::{self, Plan};
+use crate::action::{self, Change, Plan};
 use crate::class::Class;
 use crate::config::ApplyTo;
 use crate::content;
@@ -103,7 +103,10 @@ pub fn run(
     };
     report.warnings.extend(logged_warnings(&report.steps));
     match &plan {
-        Ok(plan) => report.plan = Some(plan.clone()),
+        Ok(plan) => {
+            report.warnings.extend(unaddressed(plan));
+            report.plan = Some(plan.clone());
+        }
         Err(cause) => report.quarantine = Some(cause.clone()),
     }
     Verdict { plan, report }
@@ -174,6 +177,16 @@ fn hops(
 /// What is said of a Message-ID that is made up.
 fn forged(id: &str) -> String {
     format!("the message answers <{id}>, which looks like a mail of this desk but is none: that leads to no ticket")
+}
+
+/// What is said of mail that a rule wanted sent to what turned out to be no address.
+fn unaddressed(plan: &Plan) -> impl Iterator<Item = String> {
+    plan.changes.iter().filter_map(|change| match change {
+        Change::Send { outgoing, withheld: Some(reason), .. } if outgoing.is_unaddressed() => {
+            Some(format!("not sent: {}: {reason}", outgoing.describe()))
+        }
+        _ => None,
+    })
 }
 
 fn warn_of_faults(steps: &[crate::rules::StepReport], report: &mut Report) {

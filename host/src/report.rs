@@ -234,7 +234,7 @@ mod tests {
     fn check(body: &str, texts: &[&str], stored: &[&str]) {
         let message = parse(format!("From: a@example.org\r\n\r\n{body}").as_bytes(), None);
         let comment = |text: &&str| Change::AddComment {
-            ticket: TicketNumber::new(1),
+            ticket: Some(TicketNumber::new(1)),
             author: Address::default(),
             text: (*text).to_owned(),
             visibility: Visibility::Public,

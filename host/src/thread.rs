@@ -3,14 +3,16 @@
 //! [`keys`] finds in a message what could name a ticket; the store looks the keys up, in their order.
 
 mod admission;
+mod own_id;
 
 pub use admission::{
     AUTHORS_MAX, Candidate, Finding, FromOthers, Link, PEOPLE_MAX, Policy, Required, Threading, admit, authors,
     link_of_tag, people,
 };
 
+pub use own_id::{Checked, KEY_BYTES, OwnIds};
+
 use crate::message::{Message, MessageId};
-use crate::outgoing::{Checked, OwnIds};
 use crate::ticket::{TicketNumber, TicketSummary};
 use regex::Regex;
 use serde::{Deserialize, Serialize};

@@ -136,6 +136,23 @@ fn a_forged_follow_up_changes_no_ticket() -> Result<()> {
     Ok(())
 }
 
+/// Nothing but `from` says which address is the desk's own; it was on the first message, as a recipient.
+#[test]
+fn whoever_forges_the_sender_of_our_mail_is_not_let_in() -> Result<()> {
+    let installation = desk("")?;
+    let settings = installation.read("mailmill.toml")?;
+    let smtp = "[smtp]\nserver = \"127.0.0.1\"\nport = 1\nfrom = \"The Desk <Support@desk.example>\"\n";
+    installation.write("mailmill.toml", &format!("{settings}\n{smtp}"))?;
+    let message = mail("The Desk <support@desk.example>", TAGGED, "Message-ID: <d@evil.example>");
+    let told = forged(&installation, "from", &message)?;
+    assert!(told.contains("quarantined"), "{told}");
+    assert_eq!(quarantine(&installation)?.len(), 1);
+    // Without a job that it would be handled as, too.
+    std::fs::remove_file(installation.path("jobs/desk.toml"))?;
+    assert!(tried(&installation, &message)?.contains("quarantined"));
+    Ok(())
+}
+
 #[test]
 fn what_becomes_of_others_is_a_setting() -> Result<()> {
     let forged = mail("eve@evil.example", TAGGED, "Message-ID: <1@evil.example>");

@@ -1,7 +1,7 @@
 //! What leaves the system: through a real mail server into real mailboxes, and to a program that checks signatures.
 
 use anyhow::{Context, Result};
-use mailmill_tests::records::{Sending, comments, outbox, receipts, tickets, withheld};
+use mailmill_tests::records::{Sending, comments, outbox, quarantine, receipts, tickets, withheld};
 use mailmill_tests::servers::{Exim, Manners};
 use mailmill_tests::{Daemon, Dovecot, Installation, messages, wait_until};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -111,13 +111,17 @@ fn two_desks_whose_mail_loses_all_signs_are_stopped_by_the_limit() -> Result<()>
     let limit = "[outbox]\nanswers_per_sender_max = 3";
     let ours = desk("ours", &mailboxes, &server, limit)?;
     let theirs = desk("theirs", &mailboxes, &server, limit)?;
-    let _daemons = (start(&ours)?, start(&theirs)?);
+    let (our_daemon, their_daemon) = (start(&ours)?, start(&theirs)?);
     mailboxes.mailbox("ours")?.deliver(&messages::request(1, "theirs@theirs.example"))?;
     wait_until("the limit", || Ok((withheld(&ours)?.len() + withheld(&theirs)?.len() > 0).then_some(())))?;
     std::thread::sleep(A_WHILE);
     assert_eq!((outbox(&ours)?.len(), outbox(&theirs)?.len()), (3, 3), "{}", server.log());
     let reasons = [withheld(&ours)?, withheld(&theirs)?].concat();
     assert!(reasons.len() == 1 && reasons[0].contains("answers_per_sender_max"), "{reasons:?}");
+    let log = [our_daemon.log(), their_daemon.log()].concat();
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("not all that the rules send is sent")).collect();
+    assert!(warnings.len() == 1 && warnings[0].contains("WARN"), "{warnings:?}");
+    assert!(warnings[0].contains("mailmill log --message"), "{warnings:?}");
     Ok(())
 }
 
@@ -176,9 +180,12 @@ fn what_is_refused_for_good_is_given_up_until_somebody_asks_again() -> Result<()
     assert!(list.contains("gone@client.example") && !list.contains("busy@client.example"), "{list}");
 
     person(&mailboxes, "gone")?;
+    ours.mailmill(&["outbox", "drop", &busy.id, &lost.id, "--json"])?.success()?;
+    for expect in [format!("retried: {}\n", gone.id), "retried: nothing\n".to_owned()] {
+        assert_eq!(ours.mailmill(&["outbox", "retry", "--state", "dead"])?.success()?.stdout, expect);
+    }
     let said = ours.mailmill(&["outbox", "retry", &gone.id])?.success()?.stdout;
     assert_eq!(said, format!("retried: {}\n", gone.id));
-    ours.mailmill(&["outbox", "drop", &busy.id, &lost.id, "--json"])?.success()?;
     ours.mailmill(&["run", "--once"])?.success()?;
     let left = outbox(&ours)?;
     assert_eq!(left.len(), 1, "{left:#?}");
@@ -249,6 +256,20 @@ fn an_answer_to_our_mail_finds_its_ticket_and_a_guess_does_not() -> Result<()> {
     ours.write("guess.eml", &reply(3, &guess))?;
     let tried = ours.mailmill(&["try", "guess.eml"])?.success()?.stdout;
     assert!(tried.contains("looks like a mail of this desk but is none: that leads to no ticket"), "{tried}");
+
+    // Our mail comes back, without its other signs: its Message-ID shows it.
+    let back = |id: &str| {
+        format!(
+            "From: Ann <ann@client.example>\nTo: ours@ours.example\nSubject: Re: Request 1\nMessage-ID: <{id}>\n\nWe have it.\n"
+        )
+    };
+    mailbox.deliver(&back(&id))?;
+    mailbox.deliver(&back(&guess))?;
+    ours.mailmill(&["run", "--once"])?.success()?;
+    let held = quarantine(&ours)?;
+    assert_eq!(held.len(), 1, "{held:#?}");
+    assert_eq!(held[0].cause, "it goes round in circles: its Message-ID is one of our own mail");
+    assert_eq!(tickets(&ours)?.len(), 3, "one that only looks like it is mail like any other");
     Ok(())
 }
 

@@ -1,9 +1,11 @@
 //! `add-participants`: people who take part in a ticket besides its requester.
 
 use super::Facts;
+use super::edit::Edit;
 use super::verb::{Argument, Arguments, Fault, PROSE_BYTES_MAX, Step, Verb, address, excerpt, too_long};
 use crate::field::ValueType::Text;
 use crate::message::Address;
+use crate::outgoing::is_own;
 
 /// The most people that one action adds; the rest of a long list of recipients is left out.
 const PARTICIPANTS_MAX: usize = 100;
@@ -22,7 +24,7 @@ pub(super) const VERB: Verb = Verb {
         Argument::optional(
             "except",
             Text,
-            "who not: addresses or, as `@example.org`, all of a domain; the desk's own, above all",
+            "who not: addresses or, as `@example.org`, all of a domain; the desk's own never are",
         )
         .prose(),
         Argument::TICKET,
@@ -40,12 +42,13 @@ fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
     for address in wanted {
         let is_known = participants.iter().any(|other| other.email.eq_ignore_ascii_case(&address.email));
         let is_sender = facts.sender.is_some_and(|sender| sender.email.eq_ignore_ascii_case(&address.email));
-        let is_except = except.iter().any(|except| is_meant(&address.email, except));
+        let is_ours = facts.sending.outlets.is_some_and(|outlets| is_own(&address.email, &outlets.own_addresses));
+        let is_except = is_ours || except.iter().any(|except| is_meant(&address.email, except));
         if !address.email.is_empty() && !is_known && !is_sender && !is_except && participants.len() < PARTICIPANTS_MAX {
             participants.push(address);
         }
     }
-    Ok(Step::AddParticipants { ticket: arguments.named_ticket(facts)?, participants })
+    Ok(Step::Edit { ticket: arguments.named_ticket(facts)?, edit: Edit::Participants(participants) })
 }
 
 /// The items of a list in a text; none if it is not given.

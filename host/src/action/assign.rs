@@ -1,5 +1,6 @@
 //! `assign`: somebody is to work on a ticket.
 
+use super::edit::Edit;
 use super::verb::{Argument, Arguments, Fault, Step, Verb};
 use super::{Facts, Update};
 use crate::field::ValueType::Text;
@@ -23,7 +24,7 @@ fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
     }
     // Whoever had it before has it no more.
     let update = Update { person: person.or_else(none), group: group.or_else(none), ..Update::default() };
-    Ok(Step::Update { ticket: arguments.named_ticket(facts)?, update })
+    Ok(Step::Edit { ticket: arguments.named_ticket(facts)?, edit: Edit::Attributes(update) })
 }
 
 fn none() -> Option<String> {

@@ -1,9 +1,9 @@
 //! `close`: a ticket's life is over.
 
-use super::verb::{Argument, Arguments, Choices, Fault, Step, Verb, class_followed_up, excerpt, listed};
-use super::{Change, Facts};
+use super::Facts;
+use super::edit::{Edit, NewStatus};
+use super::verb::{Argument, Arguments, Choices, Fault, Step, Verb};
 use crate::field::ValueType::Text;
-use crate::ticket::Status;
 
 pub(super) const VERB: Verb = Verb {
     name: "close",
@@ -17,15 +17,6 @@ pub(super) const VERB: Verb = Verb {
 };
 
 fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
-    let ticket = arguments.ticket(facts)?;
-    let spec = class_followed_up(facts)?;
-    let status = arguments.status(spec)?.unwrap_or_else(|| spec.closed.clone());
-    if !spec.terminal.contains(&status) {
-        return Err(Fault::NoneOf {
-            argument: "status",
-            found: excerpt(status.name()),
-            allowed: listed(spec.terminal.iter().map(Status::name)),
-        });
-    }
-    Ok(Step::Change(Change::SetStatus { ticket, status }))
+    let status = NewStatus::Closed(arguments.status());
+    Ok(Step::Edit { ticket: arguments.named_ticket(facts)?, edit: Edit::Status(status) })
 }

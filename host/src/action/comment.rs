@@ -1,7 +1,8 @@
 //! `comment`: the message is added to a ticket.
 
+use super::Facts;
+use super::edit::Edit;
 use super::verb::{Argument, Arguments, Choices, Fault, Step, Verb};
-use super::{Change, Facts};
 use crate::field::ValueType::Text;
 use crate::ticket::Visibility;
 
@@ -22,10 +23,10 @@ pub(super) const VERB: Verb = Verb {
 
 fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
     let text = arguments.prose("text")?.unwrap_or_else(|| facts.body.to_owned());
-    Ok(Step::Change(Change::AddComment {
-        ticket: arguments.ticket(facts)?,
+    let comment = Edit::Comment {
         author: facts.sender.cloned().unwrap_or_default(),
         text: if text.trim().is_empty() { NO_TEXT.to_owned() } else { text.trim().to_owned() },
         visibility: arguments.choice("visibility", facts, Visibility::parse)?.unwrap_or(Visibility::Public),
-    }))
+    };
+    Ok(Step::Edit { ticket: arguments.named_ticket(facts)?, edit: comment })
 }

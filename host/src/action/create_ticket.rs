@@ -1,5 +1,6 @@
 //! `create-ticket`: the message becomes a ticket.
 
+use super::edit::of_class;
 use super::verb::{Argument, Arguments, Choices, Fault, LINE_CHARS_MAX, Step, Verb};
 use super::{Assignment, Change, Facts};
 use crate::field::ValueType::Text;
@@ -29,7 +30,10 @@ fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
     Ok(Step::Change(Change::CreateTicket {
         class: spec.class.clone(),
         series: spec.series.clone(),
-        status: arguments.status(spec)?.unwrap_or_else(|| spec.initial.clone()),
+        status: match arguments.status() {
+            Some(status) => of_class(status, spec)?,
+            None => spec.initial.clone(),
+        },
         subject: arguments.line("subject")?.unwrap_or_else(|| subject_of(facts)),
         description: arguments.prose("description")?.unwrap_or_else(|| facts.body.trim().to_owned()),
         requester: arguments.address("requester")?.or_else(|| facts.sender.cloned()).unwrap_or_default(),

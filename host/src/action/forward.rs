@@ -13,7 +13,8 @@ pub(super) const VERB: Verb = Verb {
     name: "forward",
     summary: "sends the message on, unchanged, as an attachment",
     arguments: &[
-        Argument::required("to", Text, "who gets it: an address as `Name <address>`, or `requester`"),
+        Argument::required("to", Text, "who gets it: an address as `Name <address>`, `requester` or `participants`")
+            .or_blank(),
         Argument::optional("subject", Text, "its subject; else `Fwd:` and the message's. The ticket's tag is added"),
         Argument::optional(
             "text",

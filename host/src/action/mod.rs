@@ -10,6 +10,7 @@ mod assign;
 mod close;
 mod comment;
 mod create_ticket;
+mod edit;
 mod forward;
 mod ignore;
 mod notify;
@@ -44,7 +45,7 @@ pub struct Action {
 }
 
 /// A change that the store carries out. Attachments of the message go along with the first ticket created, or else
-/// with the first comment.
+/// with the first comment, or else with the first ticket that changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "change")]
 pub enum Change {
@@ -75,8 +76,8 @@ pub enum Change {
     },
     /// Adds a comment to a ticket.
     AddComment {
-        /// Which ticket.
-        ticket: TicketNumber,
+        /// Which ticket; none: the last one that the plan has created.
+        ticket: Option<TicketNumber>,
         /// Who wrote it.
         author: Address,
         /// What it says.
@@ -182,12 +183,11 @@ impl Change {
     pub(crate) fn existing_ticket(&self) -> Option<&TicketNumber> {
         match self {
             Self::CreateTicket { .. } => None,
-            Self::AddComment { ticket, .. }
-            | Self::SetStatus { ticket, .. }
+            Self::SetStatus { ticket, .. }
             | Self::SetField { ticket, .. }
             | Self::UpdateTicket { ticket, .. }
             | Self::AddParticipants { ticket, .. } => Some(ticket),
-            Self::Send { ticket, .. } => ticket.as_ref(),
+            Self::AddComment { ticket, .. } | Self::Send { ticket, .. } => ticket.as_ref(),
         }
     }
 

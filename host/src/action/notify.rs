@@ -7,6 +7,8 @@ use crate::outgoing::{Notice, Outgoing, Recipient, address};
 
 /// The word for whoever asked for the ticket.
 const REQUESTER: &str = "requester";
+/// The word for those who take part in the ticket.
+const PARTICIPANTS: &str = "participants";
 
 pub(super) const VERB: Verb = Verb {
     name: "notify",
@@ -15,7 +17,8 @@ pub(super) const VERB: Verb = Verb {
         Argument::optional(
             "to",
             Text,
-            "who gets it: `requester` (the default, the ticket's), or an address as `Name <address>`",
+            "who gets it: `requester` (the default, the ticket's), `participants` (all others who take part in the ticket), or \
+             an address as `Name <address>`",
         ),
         Argument::optional("subject", Text, "its subject; else `Re:` and the message's. The ticket's tag is added"),
         Argument::required("text", Text, "what it says; `{ticket}` and `{tag}` stand for the ticket's number and tag")
@@ -36,15 +39,17 @@ fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
     Ok(Step::Send { ticket: arguments.named_ticket(facts)?, outgoing: Outgoing::Mail(notice) })
 }
 
-/// Who gets a mail: the requester if nobody is named.
+/// Who gets a mail: the requester if the rule does not say. What a field of the message turns out to be is not the
+/// rule's fault: then nobody gets it, and the rest of the plan is carried out.
 pub(super) fn recipient(arguments: &Arguments<'_>) -> Result<Recipient, Fault> {
-    let Some(text) = arguments.line("to")? else { return Ok(Recipient::Requester) };
-    if text.eq_ignore_ascii_case(REQUESTER) {
-        return Ok(Recipient::Requester);
-    }
-    address(&text).map(Recipient::Address).ok_or_else(|| Fault::Malformed {
-        argument: "to",
-        found: excerpt(&text),
-        expected: "address such as `Ann Lee <ann@example.org>`, and not `requester`",
+    let text = match arguments.line("to")? {
+        Some(text) => text,
+        None if arguments.is_given("to") => return Ok(Recipient::Nobody { given: String::new() }),
+        None => return Ok(Recipient::Requester),
+    };
+    Ok(match text.as_str() {
+        _ if text.eq_ignore_ascii_case(REQUESTER) => Recipient::Requester,
+        _ if text.eq_ignore_ascii_case(PARTICIPANTS) => Recipient::Participants,
+        _ => address(&text).map_or_else(|| Recipient::Nobody { given: excerpt(&text) }, Recipient::Address),
     })
 }

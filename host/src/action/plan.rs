@@ -1,12 +1,13 @@
 //! Planning: from what is wanted to what is allowed.
 
-use super::verb::{Arguments, Fault, Step, class_followed_up, excerpt, followed_up, listed, verbs};
-use super::{Action, Change, Outcome, Plan, Update};
+use super::edit::{existing, has_new_ticket, new_ticket};
+use super::verb::{Arguments, Fault, Step, followed_up, verbs};
+use super::{Action, Change, Outcome, Plan};
 use crate::field::Entry;
 use crate::message::Address;
 use crate::outgoing::{Occasion, Outlets, objection};
 use crate::thread::Conversation;
-use crate::ticket::{ClassSpec, Classes, Status, TicketNumber};
+use crate::ticket::Classes;
 
 /// The most actions that one message may cause.
 pub const ACTIONS_MAX: usize = 20;
@@ -92,30 +93,14 @@ pub fn plan(actions: &[Action], facts: &Facts<'_>) -> Result<Plan, Error> {
     let mut changes = Vec::new();
     for action in actions {
         let blame = |fault| Error::Action { statement: action.statement.clone(), verb: action.verb.clone(), fault };
-        let found =
-            |ticket: Option<TicketNumber>| ticket.or_else(|| followed_up(facts)).ok_or_else(|| blame(Fault::NoTicket));
         match step(action, facts).map_err(blame)? {
             Step::Change(change) => changes.push(change),
-            Step::SetField { ticket: None, field } if has_new_ticket(&changes) => {
-                add_to_new_ticket(&mut changes, field)
+            Step::Edit { ticket: None, edit } if has_new_ticket(&changes) => {
+                new_ticket(&mut changes, edit, facts).map_err(blame)?;
             }
-            Step::SetField { ticket, field } => changes.push(Change::SetField { ticket: found(ticket)?, field }),
-            Step::Update { ticket: None, update } if has_new_ticket(&changes) => {
-                update_new_ticket(&mut changes, update, facts).map_err(blame)?;
-            }
-            Step::Update { ticket, update } => {
-                if let Some(status) = &update.status {
-                    check_status(status, class_followed_up(facts).map_err(blame)?).map_err(blame)?;
-                }
-                changes.push(Change::UpdateTicket { ticket: found(ticket)?, update });
-            }
-            Step::AddParticipants { ticket: None, participants } if has_new_ticket(&changes) => {
-                add_to_participants(&mut changes, participants);
-            }
-            // Whoever wrote to nobody but the desk brings nobody along.
-            Step::AddParticipants { participants, .. } if participants.is_empty() => {}
-            Step::AddParticipants { ticket, participants } => {
-                changes.push(Change::AddParticipants { ticket: found(ticket)?, participants });
+            Step::Edit { ticket, edit } => {
+                let ticket = ticket.or_else(|| followed_up(facts)).ok_or_else(|| blame(Fault::NoTicket))?;
+                changes.extend(existing(ticket, edit, facts).map_err(blame)?);
             }
             Step::Send { ticket, outgoing } => {
                 let ticket = ticket.or_else(|| followed_up(facts).filter(|_| !has_new_ticket(&changes)));
@@ -170,72 +155,6 @@ fn check_alone(verdict: &Action, actions: &[Action]) -> Result<(), Error> {
             verb: verdict.verb.clone(),
             other_statement: other.statement.clone(),
             other_verb: other.verb.clone(),
-        }),
-    }
-}
-
-fn has_new_ticket(changes: &[Change]) -> bool {
-    changes.iter().any(|change| matches!(change, Change::CreateTicket { .. }))
-}
-
-/// The last ticket created gets the field; a field that is set twice keeps the last value.
-fn add_to_new_ticket(changes: &mut [Change], field: Entry) {
-    for change in changes.iter_mut().rev() {
-        if let Change::CreateTicket { fields, .. } = change {
-            fields.retain(|other| other.name != field.name);
-            fields.push(field);
-            return;
-        }
-    }
-}
-
-/// The last ticket created gets the attributes.
-fn update_new_ticket(changes: &mut [Change], update: Update, facts: &Facts<'_>) -> Result<(), Fault> {
-    for change in changes.iter_mut().rev() {
-        let Change::CreateTicket { class, status, subject, requester, assignment, .. } = change else { continue };
-        let set = |attribute: &mut String, new: Option<String>| {
-            if let Some(new) = new {
-                *attribute = new;
-            }
-        };
-        if let Some(new) = update.status {
-            check_status(&new, facts.classes.get(class.name()).ok_or(Fault::ClassGone { class: class.clone() })?)?;
-            *status = new;
-        }
-        set(subject, update.subject);
-        set(&mut assignment.person, update.person);
-        set(&mut assignment.group, update.group);
-        if let Some(new) = update.requester {
-            *requester = new;
-        }
-        return Ok(());
-    }
-    Ok(())
-}
-
-/// The last ticket created gets the participants, each once.
-fn add_to_participants(changes: &mut [Change], new: Vec<Address>) {
-    for change in changes.iter_mut().rev() {
-        if let Change::CreateTicket { requester, participants, .. } = change {
-            for address in new {
-                let is = |other: &Address| other.email.eq_ignore_ascii_case(&address.email);
-                if !is(requester) && !participants.iter().any(is) {
-                    participants.push(address);
-                }
-            }
-            return;
-        }
-    }
-}
-
-/// A ticket can only be where tickets of its class can be.
-fn check_status(status: &Status, spec: &ClassSpec) -> Result<(), Fault> {
-    match spec.status(status.name()) {
-        Some(_) => Ok(()),
-        None => Err(Fault::StatusOfAnotherClass {
-            found: excerpt(status.name()),
-            class: spec.class.clone(),
-            allowed: listed(spec.statuses.iter().map(Status::name)),
         }),
     }
 }

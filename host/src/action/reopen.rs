@@ -1,7 +1,8 @@
 //! `reopen`: work on a ticket goes on.
 
-use super::verb::{Argument, Arguments, Fault, Step, Verb, class_followed_up};
-use super::{Change, Facts};
+use super::Facts;
+use super::edit::{Edit, NewStatus};
+use super::verb::{Argument, Arguments, Fault, Step, Verb};
 
 pub(super) const VERB: Verb = Verb {
     name: "reopen",
@@ -11,7 +12,5 @@ pub(super) const VERB: Verb = Verb {
 };
 
 fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
-    let ticket = arguments.ticket(facts)?;
-    let status = class_followed_up(facts)?.reopened.clone();
-    Ok(Step::Change(Change::SetStatus { ticket, status }))
+    Ok(Step::Edit { ticket: arguments.named_ticket(facts)?, edit: Edit::Status(NewStatus::Reopened) })
 }

@@ -1,6 +1,7 @@
 //! `set-field`: a field of a ticket gets a value.
 
 use super::Facts;
+use super::edit::Edit;
 use super::verb::{Argument, Arguments, Fault, PROSE_BYTES_MAX, Step, Verb, excerpt, listed, too_long};
 use crate::field::{Entry, Value, ValueType};
 
@@ -35,7 +36,7 @@ pub(super) const VERB: Verb = Verb {
 
 fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
     let field = Entry { name: name(arguments)?, value: value(arguments)? };
-    Ok(Step::SetField { ticket: arguments.named_ticket(facts)?, field })
+    Ok(Step::Edit { ticket: arguments.named_ticket(facts)?, edit: Edit::Field(field) })
 }
 
 fn name(arguments: &Arguments<'_>) -> Result<String, Fault> {

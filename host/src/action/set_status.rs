@@ -1,7 +1,8 @@
 //! `set-status`: a ticket moves on.
 
-use super::verb::{Argument, Arguments, Choices, Fault, Step, Verb, class_followed_up};
-use super::{Change, Facts};
+use super::Facts;
+use super::edit::{Edit, NewStatus};
+use super::verb::{Argument, Arguments, Choices, Fault, Step, Verb};
 use crate::field::ValueType::Text;
 
 pub(super) const VERB: Verb = Verb {
@@ -15,7 +16,6 @@ pub(super) const VERB: Verb = Verb {
 };
 
 fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
-    let ticket = arguments.ticket(facts)?;
-    let status = arguments.status(class_followed_up(facts)?)?;
-    Ok(Step::Change(Change::SetStatus { ticket, status: status.ok_or(Fault::MissingArgument { argument: "status" })? }))
+    let status = arguments.status().ok_or(Fault::MissingArgument { argument: "status" })?;
+    Ok(Step::Edit { ticket: arguments.named_ticket(facts)?, edit: Edit::Status(NewStatus::Named(status)) })
 }

@@ -1,8 +1,12 @@
+#[path = "tests/any_actions.rs"]
+mod any_actions;
+#[path = "tests/sending.rs"]
+mod sending;
+
 use super::*;
-use crate::action::Assignment;
+use crate::action::{Assignment, Update};
 use crate::field::{DateTime, Decimal, Money, Value};
 use crate::message::document::TEXT_BYTES_MAX;
-use crate::outgoing::{Notice, Outgoing, Outlets, Recipient};
 use crate::ticket::{Classes, Series, Status, TicketClass, TicketNumber, TicketSummary, Visibility};
 
 fn action(verb: &str, arguments: &[(&str, &str)]) -> Action {
@@ -103,7 +107,7 @@ fn a_long_subject_of_a_message_is_shortened() {
 fn changes_go_to_the_ticket_of_the_conversation() {
     let number = TicketNumber::new(7);
     let comment = |text: &str, visibility| Change::AddComment {
-        ticket: number.clone(),
+        ticket: Some(number.clone()),
         author: Address { name: "Ann".to_owned(), email: "ann@example.org".to_owned() },
         text: text.to_owned(),
         visibility,
@@ -234,6 +238,54 @@ fn attributes_and_people_go_to_a_ticket_just_created() {
 }
 
 #[test]
+fn what_stands_behind_a_new_ticket_is_done_to_that_one() {
+    let number = TicketNumber::new(7);
+    let closed = Conversation::Inactive(TicketSummary {
+        number,
+        class: TicketClass::new("incident"),
+        status: Status::new("closed"),
+    });
+    let behind = |class: &str, then: &[Action]| {
+        let actions = [&[action("create-ticket", &[("class", class)])], then].concat();
+        run(&actions, &closed).map(|plan| plan.changes)
+    };
+    let status = |class: &str, verb: &str, arguments: &[(&str, &str)], expect: &str| {
+        let changes = behind(class, &[action(verb, arguments)]).expect("is planned");
+        let [Change::CreateTicket { status, .. }] = changes.as_slice() else { panic!("{verb}: {changes:?}") };
+        assert_eq!(status.name(), expect, "{verb}");
+    };
+    status("incident", "set-status", &[("status", "pending")], "pending");
+    status("incident", "reopen", &[], "open");
+    status("incident", "close", &[], "closed");
+    // What there is to choose from is what the class of the new ticket has.
+    status("approval-request", "set-status", &[("status", "approved")], "approved");
+    status("approval-request", "close", &[("status", "declined")], "declined");
+    status("approval-request", "update-ticket", &[("status", "approved")], "approved");
+    for verb in ["set-status", "close", "update-ticket"] {
+        let error = behind("approval-request", &[action(verb, &[("status", "resolved")])]).expect_err("is refused");
+        assert!(
+            error.ends_with("a ticket of the class approval-request is new, open, approved, declined, closed"),
+            "{error}"
+        );
+    }
+    let changes = behind("incident", &[action("comment", &[("text", "x")]), action("set-field", &[("field", "a")])]);
+    let expect = Change::AddComment {
+        ticket: None,
+        author: Address { name: "Ann".to_owned(), email: "ann@example.org".to_owned() },
+        text: "x".to_owned(),
+        visibility: Visibility::Public,
+    };
+    let fields = vec![Entry { name: "a".to_owned(), value: Value::None }];
+    let created = ticket("Help", "It broke.", ("Ann", "ann@example.org"), fields);
+    assert_eq!(changes, Ok(vec![created, expect]));
+    // The old one is meant where it is named.
+    let old = [("ticket", "T00007"), ("status", "pending")];
+    let changes = behind("approval-request", &[action("set-status", &old)]).expect("is planned");
+    let expect = Change::SetStatus { ticket: TicketNumber::new(7), status: Status::new("pending") };
+    assert_eq!(changes.last(), Some(&expect));
+}
+
+#[test]
 fn participants_are_the_recipients_but_not_the_desk() {
     let address = |email: &str| Address { name: String::new(), email: email.to_owned() };
     let sender = address("ann@example.org");
@@ -265,6 +317,14 @@ fn participants_are_the_recipients_but_not_the_desk() {
     check(&[("except", "@example.com @b.example")], &["desk@example.com", "bo@b.example", "list@lists.example"]);
     check(&[("except", "@example.com\n@b.example;@lists.example")], &[]);
     check(&[("participants", "cy@example.org")], &["cy@example.org"]);
+    // What the settings say of the desk need not be said by a rule.
+    let own_addresses = crate::message::AddressPattern::parse("Desk@example.com").into_iter().collect();
+    let outlets = crate::outgoing::Outlets { own_addresses, ..Default::default() };
+    let sending = Sending { outlets: Some(&outlets), ..Sending::default() };
+    let made = plan(&[action("add-participants", &[])], &Facts { sending, ..facts }).expect("is planned").changes;
+    let [Change::AddParticipants { participants, .. }] = made.as_slice() else { panic!("{made:?}") };
+    let found: Vec<&str> = participants.iter().map(|one| one.email.as_str()).collect();
+    assert_eq!(found, ["bo@b.example", "list@lists.example"]);
 }
 
 #[test]
@@ -408,62 +468,4 @@ fn actions_are_limited() {
     assert!(run(&comments, &follow_up()).is_ok());
     let one_more = [comments, vec![action("comment", &[])]].concat();
     refused(&one_more, "the statements ask for 21 actions; at most 20 are allowed for one message");
-}
-
-fn notice(to: Recipient, subject: &str, text: &str) -> Outgoing {
-    let (subject, text) = (subject.to_owned(), text.to_owned());
-    Outgoing::Mail(Notice { to, subject, text, forwards: false, about: Occasion::default() })
-}
-
-#[test]
-fn a_mail_is_about_the_new_ticket_or_else_the_one_that_is_followed_up() {
-    let notify = |arguments: &[(&str, &str)]| action("notify", &[&[("text", "Hello")], arguments].concat());
-    let send = |ticket, outgoing| Change::Send { ticket, outgoing, withheld: None };
-    let seven = TicketNumber::new(7);
-    let requester = || notice(Recipient::Requester, "Re: Help", "Hello");
-    accepted(&[notify(&[])], &follow_up(), &[send(Some(seven.clone()), requester())]);
-    accepted(&[notify(&[("ticket", "T00007")])], &follow_up(), &[send(Some(seven), requester())]);
-    accepted(&[notify(&[("to", "Requester")])], &Conversation::New, &[send(None, requester())]);
-    let create = action("create-ticket", &[("class", "incident")]);
-    let created = ticket("Help", "It broke.", ("Ann", "ann@example.org"), Vec::new());
-    accepted(&[create, notify(&[])], &follow_up(), &[created, send(None, requester())]);
-    let bo = Recipient::Address(Address { name: "Bo".to_owned(), email: "bo@b.example".to_owned() });
-    let to_bo = notice(bo, "a b", "Hello");
-    accepted(
-        &[notify(&[("to", "Bo <bo@b.example>"), ("subject", "a\r\nb")])],
-        &Conversation::New,
-        &[send(None, to_bo)],
-    );
-    refused(
-        &[notify(&[("to", "Bo")])],
-        "statement \"s\": notify: the argument `to` is \"Bo\", which is no address such as `Ann Lee <ann@example.org>`, \
-         and not `requester`",
-    );
-    refused(
-        &[notify(&[("ticket", "T00008")])],
-        "statement \"s\": notify: the argument `ticket` is T00008, but the message follows up T00007: no other ticket can be \
-         changed",
-    );
-    refused(&[action("notify", &[])], "statement \"s\": notify: the argument `text` is missing or blank");
-}
-
-#[test]
-fn a_plan_that_sends_nothing_says_why() {
-    let outlets = Outlets::default();
-    let sending = Sending { occasion: None, outlets: Some(&outlets), fields: &[] };
-    let facts = Facts {
-        sender: None,
-        subject: "",
-        body: "",
-        conversation: &Conversation::New,
-        recipients: &[],
-        classes: &Classes::default(),
-        sending,
-    };
-    let actions = [action("notify", &[("text", "a")]), action("webhook", &[("name", "x")])];
-    let reason = "not sent: a mail to the requester: no mail server is set: give `server` and `from` in [smtp] of \
-                  mailmill.toml; not sent: a call of the webhook \"x\": there is no webhook \"x\": mailmill.toml has no \
-                  [webhook.x]";
-    let made = plan(&actions, &facts).expect("is planned");
-    assert_eq!(made, Plan { outcome: Outcome::Ignored { reason: reason.to_owned() }, changes: Vec::new() });
 }

@@ -1,9 +1,9 @@
 //! `update-ticket`: several attributes of a ticket at once.
 
+use super::edit::Edit;
 use super::verb::{Argument, Arguments, Choices, Fault, Step, Verb, listed};
 use super::{Facts, Update};
 use crate::field::ValueType::Text;
-use crate::ticket::Status;
 
 pub(super) const VERB: Verb = Verb {
     name: "update-ticket",
@@ -23,8 +23,7 @@ pub(super) const VERB: Verb = Verb {
 fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
     let update = Update {
         subject: arguments.line("subject")?,
-        // Whether tickets of the class have it is checked once it is known which ticket is meant.
-        status: arguments.text("status").map(|text| Status::new(text.trim())),
+        status: arguments.status(),
         requester: arguments.address("requester")?,
         person: arguments.line("person")?,
         group: arguments.line("group")?,
@@ -34,5 +33,5 @@ fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
         let arguments = listed(names.filter(|name| *name != Argument::TICKET.name));
         return Err(Fault::Nothing { arguments });
     }
-    Ok(Step::Update { ticket: arguments.named_ticket(facts)?, update })
+    Ok(Step::Edit { ticket: arguments.named_ticket(facts)?, edit: Edit::Attributes(update) })
 }

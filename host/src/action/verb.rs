@@ -1,6 +1,7 @@
 //! The table of verbs, and what they have in common.
 
-use super::{Change, Facts, Outcome, Update};
+use super::edit::Edit;
+use super::{Change, Facts, Outcome};
 use crate::field::{Entry, Value, ValueType};
 use crate::message::Address;
 use crate::message::document::TEXT_BYTES_MAX;
@@ -57,6 +58,8 @@ pub struct Argument {
     pub kind: ValueType,
     /// Whether an action without it is refused.
     pub required: bool,
+    /// Whether it may turn out to be blank, even if it is required.
+    pub blank: bool,
     /// The texts that it can be.
     pub choices: Choices,
     /// Whether it is a text of one line.
@@ -93,16 +96,21 @@ impl Choices {
 
 impl Argument {
     pub(super) const fn required(name: &'static str, kind: ValueType, summary: &'static str) -> Self {
-        Self { name, kind, required: true, choices: Choices::Any, one_line: true, summary }
+        Self { name, kind, required: true, blank: false, choices: Choices::Any, one_line: true, summary }
     }
 
     pub(super) const fn optional(name: &'static str, kind: ValueType, summary: &'static str) -> Self {
-        Self { name, kind, required: false, choices: Choices::Any, one_line: true, summary }
+        Self { name, kind, required: false, blank: true, choices: Choices::Any, one_line: true, summary }
     }
 
     /// The same, and it is to be one of these texts.
     pub(super) const fn one_of(self, choices: Choices) -> Self {
         Self { choices, ..self }
+    }
+
+    /// The same, and it may turn out to be blank.
+    pub(super) const fn or_blank(self) -> Self {
+        Self { blank: true, ..self }
     }
 
     /// The same, and it may have many lines.
@@ -111,8 +119,11 @@ impl Argument {
     }
 
     /// The argument with which a verb names its ticket.
-    pub(super) const TICKET: Self =
-        Self::optional("ticket", ValueType::Text, "the ticket's number; else the ticket that the message follows up");
+    pub(super) const TICKET: Self = Self::optional(
+        "ticket",
+        ValueType::Text,
+        "the ticket's number; else the ticket that an earlier action creates, or that the message follows up",
+    );
 }
 
 /// What one action comes to.
@@ -120,12 +131,12 @@ impl Argument {
 pub(super) enum Step {
     /// It changes something.
     Change(Change),
-    /// It sets a field: of the named ticket, or else of the one that an earlier action creates.
-    SetField {
+    /// It edits a ticket: the named one, or else the one that an earlier action creates.
+    Edit {
         /// The ticket, if one is named.
         ticket: Option<TicketNumber>,
-        /// The field.
-        field: Entry,
+        /// What becomes of it.
+        edit: Edit,
     },
     /// It sends something: about the named ticket, or else about the one that an earlier action creates.
     Send {
@@ -133,20 +144,6 @@ pub(super) enum Step {
         ticket: Option<TicketNumber>,
         /// What is sent.
         outgoing: Outgoing,
-    },
-    /// It changes attributes: of the named ticket, or else of the one that an earlier action creates.
-    Update {
-        /// The ticket, if one is named.
-        ticket: Option<TicketNumber>,
-        /// The attributes.
-        update: Update,
-    },
-    /// It adds participants: to the named ticket, or else to the one that an earlier action creates.
-    AddParticipants {
-        /// The ticket, if one is named.
-        ticket: Option<TicketNumber>,
-        /// Who.
-        participants: Vec<Address>,
     },
     /// It decides about the message as a whole.
     Verdict(Outcome),
@@ -293,10 +290,18 @@ impl<'a> Arguments<'a> {
             }
         }
         let arguments = Self { rows: verb.arguments, entries };
-        match verb.arguments.iter().find(|row| row.required && arguments.value(row.name).is_none()) {
+        let is_missing = |row: &&Argument| {
+            row.required && !(row.blank && arguments.is_given(row.name)) && arguments.value(row.name).is_none()
+        };
+        match verb.arguments.iter().find(is_missing) {
             Some(row) => Err(Fault::MissingArgument { argument: row.name }),
             None => Ok(arguments),
         }
+    }
+
+    /// Whether an argument is given, if only as a blank.
+    pub(super) fn is_given(&self, name: &str) -> bool {
+        self.entries.iter().any(|entry| entry.name == name)
     }
 
     /// The value of an argument; none if it is not given or blank.
@@ -349,15 +354,10 @@ impl<'a> Arguments<'a> {
         parse(text.trim()).map(Some).ok_or_else(refused)
     }
 
-    /// A status that tickets of this class have; none if it is not given.
-    pub(super) fn status(&self, spec: &ClassSpec) -> Result<Option<Status>, Fault> {
-        let Some(text) = self.text("status") else { return Ok(None) };
-        let refused = || Fault::StatusOfAnotherClass {
-            found: excerpt(text),
-            class: spec.class.clone(),
-            allowed: listed(spec.statuses.iter().map(Status::name)),
-        };
-        spec.status(text.trim()).cloned().map(Some).ok_or_else(refused)
+    /// The status that is asked for; none if it is not given. Whether tickets of the class have it, is checked once it is
+    /// known which ticket is meant.
+    pub(super) fn status(&self) -> Option<Status> {
+        self.text("status").map(|text| Status::new(text.trim()))
     }
 
     /// `Name <local@domain>` or `local@domain`; none if it is not given.
@@ -385,11 +385,6 @@ impl<'a> Arguments<'a> {
                 Err(Fault::ForeignTicket { named, follows_up })
             }
         }
-    }
-
-    /// The ticket that the argument `ticket` names, or else the one that the message follows up.
-    pub(super) fn ticket(&self, facts: &Facts<'_>) -> Result<TicketNumber, Fault> {
-        self.named_ticket(facts)?.or_else(|| followed_up(facts)).ok_or(Fault::NoTicket)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Whatever a rule, a sender or a name says, a mail has the header fields that it is to have, and no other.
 
+mod silence;
+
 use super::compose::{Form, compose};
 use crate::message::{Address, MessageId, parse};
 use crate::outgoing::{Mail, one_line};

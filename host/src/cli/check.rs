@@ -6,6 +6,7 @@ use crate::config::{Config, Job, JobSource, job_files};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::mailbox::Step;
 use crate::oauth::Tokens;
+use crate::outbox;
 use crate::rules::RuleSet;
 use clap::Args;
 use std::fmt::Write as _;
@@ -72,6 +73,7 @@ fn check(global: &Global) -> Result<Sound, Failure> {
     ready::settings(&file, &config, &mut faults);
     let jobs = if look_at_jobs { load_jobs(&config.jobs, &mut faults) } else { Vec::new() };
     ready::jobs(&config.jobs, &jobs, &mut faults);
+    faults.extend(outbox::check_maildirs(&config, &jobs).err().into_iter().flatten());
     let rules = if look_at_rules { load_rules(&config, &mut faults)? } else { None };
     if let Some(rules) = &rules
         && let Err(found) = crate::job::check_steps(&jobs, &config.jobs, rules)
@@ -79,6 +81,8 @@ fn check(global: &Global) -> Result<Sound, Failure> {
         faults.extend(found);
     }
     faults.extend(rules.iter().flat_map(|rules| rules.warnings().iter().cloned()));
+    let outlets = outbox::outlets(&config, &jobs);
+    faults.extend(rules.iter().flat_map(|rules| rules.check_outlets(&outlets)));
     match rules {
         Some(rules) if faults.errors() == 0 => Ok(Sound { rules, jobs, warnings: faults }),
         _ => Err(Failure::Diagnostics(faults)),

@@ -167,23 +167,55 @@ async fn clear(store: &Store, old: &OldSessions, yes: bool) -> Done {
 
 /// Prints sessions as they end. They may end in another order than they began.
 async fn follow(store: &Store, filter: SessionFilter, json: bool) -> Done {
-    let latest = store.sessions(&SessionFilter { limit: Some(FOLLOW_BEFORE), ..filter.clone() }).await?;
-    let mut after = latest.last().map(|oldest| SessionId(oldest.id.0 - 1));
-    let mut printed = BTreeSet::new();
+    let mut following = Following::begin(store, filter).await?;
     loop {
-        let mut sessions = store.sessions(&SessionFilter { after, ..filter.clone() }).await?;
-        sessions.reverse();
-        for row in sessions.iter().filter(|row| row.finished_at.is_some()) {
-            if printed.insert(row.id) && !print_line(row, json)? {
+        for row in following.ended(store).await? {
+            if !print_line(&row, json)? {
                 return Ok(());
             }
         }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Sessions, each once it has ended. What came of one is known only then, so those that run are looked at whatever outcome is
+/// asked for.
+struct Following {
+    filter: SessionFilter,
+    outcome: Option<SessionOutcome>,
+    printed: BTreeSet<SessionId>,
+}
+
+impl Following {
+    /// Begins with the latest that match, and with those that run.
+    async fn begin(store: &Store, filter: SessionFilter) -> Result<Self, Failure> {
+        let latest = store.sessions(&SessionFilter { limit: Some(FOLLOW_BEFORE), ..filter.clone() }).await?;
+        let running = SessionFilter { outcome: Some(SessionOutcome::Running), ..filter.clone() };
+        let running = store.sessions(&running).await?;
+        let newest = store.sessions(&SessionFilter { limit: Some(1), ..SessionFilter::default() }).await?;
+        let first = latest.iter().chain(&running).chain(&newest).map(|row| row.id).min();
+        let outcome = filter.outcome;
+        let filter = SessionFilter { outcome: None, after: first.map(|id| SessionId(id.0 - 1)), ..filter };
+        let mut following = Self { filter, outcome, printed: BTreeSet::new() };
+        // Of what has ended, only the latest are shown.
+        let known = store.sessions(&following.filter).await?;
+        let shown = |row: &SessionRow| row.finished_at.is_none() || latest.iter().any(|other| other.id == row.id);
+        following.printed.extend(known.iter().filter(|row| !shown(row)).map(|row| row.id));
+        Ok(following)
+    }
+
+    /// Those that have ended since, in the order in which they began.
+    async fn ended(&mut self, store: &Store) -> Result<Vec<SessionRow>, Failure> {
+        let mut sessions = store.sessions(&self.filter).await?;
+        sessions.reverse();
         // What lies before the first that still runs need not be asked for again.
         let running = sessions.iter().find(|row| row.finished_at.is_none());
         let last = running.map(|row| SessionId(row.id.0 - 1)).or_else(|| sessions.last().map(|row| row.id));
-        after = last.or(after);
-        printed.retain(|id| Some(*id) > after);
-        tokio::time::sleep(LOOK_EVERY).await;
+        self.filter.after = last.or(self.filter.after);
+        sessions.retain(|row| row.finished_at.is_some() && self.printed.insert(row.id));
+        self.printed.retain(|id| Some(*id) > self.filter.after);
+        sessions.retain(|row| self.outcome.is_none_or(|outcome| outcome.is(row)));
+        Ok(sessions)
     }
 }
 
@@ -381,6 +413,41 @@ fn sessions_table(sessions: &[SessionRow]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::SessionTally;
+
+    #[tokio::test]
+    async fn a_session_is_followed_to_its_end_whatever_comes_of_it() {
+        let store = Store::in_memory().await.unwrap();
+        let begin = async || store.begin_session("desk").await.unwrap();
+        let end = async |id, created| {
+            let tally = SessionTally { created, ..SessionTally::default() };
+            store.finish_session(id, &tally, None).await.unwrap();
+        };
+        // One that runs for long, behind more than are looked back at.
+        let long = begin().await;
+        for number in 0..u64::from(FOLLOW_BEFORE) + 3 {
+            let id = begin().await;
+            end(id, number % 2).await;
+        }
+        let outcome = Some(SessionOutcome::Accepted);
+        let mut following =
+            Following::begin(&store, SessionFilter { outcome, ..SessionFilter::default() }).await.unwrap();
+        let mut ended = async || {
+            let rows = following.ended(&store).await.unwrap();
+            rows.iter().map(|row| row.id.0).collect::<Vec<_>>()
+        };
+        assert_eq!(ended().await, [3, 5, 7, 9, 11, 13]);
+        let (first, second, idle) = (begin().await, begin().await, begin().await);
+        assert_eq!(ended().await, Vec::<i64>::new());
+        end(second, 1).await;
+        end(idle, 0).await;
+        assert_eq!(ended().await, [second.0]);
+        end(long, 1).await;
+        assert_eq!(ended().await, [long.0]);
+        end(first, 1).await;
+        assert_eq!(ended().await, [first.0]);
+        assert_eq!(ended().await, Vec::<i64>::new());
+    }
 
     #[test]
     fn times_in_the_past_are_read() {

@@ -7,6 +7,9 @@ use crate::store::{OutboxFilter, OutboxRow, OutboxState, Store};
 use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
 
+/// What can be tried again.
+const UNSENT: [OutboxState; 2] = [OutboxState::Waiting, OutboxState::Dead];
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// List what leaves the system, latest first
@@ -24,8 +27,11 @@ pub(super) enum Command {
     /// Make entries that wait or were given up due now, with all their attempts before them
     Retry {
         /// Their numbers
-        #[arg(required = true)]
+        #[arg(required_unless_present = "state")]
         ids: Vec<i64>,
+        /// All that are in this state, instead
+        #[arg(long, conflicts_with = "ids", value_parser = PossibleValuesParser::new(UNSENT.map(OutboxState::name)))]
+        state: Option<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -49,8 +55,11 @@ pub(super) async fn run(global: &Global, command: Command) -> Done {
             let found = store.outbox(&OutboxFilter { id: None, state, limit: rows(limit, json) }).await?;
             if json { print_json(&found) } else { print(&shown(&found)) }
         }
-        Command::Retry { ids, json } => {
+        Command::Retry { ids, state, json } => {
             let store = global.store().await?;
+            if let Some(state) = state.as_deref().and_then(OutboxState::parse) {
+                return done("retried", &store.outbox_retry_all(state).await?, json);
+            }
             each(&store, &ids, json, "retried", async |id| store.outbox_retry(id).await).await
         }
         Command::Drop { ids, json } => {
@@ -84,11 +93,16 @@ async fn each(
         };
         return Err(anyhow::anyhow!(why).into());
     }
+    self::done(done, ids, json)
+}
+
+fn done(what: &str, ids: &[i64], json: bool) -> Done {
     if json {
-        return print_json(&serde_json::json!({ (done): ids }));
+        return print_json(&serde_json::json!({ (what): ids }));
     }
     let numbers: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    print(&format!("{done}: {}\n", numbers.join(", ")))
+    let numbers = if numbers.is_empty() { "nothing".to_owned() } else { numbers.join(", ") };
+    print(&format!("{what}: {numbers}\n"))
 }
 
 fn shown(found: &[OutboxRow]) -> String {

@@ -9,6 +9,7 @@ use crate::plugin::capabilities::Level;
 use crate::report::{Body, Facts, Report};
 use crate::rules::Hop;
 use crate::thread::{Conversation, Finding};
+use crate::ticket::Visibility;
 use std::fmt::Write as _;
 
 /// The most characters of one line of a message that are shown.
@@ -44,6 +45,9 @@ pub(crate) fn story(report: &Report, ends: &Ends<'_>, paint: Paint) -> String {
             let _ = writeln!(story, "              {line}");
         }
     }
+    for warning in &report.warnings {
+        let _ = writeln!(story, "{}", paint.paint(Style::Bad, format!("warning: {}", tame(warning))));
+    }
     let revision = paint.paint(Style::Dim, format!("rules in force: revision {}", report.revision));
     let _ = writeln!(story, "{revision}");
     story
@@ -55,7 +59,7 @@ pub(crate) fn hops(report: &Report, ends: &Ends<'_>, paint: Paint) -> [(u8, &'st
         (1, "fetch", ends.fetched.to_owned()),
         (2, "parse", parse(&report.message)),
         (3, "thread", thread(report)),
-        (PREPROCESS, "preprocess", preprocess(report, paint)),
+        (PREPROCESS, "preprocess", preprocess(report)),
         (5, "extract", fields(report)),
         (6, "statements", statements(report, paint)),
         (7, "plan", plan(report, paint)),
@@ -133,7 +137,7 @@ fn conversation(report: &Report, taken: Option<&Finding>) -> String {
     }
 }
 
-fn preprocess(report: &Report, paint: Paint) -> String {
+fn preprocess(report: &Report) -> String {
     let body = &report.body;
     let mut lines = Vec::new();
     let looked: Vec<&str> =
@@ -152,7 +156,6 @@ fn preprocess(report: &Report, paint: Paint) -> String {
         (false, true) => format!("nothing to cut; looked: {}{idle}", looked.join(", ")),
         (false, false) => format!("{} proposed; looked: {}{idle}", cuts(body.cuts.len()), looked.join(", ")),
     });
-    lines.extend(report.warnings.iter().map(|warning| paint.paint(Style::Bad, format!("warning: {}", tame(warning)))));
     for step in &report.steps {
         let remarks = step.log.iter().filter(|line| line.level < Level::Warn);
         lines.extend(remarks.map(|line| format!("{}: {}", step.step, tame(&line.text))));
@@ -268,25 +271,34 @@ fn planned(plan: &Plan) -> String {
 
 fn change(change: &Change) -> String {
     match change {
-        Change::CreateTicket { class, subject, requester, assignment, participants, .. } => {
+        Change::CreateTicket { class, status, subject, requester, assignment, participants, fields, .. } => {
             let requester = if requester.email.is_empty() && requester.name.is_empty() {
                 "nobody (the message names no sender)".to_owned()
             } else {
                 short(&requester.to_string(), 80)
             };
             let mut text = format!("create a ticket ({}) \"{}\" for {requester}", class.name(), short(subject, 80));
+            // What nearly all begin with goes without saying.
+            if status.name() != "new" {
+                let _ = write!(text, ", {}", status.name());
+            }
             if !assignment.is_nobody() {
                 let _ = write!(text, ", assigned to {}", short(&assignment.to_string(), 80));
             }
             if !participants.is_empty() {
                 let _ = write!(text, ", with {}", listed(participants));
             }
+            for field in fields.iter().filter(|field| !field.value.is_blank()) {
+                let _ = write!(text, "\n  with {} \"{}\"", field.name, short(&field.value.to_string(), 60));
+            }
             text
         }
         Change::UpdateTicket { ticket, update } => format!("change {ticket}: {}", updated(update)),
         Change::AddParticipants { ticket, participants } => format!("add {} to {ticket}", listed(participants)),
         Change::AddComment { ticket, visibility, text, .. } => {
-            format!("add a {} comment to {ticket}: \"{}\"", visibility.name(), short(text.trim(), 60))
+            let ticket = ticket.as_ref().map_or_else(|| "the new ticket".to_owned(), ToString::to_string);
+            let article = if *visibility == Visibility::Internal { "an" } else { "a" };
+            format!("add {article} {} comment to {ticket}: \"{}\"", visibility.name(), short(text.trim(), 60))
         }
         Change::SetStatus { ticket, status } => format!("set the status of {ticket} to {}", status.name()),
         Change::SetField { ticket, field } => {

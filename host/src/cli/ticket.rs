@@ -3,7 +3,7 @@
 use super::paint::{Paint, Style, stdout_has_colour, tame};
 use super::table::{short, table};
 use super::{Done, Global, print, print_json};
-use crate::store::{AttachmentRow, CommentRow, TicketDetail, TicketFilter};
+use crate::store::{AttachmentRow, CommentRow, Store, TicketDetail, TicketFilter};
 use crate::ticket::{Status, TicketClass, TicketNumber};
 use anyhow::Context as _;
 use clap::Subcommand;
@@ -44,11 +44,19 @@ pub(super) enum Command {
     },
 }
 
-/// Whether there is such a status and such a class. Where the classes cannot be read, that is for `mailmill check` to say.
-fn check_names(global: &Global, status: Option<&str>, class: Option<&str>) -> Done {
+/// Whether there is such a status and such a class: in the rules, or, of before, in the database. Where the classes cannot
+/// be read, that is for `mailmill check` to say.
+async fn check_names(global: &Global, store: &Store, filter: &TicketFilter) -> Done {
     let Ok(classes) = crate::rules::classes(&global.load_or_default()?.rules) else { return Ok(()) };
-    for (what, name, known) in [("status", status, classes.statuses()), ("class", class, classes.names())] {
-        if let Some(name) = name.filter(|name| !known.contains(name)) {
+    let one = TicketFilter { limit: Some(1), ..TicketFilter::default() };
+    let of_status = filter.status.clone().map(|status| TicketFilter { status: Some(status), ..one.clone() });
+    let of_class = filter.class.clone().map(|class| TicketFilter { class: Some(class), ..one });
+    let status = filter.status.as_ref().map(Status::name);
+    let class = filter.class.as_ref().map(TicketClass::name);
+    let named = [("status", status, classes.statuses(), of_status), ("class", class, classes.names(), of_class)];
+    for (what, name, known, tickets) in named {
+        let (Some(name), Some(tickets)) = (name.filter(|name| !known.contains(name)), tickets) else { continue };
+        if store.tickets(&tickets).await?.is_empty() {
             return Err(anyhow::anyhow!("no such {what}: \"{name}\"; there are: {}", known.join(", ")).into());
         }
     }
@@ -63,7 +71,6 @@ pub(super) async fn run(global: &Global, command: Command) -> Done {
     let store = global.store_to_read().await?;
     match command {
         Command::List { status, class, job, limit, json } => {
-            check_names(global, status.as_deref(), class.as_deref())?;
             let filter = TicketFilter {
                 status: status.as_deref().map(Status::new),
                 class: class.as_deref().map(TicketClass::new),
@@ -71,6 +78,7 @@ pub(super) async fn run(global: &Global, command: Command) -> Done {
                 before: None,
                 limit: super::rows(limit, json),
             };
+            check_names(global, &store, &filter).await?;
             let tickets = store.tickets(&filter).await?;
             if json {
                 return print_json(&tickets);
@@ -102,7 +110,7 @@ pub(super) async fn run(global: &Global, command: Command) -> Done {
 }
 
 /// Writes the attachments as `1-NAME`, `2-NAME`, … so that equal names do not meet. Existing files are not overwritten.
-async fn save_all(store: &crate::store::Store, attachments: &[AttachmentRow], folder: &std::path::Path) -> Done {
+async fn save_all(store: &Store, attachments: &[AttachmentRow], folder: &std::path::Path) -> Done {
     std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
     for (index, attachment) in attachments.iter().enumerate() {
         let content = store.blob(&attachment.sha256).await?;

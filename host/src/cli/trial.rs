@@ -53,7 +53,10 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
             let reception = Reception::of(job, &outlets.own_addresses);
             (job.name.clone(), job.handling.clone(), cleaning(job, &rules), reception)
         }
-        None => ("try".to_owned(), as_usual(), everything(&rules), Reception::default()),
+        None => {
+            let reception = Reception::usual(&outlets.own_addresses);
+            ("try".to_owned(), as_usual(), everything(&rules), reception)
+        }
     };
 
     let raw = read(&options.message, &crate::job::spool(&config))?;

@@ -27,7 +27,7 @@ pub use outgoing::{Author, Named, Outbox, Smtp, Webhook};
 pub use watched::{ExistingMail, Mailboxes, Maildrop, Watched};
 
 use crate::diagnostic::{Diagnostics, Source};
-use crate::message::AddressPattern;
+use crate::message::{self, AddressPattern};
 use crate::thread::TagPlace;
 use reader::{Section, Setting, leaves};
 use serde::{Deserialize, Serialize};
@@ -210,7 +210,7 @@ settings! {
         bytes_max: NonZeroU64 => default(above_zero(25 * MIB)),
         /// All of one message together, in bytes.
         total_bytes_max: NonZeroU64 => default(above_zero(50 * MIB)),
-        /// Media types that are refused, such as "application/vnd.microsoft.portable-executable" or "video/*". What the content shows counts, and
+        /// Media types that are refused, as type and subtype, such as "application/vnd.microsoft.portable-executable" or "video/*". What the content shows counts, and
         /// what it is said to be.
         refuse_types: Vec<String> => default(Vec::new()),
     }
@@ -309,6 +309,7 @@ impl Config {
         if let Some(config) = &config {
             config.smtp.check(source.path(), out);
             config.outbox.check(source.path(), out);
+            config.attachments.check(source.path(), out);
             config.webhook.0.iter().for_each(|(name, webhook)| webhook.check(name, source.path(), out));
         }
         config.map(|config| config.in_folder_of(source.path()))
@@ -351,6 +352,27 @@ impl Config {
         self.webhook.0.values_mut().for_each(|webhook| webhook.resolve(dir));
         self
     }
+}
+
+impl Attachments {
+    /// Reports what no attachment is.
+    fn check(&self, file: &Path, out: &mut Diagnostics) {
+        for odd in self.refuse_types.iter().filter(|kind| !message::can_match(&normal(kind))) {
+            let reason =
+                format!("`refuse_types` has \"{odd}\", which is no media type, so nothing would be refused for it");
+            let help = "write a type and a subtype, `*` for any: \"application/zip\", \"video/*\"";
+            out.push(reader::error_at(file, &["attachments", "refuse_types", odd], reason).help(help));
+        }
+    }
+
+    /// The media types that are refused, as they are compared.
+    pub fn refused(&self) -> impl Iterator<Item = String> {
+        self.refuse_types.iter().map(|kind| normal(kind))
+    }
+}
+
+fn normal(media_type: &str) -> String {
+    media_type.trim().to_ascii_lowercase()
 }
 
 impl PluginsCache {

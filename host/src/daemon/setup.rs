@@ -1,15 +1,16 @@
 //! What the settings come to: the engine, the tags, the limits, and what all jobs share.
 
 use super::Error;
-use crate::config::{Config, Job, LogFormat, PluginLimits};
+use crate::config::{Config, LogFormat, PluginLimits};
 use crate::job::{self, BatchSettings, Committer, Context, Limits, Order, Vitals, Workers};
 use crate::message::AttachmentLimits;
 use crate::oauth::Tokens;
+use crate::outgoing::Outlets;
 use crate::plugin::{self, Compiler, Engine, EngineSettings};
 use crate::rules::RuleSet;
 use crate::store::Store;
 use crate::thread::{Tags, ThreadTag};
-use crate::{outbox, telemetry};
+use crate::telemetry;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -67,7 +68,7 @@ pub fn attachment_limits(config: &Config) -> AttachmentLimits {
         count_max: limits.count_max.get(),
         bytes_max: limits.bytes_max.get(),
         total_bytes_max: limits.total_bytes_max.get(),
-        refuse_types: limits.refuse_types.iter().map(|kind| kind.trim().to_ascii_lowercase()).collect(),
+        refuse_types: limits.refused().collect(),
     }
 }
 
@@ -85,10 +86,9 @@ pub fn start_log(
 
 pub(super) fn context(
     config: &Config,
-    jobs: &[Job],
     tags: Tags,
     store: Store,
-    rules: watch::Receiver<Arc<RuleSet>>,
+    (rules, outlets): (watch::Receiver<Arc<RuleSet>>, watch::Receiver<Arc<Outlets>>),
     stop: watch::Receiver<bool>,
 ) -> Context {
     let batch = BatchSettings {
@@ -108,7 +108,7 @@ pub(super) fn context(
         rules,
         tokens: Tokens::beside(&config.store.path),
         tags: Arc::new(tags),
-        outlets: Arc::new(outbox::outlets(config, jobs)),
+        outlets,
         attachments: Arc::new(attachment_limits(config)),
         limits: Limits {
             fetch_ahead_bytes: config.limits.fetch_ahead_bytes.get(),

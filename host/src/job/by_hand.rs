@@ -48,7 +48,7 @@ impl ByHand {
         let author = Address { name: who.clone(), email: String::new() };
         let text = comment.as_ref().map(|(text, _)| text.clone()).unwrap_or_default();
         let comment = comment.map(|(text, visibility)| {
-            let ticket = ticket.clone();
+            let ticket = Some(ticket.clone());
             Change::AddComment { ticket, author, text, visibility }
         });
         let status = status.map(|status| Change::SetStatus { ticket: ticket.clone(), status });

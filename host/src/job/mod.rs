@@ -84,7 +84,7 @@ pub struct Context {
     /// How ticket tags are written.
     pub tags: Arc<Tags>,
     /// Where things can be sent.
-    pub outlets: Arc<Outlets>,
+    pub outlets: watch::Receiver<Arc<Outlets>>,
     /// Which attachments go to tickets.
     pub attachments: Arc<AttachmentLimits>,
     /// The limits of fetching.

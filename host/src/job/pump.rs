@@ -56,7 +56,7 @@ pub(super) async fn pump(
             (parsed, permit)
         }
     };
-    let reception = Arc::new(Reception::of(&job, &ctx.outlets.own_addresses));
+    let reception = Arc::new(Reception::of(&job, &ctx.outlets.borrow().own_addresses));
     let mut parsed = std::pin::pin!(within_budget.map(parse).buffered(PARSE_AHEAD));
     while let Some((parsed, permit)) = parsed.next().await {
         let parsed = match parsed {

@@ -28,6 +28,14 @@ impl Default for Reception {
 }
 
 impl Reception {
+    /// Without a job, at a desk with these addresses.
+    #[must_use]
+    pub fn usual(own: &[AddressPattern]) -> Self {
+        let mut usual = Self::default();
+        usual.policy.own = own.to_vec();
+        usual
+    }
+
     /// What the job's settings say, at a desk with these addresses.
     #[must_use]
     pub fn of(job: &Job, own: &[AddressPattern]) -> Self {

@@ -387,7 +387,7 @@ pub(super) async fn handle(
     fault::pass(Point::ThreadAfter);
     let cleaning = Arc::new(cleaning(job, &rules));
     let parsed = Arc::new(parsed);
-    let outlets = ctx.outlets.clone();
+    let outlets = ctx.outlets.borrow().clone();
     let begun = Instant::now();
     let verdict = ctx.workers.decide(&job.name, rules, parsed.clone(), threading, cleaning, outlets).await?;
     fault::pass(Point::RulesAfter);

@@ -20,6 +20,7 @@ pub(super) fn of(
     defects: &mut Vec<Defect>,
 ) -> Result<Vec<Attachment>, content::Error> {
     let mut found = Vec::new();
+    let has_text = body.iter().filter_map(|id| message.part(*id)?.text_contents()).any(|text| !text.trim().is_empty());
     for (id, part) in message.parts.iter().enumerate() {
         let is_body = u32::try_from(id).is_ok_and(|id| body.contains(&id));
         if is_body || matches!(part.body, PartType::Multipart(_)) {
@@ -34,14 +35,20 @@ pub(super) fn of(
             defects.push(Defect(format!("attachment {} is not encoded as it says", found.len() + 1)));
         }
         let attachment = attachment(part, enclosure, source.raw())?;
-        match unpacked(&attachment, source.raw())? {
-            Some(files) => found.extend(files.into_iter().take(ATTACHMENTS_MAX - found.len())),
-            None => {
-                if attachment.media_type == tnef::MEDIA_TYPE {
-                    let reason = "is a winmail.dat that cannot be opened: it is kept as it is";
-                    defects.push(Defect(format!("attachment {} {reason}", found.len() + 1)));
-                }
+        let number = found.len() + 1;
+        match unpacked(&attachment, source.raw(), has_text)? {
+            Unpacked::Nothing => found.push(attachment),
+            Unpacked::Unreadable => {
+                let reason = "is a winmail.dat that cannot be opened: it is kept as it is";
+                defects.push(Defect(format!("attachment {number} {reason}")));
                 found.push(attachment);
+            }
+            Unpacked::All(files) if files.len() <= ATTACHMENTS_MAX - found.len() => found.extend(files),
+            Unpacked::All(files) | Unpacked::Some(files) => {
+                let reason = "is a winmail.dat in which there is more than could be taken out: it is kept, too";
+                defects.push(Defect(format!("attachment {number} {reason}")));
+                found.push(attachment);
+                found.extend(files.into_iter().take(ATTACHMENTS_MAX - number));
             }
         }
     }
@@ -49,7 +56,7 @@ pub(super) fn of(
 }
 
 fn attachment(part: &MessagePart<'_>, enclosure: Enclosure, raw: &Content) -> Result<Attachment, content::Error> {
-    let content_id = part.content_id().unwrap_or_default().trim_matches(['<', '>']).to_owned();
+    let content_id = content_id(part.content_id().unwrap_or_default());
     let disposition = part.content_disposition();
     let inline = match disposition {
         Some(disposition) => disposition.is_inline(),
@@ -73,33 +80,71 @@ fn seen(enclosure: &Enclosure, raw: &Content) -> Result<Option<String>, content:
     Ok(infer::get(&head).map(|kind| kind.mime_type().to_owned()))
 }
 
-/// What a `winmail.dat` holds; none if it is something else, or holds nothing.
-fn unpacked(packed: &Attachment, raw: &Content) -> Result<Option<Vec<Attachment>>, content::Error> {
+/// What was taken out of an attachment.
+enum Unpacked {
+    /// It is no `winmail.dat`, or one without files.
+    Nothing,
+    /// It should be a `winmail.dat`, and is none, or damaged.
+    Unreadable,
+    /// Its files, and there was nothing else in it that the message does not say.
+    All(Vec<Attachment>),
+    /// Some of what was in it.
+    Some(Vec<Attachment>),
+}
+
+/// What a `winmail.dat` holds. `has_text` if the message has a text besides.
+fn unpacked(packed: &Attachment, raw: &Content, has_text: bool) -> Result<Unpacked, content::Error> {
     let outer = &packed.enclosure;
-    let is_packed = packed.media_type == tnef::MEDIA_TYPE || packed.name.eq_ignore_ascii_case("winmail.dat");
-    if !is_packed || !tnef::begins(&outer.head(raw, SEEN_BYTES)?) {
-        return Ok(None);
+    let is_said = tnef::MEDIA_TYPES.contains(&packed.media_type.as_str());
+    if !is_said && !packed.name.eq_ignore_ascii_case("winmail.dat") {
+        return Ok(Unpacked::Nothing);
     }
-    let Some(files) = tnef::files(outer.reader(raw)).map_err(enclosure::in_content)? else { return Ok(None) };
-    let mut found = Vec::with_capacity(files.len());
-    for file in files {
+    let Some(opened) = tnef::open(outer.reader(raw)).map_err(enclosure::in_content)? else {
+        return Ok(if is_said { Unpacked::Unreadable } else { Unpacked::Nothing });
+    };
+    let mut found = Vec::with_capacity(opened.files.len());
+    for file in opened.files {
         let size = file.at.end - file.at.start;
         let enclosure = Enclosure { within: Some(file.at), size, sha256: file.sha256, ..outer.clone() };
-        let seen = seen(&enclosure, raw)?;
-        let is_said = !file.media_type.is_empty();
-        let guessed = || seen.clone().unwrap_or_else(|| "application/octet-stream".to_owned());
+        let said = named_type(&file.media_type);
+        let guessed = || file.seen.clone().unwrap_or_else(|| "application/octet-stream".to_owned());
+        let content_id = content_id(&file.content_id);
         found.push(Attachment {
             name: file_name(&file.name),
-            media_type: if is_said { file.media_type } else { guessed() },
-            inline: !file.content_id.is_empty(),
-            content_id: file.content_id,
-            seen,
+            media_type: said.unwrap_or_else(guessed),
+            inline: !content_id.is_empty(),
+            content_id,
+            seen: file.seen,
             description: None,
             refused: None,
             enclosure,
         });
     }
-    Ok((!found.is_empty()).then_some(found))
+    Ok(match (opened.is_partly || (opened.has_text && !has_text), found.is_empty()) {
+        (true, _) => Unpacked::Some(found),
+        (false, false) => Unpacked::All(found),
+        (false, true) => Unpacked::Nothing,
+    })
+}
+
+/// A media type as it is given, in lower case; none if it is no such one (RFC 2045 section 5.1, RFC 6838 section 4.2).
+fn named_type(given: &str) -> Option<String> {
+    const BYTES_MAX: usize = 127;
+    let is_token = |text: &str| {
+        let is_plain = |byte: u8| byte.is_ascii_graphic() && !br#"()<>@,;:\"/[]?="#.contains(&byte);
+        !text.is_empty() && text.bytes().all(is_plain)
+    };
+    let given = given.trim();
+    let (kind, subtype) = given.split_once('/')?;
+    (given.len() <= BYTES_MAX && is_token(kind) && is_token(subtype)).then(|| given.to_ascii_lowercase())
+}
+
+/// A Content-ID as it is given, without its brackets and what nobody sees; empty if it is too long for a header field.
+pub(super) fn content_id(given: &str) -> String {
+    const BYTES_MAX: usize = 255;
+    let is_seen = |c: &char| !c.is_control() && !is_unseen(*c) && !matches!(c, '<' | '>');
+    let kept: String = given.chars().filter(is_seen).collect();
+    if kept.len() > BYTES_MAX { String::new() } else { kept.trim().to_owned() }
 }
 
 /// What a nested message is about: `message: Lamp, from Ann Lee <ann@example.org>, 2026-01-31 10:00`.
@@ -159,23 +204,31 @@ fn name(part: &MessagePart<'_>) -> String {
 fn file_name(name: &str) -> String {
     let is_safe = |c: &char| !c.is_control() && !is_unseen(*c) && !r#"/\:*?"<>|"#.contains(*c);
     let kept: String = name.chars().filter(is_safe).collect();
-    let kept = kept.trim().trim_start_matches('.').trim();
+    let kept = kept.trim_start_matches(|c: char| c == '.' || c.is_whitespace()).trim_end();
     let kept =
         kept.get(..kept.floor_char_boundary(NAME_BYTES_MAX - 1)).unwrap_or_default().trim_end_matches(['.', ' ']);
     if is_device(kept) { format!("_{kept}") } else { kept.to_owned() }
 }
 
-/// Characters that take no room or turn the direction of writing: with them, `gpj.exe` reads as `exe.jpg`.
+/// Characters that take no room or turn the direction of writing (Unicode Standard Annex #9): with them, `gpj.exe` reads as
+/// `exe.jpg`.
 fn is_unseen(character: char) -> bool {
-    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fffe}')
+    matches!(
+        character,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 /// Whether Windows takes a name for a device, whatever its extension.
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
-    let numbered =
-        |device: &str| stem.strip_prefix(device).is_some_and(|rest| matches!(rest.as_bytes(), [b'0'..=b'9']));
-    matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT")
+    // The raised digits count too.
+    let is_digit =
+        |rest: &str| matches!(rest, "\u{b9}" | "\u{b2}" | "\u{b3}") || matches!(rest.as_bytes(), [b'0'..=b'9']);
+    let numbered = |device: &str| stem.strip_prefix(device).is_some_and(&is_digit);
+    matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$") || numbered("COM") || numbered("LPT")
 }
 
 #[cfg(test)]
@@ -199,5 +252,39 @@ mod tests {
         check("nul .tar.gz", "_nul .tar.gz");
         check("com10.txt", "com10.txt");
         check("console.log", "console.log");
+        check("a\u{61c}gpj.exe", "agpj.exe");
+        check("a\u{2067}b\u{2069}\u{e0041}.txt", "ab.txt");
+        check(". .bashrc", "bashrc");
+        check(".\u{200b}.\u{a0}.profile", "profile");
+        check("CONIN$", "_CONIN$");
+        check("conout$.txt", "_conout$.txt");
+        check("LPT\u{b9}.txt", "_LPT\u{b9}.txt");
+        check("conin", "conin");
+    }
+
+    #[test]
+    fn a_media_type_is_two_tokens_of_bounded_length() {
+        let check = |given: &str, expect: Option<&str>| assert_eq!(named_type(given).as_deref(), expect, "{given:?}");
+        check(" application/PDF ", Some("application/pdf"));
+        check("application/vnd.x+xml", Some("application/vnd.x+xml"));
+        check("pdf", None);
+        check("a/b/c", None);
+        check("/b", None);
+        check("a/", None);
+        check("text/plain; charset=x", None);
+        check("text/pl\u{202e}ain", None);
+        check("a\n/b", None);
+        let long = |length: usize| format!("a/{}", "b".repeat(length - 2));
+        check(&long(127), Some(&long(127)));
+        check(&long(128), None);
+    }
+
+    #[test]
+    fn a_content_id_has_nothing_that_is_not_seen() {
+        let check = |given: &str, expect: &str| assert_eq!(content_id(given), expect, "{given:?}");
+        check("<plan@example.org>", "plan@example.org");
+        check("<a\r\nX-Evil: b\u{202e}>", "aX-Evil: b");
+        check(&"x".repeat(255), &"x".repeat(255));
+        check(&"x".repeat(256), "");
     }
 }

@@ -43,13 +43,13 @@ pub(super) fn of(message: &mail_parser::Message<'_>, defects: &mut Vec<Defect>) 
         let html = pieces(message, &message.html_body, defects);
         let source: String = html.iter().map(|(_, piece)| piece.to_html()).collect();
         body.html = Some(source);
-        body.parts = html.iter().map(|(id, _)| *id).collect();
+        body.parts = texts(&html);
         let plain = message.text_body.iter().filter(|id| text_kind(message.part(**id)) == Some(Kind::Plain));
         body.parts.extend(plain);
     } else {
         let plain = pieces(message, &message.text_body, defects);
         body.plain = plain.iter().map(|(_, piece)| piece.source()).collect::<Vec<_>>().join("\n");
-        body.parts = plain.iter().map(|(id, _)| *id).collect();
+        body.parts = texts(&plain);
     }
     if body.parts.is_empty() {
         body = undivided(message, defects).unwrap_or(body);
@@ -79,12 +79,14 @@ enum Kind {
 enum Piece {
     Plain(String),
     Html(String),
+    /// An image between texts, as `[cid:…]` of its Content-ID.
+    Image(String),
 }
 
 impl Piece {
     fn source(&self) -> &str {
         match self {
-            Self::Plain(text) | Self::Html(text) => text,
+            Self::Plain(text) | Self::Html(text) | Self::Image(text) => text,
         }
     }
 
@@ -92,20 +94,42 @@ impl Piece {
         match self {
             Self::Html(source) => source.clone(),
             Self::Plain(text) => format!("<pre>\n{}</pre>", super::document::escape(text)),
+            Self::Image(text) => {
+                let url = text.trim_matches(['[', ']']).replace('%', "%25");
+                format!("<p><img src=\"{}\"></p>", super::document::escape(&url))
+            }
         }
     }
 }
 
 fn pieces(message: &mail_parser::Message<'_>, ids: &[u32], defects: &mut Vec<Defect>) -> Vec<(u32, Piece)> {
-    let pieces = ids.iter().filter_map(|id| {
-        let part = message.part(*id)?;
-        let piece = match text_kind(Some(part))? {
-            Kind::Html => Piece::Html(text(message, part, HTML_BYTES_MAX, defects)),
-            Kind::Plain => Piece::Plain(plain_text(message, part, defects)),
+    let mut pieces = Vec::new();
+    for id in ids {
+        let Some(part) = message.part(*id) else { continue };
+        let piece = match text_kind(Some(part)) {
+            Some(Kind::Html) => Some(Piece::Html(text(message, part, HTML_BYTES_MAX, defects))),
+            Some(Kind::Plain) => Some(Piece::Plain(plain_text(message, part, defects))),
+            None if pieces.is_empty() => None,
+            None => image(part),
         };
-        Some((*id, piece))
-    });
-    pieces.collect()
+        pieces.extend(piece.map(|piece| (*id, piece)));
+    }
+    // Behind all text an image has no place of its own.
+    let last = pieces.iter().rposition(|(_, piece)| !matches!(piece, Piece::Image(_)));
+    pieces.truncate(last.map_or(0, |last| last + 1));
+    pieces
+}
+
+/// The numbers of the pieces that are texts.
+fn texts(pieces: &[(u32, Piece)]) -> Vec<u32> {
+    pieces.iter().filter(|(_, piece)| !matches!(piece, Piece::Image(_))).map(|(id, _)| *id).collect()
+}
+
+/// An image that stands between texts, if it can be named.
+fn image(part: &MessagePart<'_>) -> Option<Piece> {
+    let is_image = part.content_type()?.ctype().eq_ignore_ascii_case("image");
+    let content_id = super::attachment::content_id(part.content_id()?);
+    (is_image && !content_id.is_empty()).then(|| Piece::Image(format!("[cid:{content_id}]")))
 }
 
 /// Whether a part can be a body: `text/plain`, `text/html`, or a text without a type.

@@ -59,15 +59,26 @@ impl AttachmentLimits {
 
 /// Whether a media type is meant; `*` stands for anything.
 fn matches(pattern: &str, media_type: &str) -> bool {
-    let mut pieces = pattern.split('*');
-    let Some(mut rest) = pieces.next().and_then(|first| media_type.strip_prefix(first)) else { return false };
-    let mut last = None;
-    for piece in pieces {
-        last = Some(piece);
+    let Some((first, others)) = pattern.split_once('*') else { return pattern == media_type };
+    let (between, last) = others.rsplit_once('*').unwrap_or(("", others));
+    // What stands last is at the end, whatever else would fit before it.
+    let Some(mut rest) = media_type.strip_prefix(first).and_then(|rest| rest.strip_suffix(last)) else { return false };
+    for piece in between.split('*') {
         let Some(at) = rest.find(piece) else { return false };
         rest = rest.get(at + piece.len()..).unwrap_or_default();
     }
-    rest.is_empty() || last.is_some_and(|last| rest.ends_with(last) || last.is_empty())
+    true
+}
+
+/// Whether an entry of `refuse_types` can mean a media type at all.
+pub(crate) fn can_match(pattern: &str) -> bool {
+    pattern == "*"
+        || pattern.split_once('/').is_some_and(|(kind, subtype)| {
+            let is_plain =
+                |c: char| c.is_ascii_graphic() && !c.is_ascii_uppercase() && !r#"()<>@,;:\"/[]?="#.contains(c);
+            let is_token = |text: &str| !text.is_empty() && text.chars().all(is_plain);
+            is_token(kind) && is_token(subtype)
+        })
 }
 
 #[cfg(test)]
@@ -151,5 +162,21 @@ mod tests {
         check("image/png", "image/png", true);
         check("image/png", "image/pngx", false);
         check("", "image/png", false);
+        check("application/*zip", "application/zip-zip", true);
+        check("application/*zip", "application/gzip", true);
+        check("application/zip*zip", "application/zip", false);
+        check("a*/b*c*d", "ax/bccd", true);
+        check("a*/b*c*d", "ax/bdd", false);
+        check("**", "image/png", true);
+    }
+
+    #[test]
+    fn an_entry_that_means_nothing_is_known() {
+        for sound in ["image/*", "*/*", "*", "application/*+xml", "application/vnd.ms-excel"] {
+            assert!(can_match(sound), "{sound}");
+        }
+        for odd in ["exe", ".exe", "image", "image/", "/png", "a/b/c", "Image/png", "image /png", "", "a*"] {
+            assert!(!can_match(odd), "{odd}");
+        }
     }
 }

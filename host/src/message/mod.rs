@@ -25,6 +25,7 @@ pub use authentication::AuthenticationResults;
 pub use document::Document;
 pub use enclosure::Enclosure;
 pub use limits::AttachmentLimits;
+pub(crate) use limits::can_match;
 pub use loops::loop_sign;
 pub use marks::marked_text;
 pub use parse::{parse, read};

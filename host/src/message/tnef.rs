@@ -9,30 +9,58 @@ use sha2::{Digest as _, Sha256};
 use std::io::{self, Read};
 use std::ops::Range;
 
-/// The media type of such a file.
-pub(super) const MEDIA_TYPE: &str = "application/ms-tnef";
+/// The media types of such a file: as it is registered, and as it is often called.
+pub(super) const MEDIA_TYPES: [&str; 2] = ["application/vnd.ms-tnef", "application/ms-tnef"];
 /// MS-OXTNEF section 2.1.3.1: what such a file begins with.
 const SIGNATURE: [u8; 4] = [0x78, 0x9f, 0x3e, 0x22];
 /// The most attributes that are looked at.
 const ATTRIBUTES_MAX: usize = 20_000;
-/// How much is looked at of an attribute that is not a file.
-const ATTRIBUTE_BYTES_MAX: u64 = 64 << 10;
-/// The most properties of a file that are looked at.
+/// How much is looked at of a value that is not a file.
+const VALUE_BYTES_MAX: u64 = 64 << 10;
+/// The most properties of a file that are looked at, and the most values of one.
 const PROPERTIES_MAX: u32 = 1_000;
+/// How much of a file is looked at to see what it is.
+const SEEN_BYTES: usize = 8 << 10;
 
 /// MS-OXTNEF section 2.1.3.2: the attributes that matter, by their number and type.
 mod tag {
+    pub(super) const BODY: u32 = 0x0002_800c;
+    pub(super) const MESSAGE_PROPERTIES: u32 = 0x0006_9003;
     pub(super) const RENDERING: u32 = 0x0006_9002;
     pub(super) const TITLE: u32 = 0x0001_8010;
     pub(super) const DATA: u32 = 0x0006_800f;
     pub(super) const PROPERTIES: u32 = 0x0006_9005;
 }
 
-/// MS-OXPROPS: the properties of a file that matter.
+/// MS-OXPROPS: the properties that matter.
 mod property {
+    pub(super) const BODY: [u16; 3] = [0x1000, 0x1009, 0x1013];
+    pub(super) const DATA: u16 = 0x3701;
     pub(super) const LONG_FILE_NAME: u16 = 0x3707;
     pub(super) const MEDIA_TYPE: u16 = 0x370e;
     pub(super) const CONTENT_ID: u16 = 0x3712;
+}
+
+/// MS-OXCDATA section 2.11.1: the types of properties that have a length.
+mod kind {
+    pub(super) const OBJECT: u16 = 0x000d;
+    pub(super) const NARROW: u16 = 0x001e;
+    pub(super) const WIDE: u16 = 0x001f;
+    pub(super) const BINARY: u16 = 0x0102;
+}
+
+/// MS-OXTNEF section 2.1.3.4.4: what the value of an object begins with says what it is; this is a message.
+const MESSAGE_OBJECT: [u8; 16] = [0x07, 0x03, 0x02, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46];
+
+/// What is in such a file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Opened {
+    /// The files in it.
+    pub(super) files: Vec<Packed>,
+    /// Whether something in it could not be taken out, such as a message: then it is worth keeping.
+    pub(super) is_partly: bool,
+    /// Whether it holds the text of the message.
+    pub(super) has_text: bool,
 }
 
 /// A file in it.
@@ -40,14 +68,16 @@ mod property {
 pub(super) struct Packed {
     /// Its name; may be empty.
     pub(super) name: String,
-    /// Its media type; may be empty.
+    /// Its media type, as it is given; may be empty.
     pub(super) media_type: String,
-    /// Its Content-ID; may be empty.
+    /// Its Content-ID, as it is given; may be empty.
     pub(super) content_id: String,
     /// Where its content lies.
     pub(super) at: Range<u64>,
     /// The SHA-256 of its content.
     pub(super) sha256: [u8; 32],
+    /// The media type that its content shows.
+    pub(super) seen: Option<String>,
 }
 
 /// Whether it begins as such a file does.
@@ -55,45 +85,30 @@ pub(super) fn begins(head: &[u8]) -> bool {
     head.starts_with(&SIGNATURE)
 }
 
-/// The files in it; none if it is no such file, or is damaged.
+/// What is in it; none if it is no such file, or is damaged.
 ///
 /// # Errors
 /// If it cannot be read.
-pub(super) fn files(from: impl Read) -> io::Result<Option<Vec<Packed>>> {
+pub(super) fn open(from: impl Read) -> io::Result<Option<Opened>> {
     let mut reader = Reader { from, at: 0 };
     let mut head = [0; 6];
     if !reader.fill(&mut head)? || !begins(&head) {
         return Ok(None);
     }
-    let mut files: Vec<Option<Packed>> = Vec::new();
+    let mut unpacking = Unpacking::default();
     for _ in 0..ATTRIBUTES_MAX {
         // The level (1: the message, 2: a file), then number and type, then the length.
         let (mut level, mut head) = ([0; 1], [0; 8]);
         if !reader.fill(&mut level)? {
-            // A file of which nothing but the description came is none.
-            return Ok(Some(files.into_iter().flatten().filter(|file| !file.at.is_empty()).collect()));
+            return Ok(Some(unpacking.finish()));
         }
         if !reader.fill(&mut head)? {
             return Ok(None);
         }
         let [tag @ .., a, b, c, d] = head;
-        let (tag, length) = (u32::from_le_bytes(tag), u64::from(u32::from_le_bytes([a, b, c, d])));
-        if tag == tag::RENDERING {
-            files.push((files.len() < ATTACHMENTS_MAX).then(Packed::default));
-        }
-        let end = reader.at.saturating_add(length);
-        match files.last_mut().and_then(Option::as_mut) {
-            Some(file) if tag == tag::DATA => match reader.digest(length)? {
-                Some(sha256) => (file.at, file.sha256) = (end - length..end, sha256),
-                None => return Ok(None),
-            },
-            Some(file) if tag == tag::TITLE && file.name.is_empty() => {
-                file.name = narrow(&reader.read(length.min(ATTRIBUTE_BYTES_MAX))?);
-            }
-            Some(file) if tag == tag::PROPERTIES => {
-                describe(file, &reader.read(length.min(ATTRIBUTE_BYTES_MAX))?);
-            }
-            _ => {}
+        let end = reader.at.saturating_add(u64::from(u32::from_le_bytes([a, b, c, d])));
+        if !unpacking.attribute(u32::from_le_bytes(tag), &mut reader, end)? {
+            return Ok(None);
         }
         // What was not looked at, and the checksum, which would say no more than that.
         if !reader.skip(end.saturating_add(2).saturating_sub(reader.at))? {
@@ -103,10 +118,210 @@ pub(super) fn files(from: impl Read) -> io::Result<Option<Vec<Packed>>> {
     Ok(None)
 }
 
+/// What was found so far.
+#[derive(Default)]
+struct Unpacking {
+    opened: Opened,
+    /// The file that attributes are about, and whether its content was found.
+    file: Option<(Packed, bool)>,
+}
+
+impl Unpacking {
+    /// Reads an attribute that ends there, or some of it; false if there is not so much.
+    fn attribute<R: Read>(&mut self, tag: u32, reader: &mut Reader<R>, end: u64) -> io::Result<bool> {
+        let length = end - reader.at;
+        match (tag, &mut self.file) {
+            (tag::RENDERING, _) => {
+                self.end_file();
+                self.file = Some((Packed::default(), false));
+            }
+            (tag::DATA, Some((file, is_found))) => match reader.digest(length)? {
+                Some(digest) => {
+                    (file.at, file.sha256, file.seen) = (end - length..end, digest.sha256, digest.seen);
+                    *is_found = true;
+                }
+                None => return Ok(false),
+            },
+            (tag::TITLE, Some((file, _))) if file.name.is_empty() => {
+                file.name = narrow(&reader.read(length.min(VALUE_BYTES_MAX))?);
+            }
+            (tag::PROPERTIES, Some((file, is_found))) => {
+                let mut properties = Properties { reader, end };
+                properties.each(|property, properties| {
+                    match property.id {
+                        property::DATA => match content(property, properties)? {
+                            // What is in the attribute of its own counts; two contents are one too many.
+                            Some(content) if !*is_found || file.at.is_empty() => {
+                                (file.at, file.sha256, file.seen) = content;
+                                *is_found = true;
+                            }
+                            Some((_, sha256, _)) if sha256 == file.sha256 => {}
+                            Some(_) | None => self.opened.is_partly = true,
+                        },
+                        property::LONG_FILE_NAME => set(&mut file.name, property, properties)?,
+                        property::MEDIA_TYPE => set(&mut file.media_type, property, properties)?,
+                        property::CONTENT_ID => set(&mut file.content_id, property, properties)?,
+                        _ => {}
+                    }
+                    Ok(())
+                })?;
+            }
+            (tag::BODY, None) => self.opened.has_text |= length > 1,
+            (tag::MESSAGE_PROPERTIES, None) => {
+                let mut properties = Properties { reader, end };
+                properties.each(|property, _| {
+                    self.opened.has_text |= property::BODY.contains(&property.id) && property.length > 1;
+                    Ok(())
+                })?;
+            }
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    /// A file of which nothing but the description came could not be taken out.
+    fn end_file(&mut self) {
+        match self.file.take() {
+            Some((file, true)) if self.opened.files.len() < ATTACHMENTS_MAX => self.opened.files.push(file),
+            Some(_) => self.opened.is_partly = true,
+            None => {}
+        }
+    }
+
+    fn finish(mut self) -> Opened {
+        self.end_file();
+        self.opened
+    }
+}
+
+/// Takes the text of a property, unless it is blank.
+fn set<R: Read>(text: &mut String, property: Property, from: &mut Properties<'_, R>) -> io::Result<()> {
+    let bytes = from.reader.read(property.length.min(VALUE_BYTES_MAX))?;
+    let new = match property.kind {
+        kind::NARROW => narrow(&bytes),
+        kind::WIDE => wide(&bytes),
+        _ => return Ok(()),
+    };
+    if !new.is_empty() {
+        *text = new;
+    }
+    Ok(())
+}
+
+/// Where a content lies, its SHA-256, and what it shows to be.
+type Found = (Range<u64>, [u8; 32], Option<String>);
+
+/// The content that a property is; none if it is a message, or is not all there.
+fn content<R: Read>(property: Property, from: &mut Properties<'_, R>) -> io::Result<Option<Found>> {
+    let mut length = property.length;
+    if property.kind == kind::OBJECT {
+        let mut what = [0; MESSAGE_OBJECT.len()];
+        length = length.saturating_sub(16);
+        if property.length < 16 || !from.reader.fill(&mut what)? || what == MESSAGE_OBJECT {
+            return Ok(None);
+        }
+    }
+    let start = from.reader.at;
+    let digest = from.reader.digest(length)?;
+    Ok(digest.map(|digest| (start..start + length, digest.sha256, digest.seen)))
+}
+
+/// A property (MS-OXTNEF section 2.1.3.4) whose value is next.
+#[derive(Debug, Clone, Copy)]
+struct Property {
+    kind: u16,
+    id: u16,
+    /// How many bytes the value has.
+    length: u64,
+}
+
+/// The properties of an attribute that ends there.
+struct Properties<'r, R> {
+    reader: &'r mut Reader<R>,
+    end: u64,
+}
+
+impl<R: Read> Properties<'_, R> {
+    /// Hands out the properties of one value that have a length, as far as they can be read.
+    fn each(&mut self, mut take: impl FnMut(Property, &mut Self) -> io::Result<()>) -> io::Result<()> {
+        let Some(count) = self.number()? else { return Ok(()) };
+        for _ in 0..count.min(PROPERTIES_MAX) {
+            let Some((kind, id)) = self.name()? else { return Ok(()) };
+            let (is_list, kind) = (kind & 0x1000 != 0, kind & 0x0fff);
+            let width = match kind {
+                0x0001 => 0,
+                // Fixed values stand on borders of four bytes.
+                0x0002 | 0x0003 | 0x0004 | 0x000a | 0x000b => 4,
+                0x0005 | 0x0006 | 0x0007 | 0x0014 | 0x0040 => 8,
+                0x0048 => 16,
+                kind::OBJECT | kind::NARROW | kind::WIDE | kind::BINARY => {
+                    let Some(count) = self.number()? else { return Ok(()) };
+                    for _ in 0..count.min(PROPERTIES_MAX) {
+                        let Some(length) = self.number()?.map(u64::from) else { return Ok(()) };
+                        let end = self.reader.at.saturating_add(length.next_multiple_of(4));
+                        if self.reader.at.saturating_add(length) > self.end {
+                            return Ok(());
+                        }
+                        if !is_list {
+                            take(Property { kind, id, length }, self)?;
+                        }
+                        self.skip(end.saturating_sub(self.reader.at))?;
+                    }
+                    continue;
+                }
+                _ => return Ok(()),
+            };
+            let count = if is_list { self.number()?.unwrap_or(u32::MAX) } else { 1 };
+            self.skip(u64::from(count).saturating_mul(width))?;
+        }
+        Ok(())
+    }
+
+    /// The type and the number of the next property.
+    fn name(&mut self) -> io::Result<Option<(u16, u16)>> {
+        let Some(head) = self.number()? else { return Ok(None) };
+        let [kind_low, kind_high, id_low, id_high] = head.to_le_bytes();
+        let (kind, id) = (u16::from_le_bytes([kind_low, kind_high]), u16::from_le_bytes([id_low, id_high]));
+        if id >= 0x8000 {
+            // A named property: a GUID, then a number or a name.
+            self.skip(16)?;
+            match self.number()? {
+                Some(0) => self.skip(4)?,
+                Some(_) => {
+                    let length = self.number()?.unwrap_or(u32::MAX);
+                    self.skip(u64::from(length).next_multiple_of(4))?;
+                }
+                None => return Ok(None),
+            }
+        }
+        Ok(Some((kind, id)))
+    }
+
+    /// The next number; none at the end.
+    fn number(&mut self) -> io::Result<Option<u32>> {
+        let mut bytes = [0; 4];
+        if self.reader.at.saturating_add(4) > self.end || !self.reader.fill(&mut bytes)? {
+            return Ok(None);
+        }
+        Ok(Some(u32::from_le_bytes(bytes)))
+    }
+
+    /// Passes over so many bytes, or all that is left.
+    fn skip(&mut self, length: u64) -> io::Result<()> {
+        self.reader.skip(length.min(self.end.saturating_sub(self.reader.at))).map(drop)
+    }
+}
+
 /// Reads, and knows where it is.
 struct Reader<R> {
     from: R,
     at: u64,
+}
+
+/// What was learned of a content that was read.
+struct Digested {
+    sha256: [u8; 32],
+    seen: Option<String>,
 }
 
 impl<R: Read> Reader<R> {
@@ -136,20 +351,24 @@ impl<R: Read> Reader<R> {
         Ok(skipped == length)
     }
 
-    /// The SHA-256 of what follows; none if there is not so much.
-    fn digest(&mut self, length: u64) -> io::Result<Option<[u8; 32]>> {
+    /// The SHA-256 of what follows, and what it shows to be; none if there is not so much.
+    fn digest(&mut self, length: u64) -> io::Result<Option<Digested>> {
         let (mut digest, mut rest) = (Sha256::new(), length);
-        let mut buffer = [0; 4096];
+        let mut buffer = [0; SEEN_BYTES];
+        let mut seen = None;
         while rest > 0 {
             let wanted = usize::try_from(rest).unwrap_or(usize::MAX).min(buffer.len());
             let piece = buffer.get_mut(..wanted).unwrap_or_default();
             if !self.fill(piece)? {
                 return Ok(None);
             }
+            if rest == length {
+                seen = infer::get(piece).map(|kind| kind.mime_type().to_owned());
+            }
             digest.update(&*piece);
             rest -= u64::try_from(wanted).unwrap_or(rest);
         }
-        Ok(Some(digest.finalize().into()))
+        Ok(Some(Digested { sha256: digest.finalize().into(), seen }))
     }
 }
 
@@ -169,172 +388,5 @@ fn wide(bytes: &[u8]) -> String {
     String::from_utf16_lossy(&units.take_while(|unit| *unit != 0).collect::<Vec<_>>())
 }
 
-/// Takes from the properties of a file (MS-OXTNEF section 2.1.3.4) what matters, as far as they can be read.
-fn describe(file: &mut Packed, bytes: &[u8]) {
-    let mut rest = bytes;
-    let Some(count) = number(&mut rest) else { return };
-    for _ in 0..count.min(PROPERTIES_MAX) {
-        let Some((id, text)) = next_property(&mut rest) else { return };
-        let Some(text) = text.filter(|text| !text.is_empty()) else { continue };
-        match id {
-            property::LONG_FILE_NAME => file.name = text,
-            property::MEDIA_TYPE => file.media_type = text.to_ascii_lowercase(),
-            property::CONTENT_ID => file.content_id = text.trim_matches(['<', '>']).to_owned(),
-            _ => {}
-        }
-    }
-}
-
-/// The number of the next property, and its value if it is one text. None if it cannot be read.
-fn next_property(rest: &mut &[u8]) -> Option<(u16, Option<String>)> {
-    let [kind_low, kind_high, id_low, id_high] = take(rest, 4)?.try_into().ok()?;
-    let (kind, id) = (u16::from_le_bytes([kind_low, kind_high]), u16::from_le_bytes([id_low, id_high]));
-    if id >= 0x8000 {
-        // A named property: a GUID, then a number or a name.
-        take(rest, 16)?;
-        match number(rest)? {
-            0 => drop(take(rest, 4)?),
-            _ => drop(sized(rest)?),
-        }
-    }
-    let (is_list, kind) = (kind & 0x1000 != 0, kind & 0x0fff);
-    let width = match kind {
-        0x0001 => 0,
-        0x0002 | 0x0003 | 0x0004 | 0x000a | 0x000b => 4,
-        0x0005 | 0x0006 | 0x0007 | 0x0014 | 0x0040 => 8,
-        0x0048 => 16,
-        0x000d | 0x001e | 0x001f | 0x0102 => {
-            let count = number(rest)?;
-            let mut text = None;
-            for _ in 0..count.min(PROPERTIES_MAX) {
-                let value = sized(rest)?;
-                text = match kind {
-                    0x001e => Some(narrow(value)),
-                    0x001f => Some(wide(value)),
-                    _ => None,
-                };
-            }
-            return Some((id, text.filter(|_| !is_list)));
-        }
-        _ => return None,
-    };
-    let count = if is_list { usize::try_from(number(rest)?).ok()? } else { 1 };
-    // Fixed values stand on borders of four bytes.
-    take(rest, count.checked_mul(width)?)?;
-    Some((id, None))
-}
-
-fn take<'b>(rest: &mut &'b [u8], count: usize) -> Option<&'b [u8]> {
-    let (taken, after) = rest.split_at_checked(count)?;
-    *rest = after;
-    Some(taken)
-}
-
-fn number(rest: &mut &[u8]) -> Option<u32> {
-    take(rest, 4)?.try_into().ok().map(u32::from_le_bytes)
-}
-
-/// A length and so many bytes, filled up to four.
-fn sized<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
-    let length = usize::try_from(number(rest)?).ok()?;
-    let value = take(rest, length)?;
-    let filler = length.next_multiple_of(4) - length;
-    *rest = rest.get(filler..).unwrap_or_default();
-    Some(value)
-}
-
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn attribute(level: u8, tag: u32, data: &[u8]) -> Vec<u8> {
-        let sum = data.iter().fold(0_u16, |sum, byte| sum.wrapping_add(u16::from(*byte)));
-        let length = u32::try_from(data.len()).unwrap();
-        [&[level][..], &tag.to_le_bytes(), &length.to_le_bytes(), data, &sum.to_le_bytes()].concat()
-    }
-
-    fn property(kind: u16, id: u16, value: &[u8]) -> Vec<u8> {
-        let length = u32::try_from(value.len()).unwrap();
-        let filler = vec![0; value.len().next_multiple_of(4) - value.len()];
-        [&kind.to_le_bytes()[..], &id.to_le_bytes(), &1_u32.to_le_bytes(), &length.to_le_bytes(), value, &filler]
-            .concat()
-    }
-
-    fn utf16(text: &str) -> Vec<u8> {
-        text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect()
-    }
-
-    /// A `winmail.dat` with two files: one with an old short name, one with a long one and a Content-ID.
-    pub(in crate::message) fn winmail() -> Vec<u8> {
-        let properties = [
-            &4_u32.to_le_bytes()[..],
-            &[&0x0003_u16.to_le_bytes()[..], &0x3705_u16.to_le_bytes(), &1_u32.to_le_bytes()].concat(),
-            &property(0x001f, property::LONG_FILE_NAME, &utf16("Größe der Wohnung.pdf")),
-            &property(0x001e, property::MEDIA_TYPE, b"application/PDF\0"),
-            &property(0x001e, property::CONTENT_ID, b"<plan@example.org>\0"),
-        ]
-        .concat();
-        [
-            &SIGNATURE[..],
-            &[1, 0],
-            &attribute(1, 0x0008_9006, &[0, 0, 1, 0]),
-            &attribute(2, tag::RENDERING, &[0; 14]),
-            &attribute(2, tag::TITLE, b"notes.txt\0"),
-            &attribute(2, tag::DATA, b"Remember the keys."),
-            &attribute(2, tag::RENDERING, &[0; 14]),
-            &attribute(2, tag::DATA, b"%PDF-1.7 plan"),
-            &attribute(2, tag::TITLE, b"GROSSE~1.PDF\0"),
-            &attribute(2, tag::PROPERTIES, &properties),
-        ]
-        .concat()
-    }
-
-    #[test]
-    fn the_files_are_found_with_their_names() {
-        let raw = winmail();
-        let found = files(raw.as_slice()).unwrap().unwrap();
-        let shown: Vec<_> = found
-            .iter()
-            .map(|file| {
-                let content = &raw[usize::try_from(file.at.start).unwrap()..usize::try_from(file.at.end).unwrap()];
-                assert_eq!(<[u8; 32]>::from(Sha256::digest(content)), file.sha256);
-                let content = String::from_utf8_lossy(content).into_owned();
-                (file.name.as_str(), file.media_type.as_str(), file.content_id.as_str(), content)
-            })
-            .collect();
-        assert_eq!(
-            shown,
-            [
-                ("notes.txt", "", "", "Remember the keys.".to_owned()),
-                ("Größe der Wohnung.pdf", "application/pdf", "plan@example.org", "%PDF-1.7 plan".to_owned()),
-            ]
-        );
-    }
-
-    #[test]
-    fn what_is_damaged_has_no_files() {
-        let raw = winmail();
-        for end in [0, 3, 5, 7, 30, raw.len() - 1] {
-            assert_eq!(files(&raw[..end]).unwrap(), None, "{end}");
-        }
-        assert_eq!(files(&raw[..6]).unwrap(), Some(Vec::new()));
-        assert_eq!(files(&b"PK\x03\x04 no such file at all"[..]).unwrap(), None);
-        let huge = [&SIGNATURE[..], &[1, 0, 2], &tag::DATA.to_le_bytes(), &u32::MAX.to_le_bytes()].concat();
-        assert_eq!(files(huge.as_slice()).unwrap(), None);
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_do_harm(bytes in proptest::collection::vec(any::<u8>(), 0..300), at in 0_usize..200) {
-            let mut raw = winmail();
-            let end = (at + bytes.len()).min(raw.len());
-            let at = at.min(end);
-            raw.splice(at..end, bytes);
-            let length = u64::try_from(raw.len()).unwrap();
-            for file in files(raw.as_slice()).unwrap().unwrap_or_default() {
-                prop_assert!(file.at.end <= length);
-            }
-        }
-    }
-}
+pub(super) mod tests;

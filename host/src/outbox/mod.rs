@@ -8,7 +8,7 @@ mod backoff;
 mod desk;
 
 pub use backoff::Backoff;
-pub use desk::{outlets, own_addresses, sender};
+pub use desk::{check_maildirs, outlets, own_addresses, sender};
 
 use crate::carrier::{self, Connection, Failure, Remedy, Smtp, Webhook};
 use crate::config::Config;

@@ -91,7 +91,8 @@ pub fn objection(outgoing: &Outgoing, outlets: Option<&Outlets>) -> Option<Strin
             }
             match &notice.to {
                 // Whoever it is: the message must not set off a round of mail.
-                Recipient::Requester => notice.about.unanswered.clone(),
+                Recipient::Requester | Recipient::Participants => notice.about.unanswered.clone(),
+                Recipient::Nobody { given } => Some(no_recipient(given)),
                 Recipient::Address(address) if !is_mailable(&address.email) => {
                     Some(format!("\"{}\" is no address that mail can be sent to", address.email))
                 }
@@ -114,6 +115,14 @@ pub fn objection(outgoing: &Outgoing, outlets: Option<&Outlets>) -> Option<Strin
                 .then(|| format!("no Maildir \"{folder}\" is granted: [maildir] of mailmill.toml has no `{folder}`"))
         }
     }
+}
+
+/// Why nobody gets what a rule wanted sent.
+pub(crate) fn no_recipient(given: &str) -> String {
+    if given.trim().is_empty() {
+        return "`to` is blank for this message".to_owned();
+    }
+    format!("`to` is \"{given}\", which is no address such as `Ann Lee <ann@example.org>`")
 }
 
 /// Why an address of ours is not written to.

@@ -4,19 +4,18 @@
 //! which is sent afterwards.
 
 mod caution;
-mod own_id;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use caution::own_address;
 pub use caution::{Occasion, is_own, objection};
-pub use own_id::{Checked, KEY_BYTES, OwnIds};
+pub(crate) use caution::{no_recipient, own_address};
 
 use crate::message::{Address, AddressPattern, MessageId};
-use crate::thread::ThreadTag;
+use crate::thread::{OwnIds, ThreadTag};
 use crate::ticket::TicketNumber;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 /// The most Message-IDs that `References` of our own mail has; of a longer chain the first and the newest are kept.
@@ -45,6 +44,12 @@ pub enum Outgoing {
 }
 
 impl Outgoing {
+    /// Whether it is a mail to nobody, because what the rule gave is no address.
+    #[must_use]
+    pub fn is_unaddressed(&self) -> bool {
+        matches!(self, Self::Mail(Notice { to: Recipient::Nobody { .. }, .. }))
+    }
+
     /// What it is, for people: `a mail to ann@example.org`.
     #[must_use]
     pub fn describe(&self) -> String {
@@ -53,7 +58,9 @@ impl Outgoing {
                 let what = if notice.forwards { "the message" } else { "a mail" };
                 match &notice.to {
                     Recipient::Requester => format!("{what} to the requester"),
+                    Recipient::Participants => format!("{what} to the participants"),
                     Recipient::Address(address) => format!("{what} to {}", address.email),
+                    Recipient::Nobody { .. } => format!("{what} to nobody"),
                 }
             }
             Self::Webhook { name, .. } => format!("a call of the webhook \"{name}\""),
@@ -83,8 +90,15 @@ pub struct Notice {
 pub enum Recipient {
     /// The requester of the ticket that it is about.
     Requester,
+    /// Those who take part in the ticket besides its requester: each gets a mail of their own.
+    Participants,
     /// Whoever has this address.
     Address(Address),
+    /// Nobody: what the rule gave is no address.
+    Nobody {
+        /// What it gave; may be blank.
+        given: String,
+    },
 }
 
 /// Where things can be sent, as the settings say.
@@ -100,11 +114,34 @@ pub struct Outlets {
     pub maildirs: BTreeSet<String>,
 }
 
+/// The addresses of this desk, which change when its jobs do. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct OwnAddresses(Arc<RwLock<Vec<AddressPattern>>>);
+
+impl OwnAddresses {
+    /// These.
+    #[must_use]
+    pub fn new(addresses: Vec<AddressPattern>) -> Self {
+        Self(Arc::new(RwLock::new(addresses)))
+    }
+
+    /// From now on these, for all clones.
+    pub fn set(&self, addresses: Vec<AddressPattern>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = addresses;
+    }
+
+    /// Whether this is one of them.
+    #[must_use]
+    pub fn has(&self, email: &str) -> bool {
+        is_own(email, &self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 /// How our own mail looks, and how often it is written.
 #[derive(Debug, Clone)]
 pub struct Sender {
     /// Addresses of ours.
-    pub own_addresses: Vec<AddressPattern>,
+    pub own_addresses: OwnAddresses,
     /// Issues Message-IDs.
     pub ids: OwnIds,
     /// The tag of a ticket.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::message::parse;
+use crate::thread::{Checked, KEY_BYTES};
 use proptest::prelude::*;
 
 const KEY: [u8; KEY_BYTES] = [7; KEY_BYTES];
@@ -10,7 +11,7 @@ fn ids() -> OwnIds {
 
 fn sender(tag_end: TagEnd) -> Sender {
     Sender {
-        own_addresses: Vec::new(),
+        own_addresses: OwnAddresses::default(),
         ids: ids(),
         tag: ThreadTag::new(ThreadTag::PREFIX, ThreadTag::SUFFIX).unwrap(),
         tag_end,

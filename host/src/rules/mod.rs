@@ -10,6 +10,7 @@ mod expectation;
 mod file;
 mod languages;
 mod listing;
+mod outlets;
 pub mod pipeline;
 mod reload;
 mod review;

@@ -7,7 +7,7 @@ use super::bytes;
 use super::dispatch::{self, Dispatch};
 use super::draft::{Draft, Line, NewTicket, Numbers, Slot, mentioned};
 use super::rows::{column, milliseconds, now};
-use super::{Entry, Outcome, Receipt, Sha256, ledger, tickets};
+use super::{Entry, Outcome, Receipt, Sha256, ledger, sessions, tickets};
 use crate::content::Content;
 use crate::fault::{self, Point};
 use crate::mailbox::MessageKey;
@@ -29,10 +29,10 @@ pub(super) async fn record(
         Slot::Receipt(_) => entries.iter().map(name).collect(),
     };
     let (before, series) = numbers(&mut *connection).await?;
-    let known = known(&mut *connection, &mentioned(entries)).await?;
+    let (known, requesters) = known(&mut *connection, &mentioned(entries)).await?;
     let dispatch = Dispatch::read(&mut *connection, sender, entries, &known).await?;
     let recent = Recent::before(&mut *connection, entries, &known).await?;
-    let mut draft = Draft::new(before, series.clone(), known, dispatch, recent);
+    let mut draft = Draft::new(before, series.clone(), (known, requesters), dispatch, recent);
     let mut is_repeated = Vec::with_capacity(entries.len());
     for entry in entries {
         // Of two entries for one message, the first counts.
@@ -96,13 +96,18 @@ async fn numbers(connection: &mut AnyConnection) -> sqlx::Result<(Numbers, BTree
     Ok((numbers, series))
 }
 
-/// Those of these tickets that exist, with their places.
+/// Those of these tickets that exist, with their places, and the addresses of their requesters.
 async fn known(
     connection: &mut AnyConnection,
     mentioned: &BTreeSet<TicketNumber>,
-) -> sqlx::Result<HashMap<TicketNumber, i64>> {
-    let rows = tickets::rows_of(connection, "number", mentioned).await?;
-    rows.iter().map(|row| Ok((super::rows::ticket(row)?, row.try_get("number")?))).collect()
+) -> sqlx::Result<(HashMap<TicketNumber, i64>, HashMap<i64, String>)> {
+    let (mut known, mut requesters) = (HashMap::new(), HashMap::new());
+    for row in tickets::rows_of(connection, "number, requester_email", mentioned).await? {
+        let place = row.try_get("number")?;
+        known.insert(super::rows::ticket(&row)?, place);
+        requesters.insert(place, row.try_get("requester_email")?);
+    }
+    Ok((known, requesters))
 }
 
 const SERIES: Insert = Insert {
@@ -174,6 +179,9 @@ const RECEIPTS: Insert = Insert {
 
 async fn write_receipts(connection: &mut AnyConnection, lines: &[Line<'_>], at: i64) -> sqlx::Result<()> {
     let mut new = Vec::with_capacity(lines.len());
+    // Of a job that was restarted with messages in hand, the log may have been cleared meanwhile.
+    let sessions = lines.iter().filter_map(|line| line.entry.session).collect();
+    let sessions = sessions::existing(&mut *connection, &sessions).await?;
     for line in lines {
         match line.slot {
             Slot::New => new.push((line, Sha256(line.entry.raw.sha256().map_err(bytes::failed)?))),
@@ -190,7 +198,7 @@ async fn write_receipts(connection: &mut AnyConnection, lines: &[Line<'_>], at: 
             .bind(entry.key.uid.as_str())
             .bind(sha256.0.as_slice())
             .bind(entry.message_id.as_ref().map(|id| id.0.as_str()))
-            .bind(entry.session.map(|id| id.0))
+            .bind(entry.session.filter(|id| sessions.contains(id)).map(|id| id.0))
             .bind(entry.revision.as_str())
             .bind(receipt.outcome.name())
             .bind(receipt.outcome.reason())

@@ -10,6 +10,7 @@ use crate::class::Class;
 use crate::field::{self, DateTime, Value};
 use crate::message::{Address, MessageId};
 use crate::ticket::{Classes, Series, Status, TicketClass, Visibility};
+use jiff::Timestamp;
 
 pub(super) fn key(uid: &str) -> MessageKey {
     MessageKey { mailbox: "INBOX".to_owned(), uid_validity: 7, uid: uid.to_owned() }
@@ -76,7 +77,7 @@ pub(super) fn create(subject: &str) -> Change {
 
 pub(super) fn comment(ticket: u64, text: &str) -> Change {
     Change::AddComment {
-        ticket: TicketNumber::new(ticket),
+        ticket: Some(TicketNumber::new(ticket)),
         author: address("Bob"),
         text: text.to_owned(),
         visibility: Visibility::Public,

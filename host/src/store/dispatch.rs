@@ -6,7 +6,7 @@ use super::rows::{self, now, to_json};
 use super::{Entry, Lane, Verdict};
 use crate::action::{self, Change};
 use crate::message::{Address, MessageId};
-use crate::outgoing::{Notice, Outgoing, Parcel, Recipient, Sender, is_mailable, is_own, own_address};
+use crate::outgoing::{Notice, Outgoing, Parcel, Recipient, Sender, is_mailable, no_recipient, own_address};
 use crate::ticket::TicketNumber;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -20,6 +20,8 @@ pub(super) struct Dispatch<'s> {
     sender: Option<&'s Sender>,
     /// The tickets of before that something is sent about.
     tickets: HashMap<i64, Subject>,
+    /// Those who take part in tickets of before that all of them are told of.
+    participants: HashMap<i64, Vec<Address>>,
     /// How many mails each address got lately, and how many each ticket caused.
     to_address: HashMap<String, u64>,
     about_ticket: HashMap<i64, u64>,
@@ -57,6 +59,18 @@ pub(super) struct Cause<'c> {
     pub(super) ticket: Option<&'c TicketNumber>,
     /// The place of that ticket among all.
     pub(super) number: Option<i64>,
+    /// The one of several recipients that it goes to.
+    pub(super) to: Option<&'c Address>,
+}
+
+/// Something that is not sent.
+pub(super) struct Withheld {
+    /// The place of the change in its plan.
+    pub(super) place: usize,
+    /// Why not, as a sentence.
+    pub(super) reason: String,
+    /// Whether it is sent to others.
+    pub(super) is_partly: bool,
 }
 
 impl From<&NewTicket<'_>> for Subject {
@@ -79,26 +93,35 @@ impl<'s> Dispatch<'s> {
         known: &HashMap<TicketNumber, i64>,
     ) -> sqlx::Result<Self> {
         let mut dispatch = Self { sender, at: now(), ..Self::default() };
-        let (mut tickets, mut addresses) = (BTreeSet::new(), BTreeSet::new());
+        let (mut tickets, mut told, mut addresses) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut is_sending = false;
         for change in entries.iter().flat_map(changes) {
             match change {
                 Change::Send { ticket, outgoing, .. } => {
-                    tickets.extend(ticket.as_ref().and_then(|ticket| known.get(ticket)).copied());
+                    is_sending = true;
+                    let number = ticket.as_ref().and_then(|ticket| known.get(ticket)).copied();
+                    tickets.extend(number);
+                    told.extend(number.filter(|_| is_to_participants(outgoing)));
                     addresses.extend(named_recipient(outgoing).map(|address| address.email.to_lowercase()));
                 }
-                Change::CreateTicket { requester, .. } => {
-                    addresses.insert(requester.email.to_lowercase());
+                Change::CreateTicket { requester, participants, .. } => {
+                    let people = std::iter::once(requester).chain(participants);
+                    addresses.extend(people.map(|address| address.email.to_lowercase()));
+                }
+                Change::AddParticipants { participants, .. } => {
+                    addresses.extend(participants.iter().map(|address| address.email.to_lowercase()));
                 }
                 Change::AddComment { .. }
                 | Change::SetStatus { .. }
                 | Change::SetField { .. }
-                | Change::UpdateTicket { .. }
-                | Change::AddParticipants { .. } => {}
+                | Change::UpdateTicket { .. } => {}
             }
         }
-        if !entries.iter().flat_map(changes).any(|change| matches!(change, Change::Send { .. })) {
+        if !is_sending {
             return Ok(dispatch);
         }
+        dispatch.read_participants(&mut *connection, &told.into_iter().collect::<Vec<i64>>()).await?;
+        addresses.extend(dispatch.participants.values().flatten().map(|address| address.email.to_lowercase()));
         let tickets: Vec<i64> = tickets.into_iter().collect();
         dispatch.read_tickets(&mut *connection, &tickets).await?;
         addresses.extend(dispatch.tickets.values().map(|ticket| ticket.requester.email.to_lowercase()));
@@ -120,6 +143,19 @@ impl<'s> Dispatch<'s> {
                     requester: Address { name: row.try_get("requester_name")?, email: row.try_get("requester_email")? },
                 };
                 self.tickets.insert(row.try_get("number")?, subject);
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_participants(&mut self, connection: &mut AnyConnection, tickets: &[i64]) -> sqlx::Result<()> {
+        let select = "SELECT ticket, name, email FROM participants WHERE ticket";
+        for numbers in tickets.chunks(VALUES_PER_QUERY) {
+            let query = bulk::about(select, 1, numbers.len(), "ORDER BY added_at, receipt, address");
+            let query = numbers.iter().fold(query, |query, number| query.bind(*number));
+            for row in query.fetch_all(&mut *connection).await? {
+                let address = Address { name: row.try_get("name")?, email: row.try_get("email")? };
+                self.participants.entry(row.try_get("ticket")?).or_default().push(address);
             }
         }
         Ok(())
@@ -159,6 +195,11 @@ impl<'s> Dispatch<'s> {
     /// The ticket of before with this number.
     pub(super) fn known(&self, ticket: i64) -> Option<Subject> {
         self.tickets.get(&ticket).cloned()
+    }
+
+    /// Those who took part in a ticket before the batch, if all of them are told of it.
+    pub(super) fn participants(&self, ticket: i64) -> &[Address] {
+        self.participants.get(&ticket).map_or(&[], Vec::as_slice)
     }
 
     /// What goes into the outbox; or why it is not sent, as a sentence.
@@ -208,12 +249,14 @@ impl<'s> Dispatch<'s> {
         key: &str,
     ) -> Result<(String, Parcel), String> {
         let Some(sender) = self.sender else { return Err("no mail server is set".to_owned()) };
-        let to = match &notice.to {
-            Recipient::Address(address) => address.clone(),
-            Recipient::Requester => match subject {
+        let to = match (cause.to, &notice.to) {
+            (Some(address), _) | (None, Recipient::Address(address)) => address.clone(),
+            (None, Recipient::Requester) => match subject {
                 Some(subject) => subject.requester.clone(),
                 None => return Err("there is no ticket, and so no requester".to_owned()),
             },
+            (None, Recipient::Participants) => return Err("there is no ticket, and so nobody takes part".to_owned()),
+            (None, Recipient::Nobody { given }) => return Err(no_recipient(given)),
         };
         if to.email.is_empty() {
             return Err("the requester's address is not known".to_owned());
@@ -221,11 +264,14 @@ impl<'s> Dispatch<'s> {
         if !is_mailable(&to.email) {
             return Err(format!("\"{}\" is no address that mail can be sent to", to.email));
         }
-        if is_own(&to.email, &sender.own_addresses) {
+        if sender.own_addresses.has(&to.email) {
             return Err(own_address(&to.email));
         }
         let target = to.email.to_lowercase();
-        let is_answer = notice.to == Recipient::Requester || notice.about.is_from(&target);
+        let is_answer = match &notice.to {
+            Recipient::Requester | Recipient::Participants => true,
+            Recipient::Address(_) | Recipient::Nobody { .. } => notice.about.is_from(&target),
+        };
         self.brake(&target, cause.ticket.zip(cause.number), is_answer)?;
         let mail = sender.mail(notice, to, cause.ticket, key, self.at.div_euclid(1000));
         Ok((target, Parcel::Mail(mail)))
@@ -319,12 +365,21 @@ pub(super) async fn write(connection: &mut AnyConnection, parcels: &[NewParcel],
     bulk::run(connection, statements).await
 }
 
-/// The report of a run, with the reasons why something is not sent after all: the place of the change, and the sentence.
-pub(super) fn with_reasons(report: &str, withheld: &[(usize, String)]) -> sqlx::Result<String> {
+/// The report of a run, with the reasons why something is not sent after all: with its change, or, where only some do not
+/// get it, as a warning.
+pub(super) fn with_reasons(report: &str, withheld: &[Withheld]) -> sqlx::Result<String> {
     let mut report: Value = rows::parse_json("report_json", report)?;
-    for (place, reason) in withheld {
-        if let Some(change) = report.pointer_mut(&format!("/plan/changes/{place}")).and_then(Value::as_object_mut) {
-            change.insert("withheld".to_owned(), json!(reason));
+    for Withheld { place, reason, is_partly } in withheld {
+        if *is_partly {
+            if let Some(warnings) = report.pointer_mut("/warnings").and_then(Value::as_array_mut) {
+                warnings.push(json!(format!("not sent to all participants: {reason}")));
+            }
+        } else if let Some(change) =
+            report.pointer_mut(&format!("/plan/changes/{place}")).and_then(Value::as_object_mut)
+        {
+            let told = change.get("withheld").and_then(Value::as_str);
+            let told = told.map_or_else(|| reason.clone(), |before| format!("{before}; {reason}"));
+            change.insert("withheld".to_owned(), json!(told));
         }
     }
     to_json(&report)
@@ -344,9 +399,17 @@ fn named_recipient(outgoing: &Outgoing) -> Option<&Address> {
     }
 }
 
-/// What makes a parcel unique: the message, and the place in its plan.
+fn is_to_participants(outgoing: &Outgoing) -> bool {
+    matches!(outgoing, Outgoing::Mail(Notice { to: Recipient::Participants, .. }))
+}
+
+/// What makes a parcel unique: the message, the place in its plan, and which of several recipients gets it.
 fn key(cause: &Cause<'_>) -> String {
-    key_of(cause.entry, &[&cause.place.to_string()])
+    let place = cause.place.to_string();
+    match cause.to {
+        Some(to) => key_of(cause.entry, &[&place, &to.email.to_lowercase()]),
+        None => key_of(cause.entry, &[&place]),
+    }
 }
 
 fn key_of(entry: &Entry, more: &[&str]) -> String {

@@ -2,17 +2,21 @@
 //!
 //! An entry whose plan cannot be carried out is found out here, before anything of it is written.
 
+mod items;
+
+pub(super) use items::{Effect, Line, NewAttachment, NewComment, NewParticipant, NewTicket, NewValues};
+
 use super::brake::Recent;
-use super::dispatch::{Cause, Dispatch, NewParcel, Subject, with_reasons};
+use super::dispatch::{Cause, Dispatch, NewParcel, Subject, Withheld, with_reasons};
 use super::rows::{column, to_json};
 use super::{Entry, Outcome, Receipt, Verdict};
 use crate::action::{self, Assignment, Change, Plan, Update};
 use crate::class::Class;
 use crate::field;
 use crate::mailbox::Disposition;
-use crate::message::{Address, Attachment};
-use crate::outgoing::Outgoing;
-use crate::ticket::{Series, Status, TicketClass, TicketNumber, Visibility};
+use crate::message::Address;
+use crate::outgoing::{Notice, Outgoing, Recipient};
+use crate::ticket::{Series, Status, TicketNumber};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -33,82 +37,6 @@ pub(super) enum Slot {
     Receipt(i64),
 }
 
-/// A receipt to be written.
-pub(super) struct Line<'e> {
-    pub(super) slot: Slot,
-    pub(super) entry: &'e Entry,
-    pub(super) receipt: Receipt,
-    pub(super) wanted_json: Option<String>,
-    pub(super) report: Cow<'e, str>,
-}
-
-impl Line<'_> {
-    /// The class of the error behind a quarantine.
-    pub(super) fn class(&self) -> Option<&'static str> {
-        match &self.receipt.outcome {
-            Outcome::Quarantined { class, .. } => Some(class.name()),
-            Outcome::Accepted | Outcome::Rejected { .. } | Outcome::Ignored { .. } => None,
-        }
-    }
-}
-
-/// A ticket to be created.
-pub(super) struct NewTicket<'e> {
-    pub(super) number: i64,
-    pub(super) name: TicketNumber,
-    pub(super) digits: u8,
-    pub(super) class: &'e TicketClass,
-    pub(super) status: &'e Status,
-    pub(super) subject: &'e str,
-    pub(super) description: &'e str,
-    pub(super) requester: &'e Address,
-    pub(super) person: &'e str,
-    pub(super) group: &'e str,
-    pub(super) job: &'e str,
-}
-
-/// Attributes of a ticket of before that get new values.
-#[derive(Default)]
-pub(super) struct NewValues<'e> {
-    pub(super) subject: Option<&'e str>,
-    pub(super) requester: Option<&'e Address>,
-    pub(super) person: Option<&'e str>,
-    pub(super) group: Option<&'e str>,
-}
-
-/// Who takes part in a ticket.
-pub(super) struct NewParticipant<'e> {
-    pub(super) ticket: i64,
-    pub(super) receipt: i64,
-    pub(super) address: &'e Address,
-}
-
-/// A comment to be added.
-pub(super) struct NewComment<'e> {
-    pub(super) id: i64,
-    pub(super) ticket: i64,
-    pub(super) receipt: i64,
-    pub(super) author: &'e Address,
-    pub(super) text: &'e str,
-    pub(super) visibility: Visibility,
-}
-
-/// What a receipt did to a ticket.
-pub(super) struct Effect {
-    pub(super) receipt: i64,
-    pub(super) ticket: i64,
-    pub(super) effect: &'static str,
-    pub(super) position: i64,
-}
-
-/// An attachment to be hung on a ticket.
-pub(super) struct NewAttachment<'e> {
-    pub(super) ticket: i64,
-    pub(super) comment: Option<i64>,
-    pub(super) entry: &'e Entry,
-    pub(super) attachment: &'e Attachment,
-}
-
 /// All that is to be written of a batch.
 #[derive(Default)]
 pub(super) struct Draft<'e> {
@@ -119,6 +47,8 @@ pub(super) struct Draft<'e> {
     pub(super) series: BTreeMap<String, u64>,
     /// The tickets that exist, as far as the batch mentions them, and those that it creates, with their places.
     known: HashMap<TicketNumber, i64>,
+    /// The addresses of those who ask for the tickets that existed before.
+    requesters: HashMap<i64, String>,
     recent: Recent,
     pub(super) lines: Vec<Line<'e>>,
     pub(super) tickets: BTreeMap<i64, NewTicket<'e>>,
@@ -158,11 +88,11 @@ impl<'e> Draft<'e> {
     pub(super) fn new(
         numbers: Numbers,
         series: BTreeMap<String, u64>,
-        known: HashMap<TicketNumber, i64>,
+        (known, requesters): (HashMap<TicketNumber, i64>, HashMap<i64, String>),
         dispatch: Dispatch<'e>,
         recent: Recent,
     ) -> Self {
-        Self { numbers, series, known, dispatch, recent, ..Self::default() }
+        Self { numbers, series, known, requesters, dispatch, recent, ..Self::default() }
     }
 
     /// Adds an entry. One whose changes cannot be made is quarantined instead.
@@ -198,7 +128,7 @@ impl<'e> Draft<'e> {
             repeated: false,
             revision: entry.revision.clone(),
             disposition,
-            withheld: effects.withheld.iter().map(|(_, reason)| reason.clone()).collect(),
+            withheld: effects.withheld.iter().map(|withheld| withheld.reason.clone()).collect(),
         };
         let report = match effects.withheld.as_slice() {
             [] => Cow::Borrowed(entry.report.as_str()),
@@ -226,18 +156,9 @@ impl<'e> Draft<'e> {
     /// Makes the changes, in order, then hangs on the attachments and indexes the message for threading.
     fn carry_out(&mut self, receipt: i64, entry: &'e Entry, plan: &'e Plan) -> sqlx::Result<Effects> {
         let mut effects = Effects::default();
-        for (position, change) in plan.changes.iter().enumerate() {
-            if let Change::Send { ticket, outgoing, withheld } = change {
-                if withheld.is_none() {
-                    let ticket = ticket.clone().or_else(|| effects.created.last().cloned());
-                    let cause = Cause { receipt, entry, place: position, ticket: ticket.as_ref(), number: None };
-                    self.send(cause, outgoing, &mut effects)?;
-                }
-                continue;
-            }
-            let place = change.existing_ticket().map(|ticket| self.touch(ticket, &mut effects)).transpose()?;
-            match (change, place) {
-                (Change::CreateTicket { fields, participants, .. }, _) => {
+        for (place, change) in plan.changes.iter().enumerate() {
+            match change {
+                Change::CreateTicket { fields, participants, .. } => {
                     let number = self.create(entry, change)?;
                     for field in fields {
                         self.set_field(self.numbers.ticket, field)?;
@@ -245,20 +166,39 @@ impl<'e> Draft<'e> {
                     self.add_participants(self.numbers.ticket, receipt, participants);
                     effects.created.push(number);
                 }
-                (Change::AddComment { author, text, visibility, .. }, Some(ticket)) => {
+                Change::AddComment { ticket, author, text, visibility } => {
+                    let ticket = match ticket {
+                        Some(ticket) => self.touch(ticket, &mut effects)?,
+                        None => self.place(effects.last_created()?)?,
+                    };
                     self.numbers.comment += 1;
                     let id = self.numbers.comment;
                     self.comments.push(NewComment { id, ticket, receipt, author, text, visibility: *visibility });
+                    self.meet(author);
                     effects.first_comment.get_or_insert((ticket, id));
                 }
-                (Change::SetStatus { status, .. }, Some(ticket)) => self.set_status(ticket, status),
-                (Change::SetField { field, .. }, Some(ticket)) => self.set_field(ticket, field)?,
-                (Change::UpdateTicket { update, .. }, Some(ticket)) => self.update(ticket, update),
-                (Change::AddParticipants { participants, .. }, Some(ticket)) => {
+                Change::SetStatus { ticket, status } => {
+                    let ticket = self.touch(ticket, &mut effects)?;
+                    self.set_status(ticket, status);
+                }
+                Change::SetField { ticket, field } => {
+                    let ticket = self.touch(ticket, &mut effects)?;
+                    self.set_field(ticket, field)?;
+                }
+                Change::UpdateTicket { ticket, update } => {
+                    let ticket = self.touch(ticket, &mut effects)?;
+                    self.update(ticket, update);
+                }
+                Change::AddParticipants { ticket, participants } => {
+                    let ticket = self.touch(ticket, &mut effects)?;
                     self.add_participants(ticket, receipt, participants);
                 }
-                // Where a ticket is named, it has a place; what is sent was dealt with.
-                (Change::Send { .. }, _) | (_, None) => {}
+                Change::Send { withheld: Some(_), .. } => {}
+                Change::Send { ticket, outgoing, withheld: None } => {
+                    let ticket = ticket.clone().or_else(|| effects.created.last().cloned());
+                    let cause = Cause { receipt, entry, place, ticket: ticket.as_ref(), number: None, to: None };
+                    self.send(cause, outgoing, &mut effects)?;
+                }
             }
         }
         self.note(receipt, &effects)?;
@@ -273,20 +213,45 @@ impl<'e> Draft<'e> {
 
     /// Puts something into the outbox, unless it was sent too much already.
     fn send(&mut self, cause: Cause<'_>, outgoing: &Outgoing, effects: &mut Effects) -> sqlx::Result<()> {
-        let ticket = cause.ticket.map(|ticket| self.place(ticket)).transpose()?;
+        let number = cause.ticket.map(|ticket| self.place(ticket)).transpose()?;
+        let cause = Cause { number, ..cause };
+        let Outgoing::Mail(Notice { to: Recipient::Participants, about, .. }) = outgoing else {
+            let reason = self.put(cause, outgoing)?;
+            let withheld = reason.map(|reason| Withheld { place: cause.place, reason, is_partly: false });
+            effects.withheld.extend(withheld);
+            return Ok(());
+        };
+        let mut people = number.map(|ticket| self.participants_of(ticket)).unwrap_or_default();
+        // Who wrote the message knows it.
+        people.retain(|address| !about.is_from(&address.email));
+        let mut reasons = Vec::new();
+        for to in &people {
+            reasons.extend(self.put(Cause { to: Some(to), ..cause }, outgoing)?);
+        }
+        let is_partly = reasons.len() < people.len();
+        if people.is_empty() {
+            reasons.push("nobody else takes part in the ticket".to_owned());
+        }
+        let told = reasons.into_iter().map(|reason| Withheld { place: cause.place, reason, is_partly });
+        effects.withheld.extend(told);
+        Ok(())
+    }
+
+    /// The same, to one recipient. Why it is not sent, if it is not.
+    fn put(&mut self, cause: Cause<'_>, outgoing: &Outgoing) -> sqlx::Result<Option<String>> {
+        let ticket = cause.number;
         let subject = ticket
             .and_then(|ticket| self.tickets.get(&ticket).map(Subject::from).or_else(|| self.dispatch.known(ticket)));
-        match self.dispatch.parcel(Cause { number: ticket, ..cause }, subject.as_ref(), outgoing)? {
-            Ok(parcel) => {
-                // An answer to our mail is found like one to any other message of the conversation.
-                if let (Some(id), Some(ticket)) = (&parcel.message_id, ticket) {
-                    self.index.push((Cow::Owned(id.0.clone()), ticket));
-                }
-                self.parcels.push(parcel);
-            }
-            Err(reason) => effects.withheld.push((cause.place, reason)),
+        let parcel = match self.dispatch.parcel(cause, subject.as_ref(), outgoing)? {
+            Ok(parcel) => parcel,
+            Err(reason) => return Ok(Some(reason)),
+        };
+        // An answer to our mail is found like one to any other message of the conversation.
+        if let (Some(id), Some(ticket)) = (&parcel.message_id, ticket) {
+            self.index.push((Cow::Owned(id.0.clone()), ticket));
         }
-        Ok(())
+        self.parcels.push(parcel);
+        Ok(None)
     }
 
     /// The place of a ticket that was found before.
@@ -381,10 +346,34 @@ impl<'e> Draft<'e> {
     }
 
     fn add_participants(&mut self, ticket: i64, receipt: i64, participants: &'e [Address]) {
-        // Whoever takes part may follow it up.
-        self.correspondents.extend(participants.iter().map(|address| (ticket, Cow::Owned(address.key()))));
-        let new = participants.iter().map(|address| NewParticipant { ticket, receipt, address });
-        self.participants.extend(new);
+        let requester = self.requester(ticket).to_owned();
+        // Whoever asks takes part anyway.
+        let others = participants.iter().filter(|address| !address.email.eq_ignore_ascii_case(&requester));
+        for address in others {
+            // Whoever takes part may follow it up.
+            self.correspondents.insert((ticket, Cow::Owned(address.key())));
+            self.participants.push(NewParticipant { ticket, receipt, address });
+        }
+    }
+
+    /// The address of whoever asks for a ticket, as far as the batch has to know it.
+    fn requester(&self, ticket: i64) -> &str {
+        let new = self.tickets.get(&ticket).map(|new| new.requester);
+        let changed = || self.values.get(&ticket).and_then(|values| values.requester);
+        let before = || self.requesters.get(&ticket).map_or("", String::as_str);
+        new.or_else(changed).map_or_else(before, |requester| requester.email.as_str())
+    }
+
+    /// Those who take part in a ticket besides its requester, each once.
+    fn participants_of(&self, ticket: i64) -> Vec<Address> {
+        let new = self.participants.iter().filter(|new| new.ticket == ticket).map(|new| new.address);
+        let mut people: Vec<Address> = Vec::new();
+        for address in self.dispatch.participants(ticket).iter().chain(new) {
+            if !people.iter().any(|other| other.email.eq_ignore_ascii_case(&address.email)) {
+                people.push(address.clone());
+            }
+        }
+        people
     }
 
     fn set_field(&mut self, ticket: i64, field: &'e field::Entry) -> sqlx::Result<()> {
@@ -402,15 +391,14 @@ impl<'e> Draft<'e> {
         Ok(())
     }
 
-    /// Attachments go with the first ticket created, or else with the first comment. Where there is neither, they
-    /// stay in the message.
+    /// Attachments go with the first ticket created, or else with the first comment, or else with the first ticket that
+    /// is changed in another way. Where nothing is, they stay in the message.
     fn attach(&mut self, entry: &'e Entry, effects: &Effects) -> sqlx::Result<()> {
-        let place = match (effects.created.first(), effects.first_comment) {
-            (Some(ticket), _) => Some((self.place(ticket)?, None)),
-            (None, Some((ticket, comment))) => Some((ticket, Some(comment))),
-            (None, None) => None,
+        let (ticket, comment) = match (effects.created.first(), effects.first_comment, effects.updated.first()) {
+            (Some(ticket), _, _) | (None, None, Some(ticket)) => (self.place(ticket)?, None),
+            (None, Some((ticket, comment)), _) => (ticket, Some(comment)),
+            (None, None, None) => return Ok(()),
         };
-        let Some((ticket, comment)) = place else { return Ok(()) };
         let attachments = entry.attachments.iter();
         self.attachments.extend(attachments.map(|attachment| NewAttachment { ticket, comment, entry, attachment }));
         Ok(())
@@ -432,8 +420,13 @@ struct Effects {
     created: Vec<TicketNumber>,
     updated: Vec<TicketNumber>,
     first_comment: Option<(i64, i64)>,
-    /// The places of changes that are not made, and why.
-    withheld: Vec<(usize, String)>,
+    withheld: Vec<Withheld>,
+}
+
+impl Effects {
+    fn last_created(&self) -> sqlx::Result<&TicketNumber> {
+        self.created.last().ok_or_else(|| super::rows::unknown("change", "one of a new ticket before there is one"))
+    }
 }
 
 fn outcome_of(verdict: &Verdict) -> Outcome {

@@ -55,10 +55,8 @@ use crate::outgoing::Sender;
 use crate::thread::{Candidate, ThreadKeys};
 use crate::ticket::{Classes, TicketNumber};
 use draft::Slot;
-use jiff::Timestamp;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, Transaction};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -417,86 +415,6 @@ impl Store {
         let found = self.explained(quarantine::forget(&mut transaction, id).await)?;
         self.explained(transaction.commit().await)?;
         Ok(found)
-    }
-
-    /// Pauses a job; `by` says who wanted it. Returns whether it was not paused before.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn pause_job(&self, name: &str, by: &str) -> Result<bool, Error> {
-        let mut transaction = self.transaction().await?;
-        let paused = self.explained(jobs::pause(&mut transaction, name, by).await)?;
-        self.explained(transaction.commit().await)?;
-        Ok(paused)
-    }
-
-    /// Ends the pause of a job. Returns whether it was paused.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn resume_job(&self, name: &str) -> Result<bool, Error> {
-        let mut transaction = self.transaction().await?;
-        let resumed = self.explained(jobs::resume(&mut transaction, name).await)?;
-        self.explained(transaction.commit().await)?;
-        Ok(resumed)
-    }
-
-    /// Asks for a session of a job as soon as may be.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn request_run(&self, name: &str) -> Result<(), Error> {
-        let mut transaction = self.transaction().await?;
-        self.explained(jobs::request_run(&mut transaction, name).await)?;
-        self.explained(transaction.commit().await)
-    }
-
-    /// Notes that the session that was asked for at this time begins; what was asked for later stays.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn run_begun(&self, name: &str, requested_at: Timestamp) -> Result<(), Error> {
-        let mut transaction = self.transaction().await?;
-        self.explained(jobs::run_begun(&mut transaction, name, requested_at).await)?;
-        self.explained(transaction.commit().await)
-    }
-
-    /// What people want of jobs; those of which they want nothing are left out.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn job_orders(&self) -> Result<BTreeMap<String, JobOrders>, Error> {
-        self.explained(jobs::orders(&mut *self.reader().await?).await)
-    }
-
-    /// Writes down what the daemon says of its jobs, in one transaction.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn report_jobs(&self, reports: &[(String, JobReport)]) -> Result<(), Error> {
-        let mut transaction = self.transaction().await?;
-        for (name, report) in reports {
-            self.explained(jobs::report(&mut transaction, name, report).await)?;
-        }
-        self.explained(transaction.commit().await)
-    }
-
-    /// Notes that nobody runs this job any more; without a name, any job.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn jobs_stopped(&self, name: Option<&str>) -> Result<(), Error> {
-        let mut transaction = self.transaction().await?;
-        self.explained(jobs::stopped(&mut transaction, name).await)?;
-        self.explained(transaction.commit().await)
-    }
-
-    /// All that is known of jobs, by name.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn jobs(&self) -> Result<Vec<JobRow>, Error> {
-        self.explained(jobs::list(&mut *self.reader().await?).await)
     }
 
     async fn reader(&self) -> Result<PoolConnection<Any>, Error> {

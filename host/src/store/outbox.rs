@@ -2,7 +2,7 @@
 
 use super::rows::{self, now};
 use super::{Error, Lane, OutboxFilter, OutboxRow, OutboxState, ROWS_MAX, Store, Waiting};
-use crate::outgoing::KEY_BYTES;
+use crate::thread::KEY_BYTES;
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
@@ -102,6 +102,18 @@ pub(super) async fn retry(connection: &mut AnyConnection, id: i64) -> sqlx::Resu
          WHERE id = $2 AND {AT_REST}"
     ));
     Ok(sqlx::query(update).bind(now()).bind(id).execute(connection).await?.rows_affected() > 0)
+}
+
+/// The same for all that are in that state; which ones they were.
+pub(super) async fn retry_all(connection: &mut AnyConnection, state: OutboxState) -> sqlx::Result<Vec<i64>> {
+    let update = AssertSqlSafe(format!(
+        "UPDATE outbox SET state = 'waiting', attempts = 0, next_attempt_at = $1, claimed_until = NULL, ended_at = NULL \
+         WHERE state = $2 AND {AT_REST} RETURNING id"
+    ));
+    let rows = sqlx::query(update).bind(now()).bind(state.name()).fetch_all(connection).await?;
+    let mut ids = rows.iter().map(|row| row.try_get("id")).collect::<sqlx::Result<Vec<i64>>>()?;
+    ids.sort_unstable();
+    Ok(ids)
 }
 
 /// Removes an entry that is at rest and was not sent. Returns whether there was one.
@@ -263,6 +275,18 @@ impl Store {
         let found = self.explained(retry(&mut transaction, id).await)?;
         self.explained(transaction.commit().await)?;
         Ok(found)
+    }
+
+    /// Makes all entries in this state due now, as [`Self::outbox_retry`] does, except those that are being sent. Returns their
+    /// numbers.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn outbox_retry_all(&self, state: OutboxState) -> Result<Vec<i64>, Error> {
+        let mut transaction = self.transaction().await?;
+        let ids = self.explained(retry_all(&mut transaction, state).await)?;
+        self.explained(transaction.commit().await)?;
+        Ok(ids)
     }
 
     /// Removes an entry that was not sent, and is not being sent. Returns whether there was one.

@@ -4,15 +4,16 @@ use super::conformance::{accepted, comment, create, entry, key};
 use super::*;
 use crate::action::Change;
 use crate::message::{Address, AddressPattern, parse};
-use crate::outgoing::{Limits, Mail, Notice, Occasion, Outgoing, OwnIds, Parcel, Recipient, TagEnd};
-use crate::thread::ThreadTag;
+use crate::outgoing::{Limits, Mail, Notice, Occasion, Outgoing, OwnAddresses, Parcel, Recipient, TagEnd};
+use crate::thread::{OwnIds, ThreadTag};
+use jiff::Timestamp;
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn sender() -> Arc<Sender> {
     Arc::new(Sender {
-        own_addresses: AddressPattern::parse("desk@desk.example").into_iter().collect(),
+        own_addresses: OwnAddresses::new(AddressPattern::parse("desk@desk.example").into_iter().collect()),
         ids: OwnIds::new([1; 32], "desk.example"),
         tag: ThreadTag::new(ThreadTag::PREFIX, ThreadTag::SUFFIX).unwrap(),
         tag_end: TagEnd::End,
@@ -123,6 +124,40 @@ async fn mail_is_limited_by_address_and_by_ticket_and_the_report_says_so() {
 }
 
 #[tokio::test]
+async fn participants_are_written_to_one_by_one_and_the_author_is_not() {
+    let store = store().await;
+    let person = |name: &str| Address { name: name.to_owned(), email: format!("{name}@team.example") };
+    let ticket = TicketNumber::new(1);
+    let people = vec![person("bo"), person("cy"), Address { email: "ANN@example.org".to_owned(), ..person("ann") }];
+    let desk = Address { name: String::new(), email: "desk@desk.example".to_owned() };
+    let add = |people: Vec<Address>| Change::AddParticipants { ticket: ticket.clone(), participants: people };
+    store.commit(&[planned("1", vec![create("printer"), notify(None, Recipient::Participants)])]).await.unwrap();
+    assert_eq!(mails(&store).await, []);
+    let withheld = async |uid: &str, changes: Vec<Change>| {
+        let Verdict::Plan(plan) = accepted(changes) else { unreachable!() };
+        let report = serde_json::json!({ "plan": plan, "warnings": [] }).to_string();
+        let receipt = store.commit(&[Entry { report, ..planned(uid, plan.changes) }]).await.unwrap().remove(0);
+        (receipt.withheld, store.report(receipt.id).await.unwrap())
+    };
+    let (reasons, report) = withheld("2", vec![notify(Some(1), Recipient::Participants)]).await;
+    assert_eq!(reasons, ["nobody else takes part in the ticket"]);
+    assert_eq!(report["plan"]["changes"][0]["withheld"], serde_json::json!(reasons[0]));
+    // Those who are added with it too; not the requester, who wrote the message.
+    let (reasons, _) = withheld("3", vec![add(people), notify(Some(1), Recipient::Participants)]).await;
+    assert_eq!(reasons, Vec::<String>::new());
+    let told = |mails: &[Mail]| mails.iter().map(|mail| mail.to.email.clone()).collect::<Vec<_>>();
+    assert_eq!(told(&mails(&store).await), ["bo@team.example", "cy@team.example"]);
+    // One of them is nobody that is written to: the others are, and the report says so.
+    let (reasons, report) = withheld("4", vec![add(vec![desk]), notify(Some(1), Recipient::Participants)]).await;
+    assert_eq!(reasons.len(), 2, "{reasons:?}");
+    assert!(reasons[0].contains("mails_per_ticket_max") || reasons[1].contains("mails_per_ticket_max"), "{reasons:?}");
+    assert!(reasons.iter().any(|reason| reason.contains("never writes to itself")), "{reasons:?}");
+    assert_eq!(report["warnings"].as_array().map(Vec::len), Some(2), "{report:#}");
+    assert_eq!(report["plan"]["changes"][1].get("withheld"), None);
+    assert_eq!(told(&mails(&store).await).len(), 3);
+}
+
+#[tokio::test]
 async fn nobody_writes_to_himself_or_to_no_address() {
     let store = store().await;
     let own = Change::CreateTicket {
@@ -206,6 +241,29 @@ async fn an_entry_whose_attempts_never_end_is_given_up() {
     assert!(row.last_error.as_deref().is_some_and(|error| error.contains("never ended")), "{row:?}");
     store.outbox_forget(OutboxState::Dead, Timestamp::now() + jiff::SignedDuration::from_secs(9)).await.unwrap();
     assert_eq!(store.outbox(&OutboxFilter::default()).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn all_that_was_given_up_is_tried_again_at_once() {
+    let store = store().await;
+    let batch =
+        ["1", "2", "3", "4"].map(|uid| planned(uid, vec![notify(None, address(&format!("{uid}@team.example")))]));
+    store.commit(&batch).await.unwrap();
+    for _ in 0..3 {
+        let claimed = store.outbox_claim(&Lane::Mail, HOUR, 9).await.unwrap().unwrap();
+        match claimed.id {
+            1 => store.outbox_sent(1).await.unwrap(),
+            id => store.outbox_failed(id, "refused", None).await.unwrap(),
+        }
+    }
+    // One is being sent.
+    store.outbox_claim(&Lane::Mail, HOUR, 9).await.unwrap().unwrap();
+    assert_eq!(store.outbox_retry_all(OutboxState::Waiting).await.unwrap(), Vec::<i64>::new());
+    assert_eq!(store.outbox_retry_all(OutboxState::Sent).await.unwrap(), Vec::<i64>::new());
+    assert_eq!(store.outbox_retry_all(OutboxState::Dead).await.unwrap(), [2, 3]);
+    assert_eq!(store.outbox_retry_all(OutboxState::Dead).await.unwrap(), Vec::<i64>::new());
+    let next = store.outbox_claim(&Lane::Mail, HOUR, 9).await.unwrap().unwrap();
+    assert_eq!((next.id, next.attempt), (2, 1));
 }
 
 #[tokio::test]

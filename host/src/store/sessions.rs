@@ -1,9 +1,11 @@
 //! Sessions: the incoming mail log.
 
+use super::bulk::{self, VALUES_PER_QUERY};
 use super::rows::{self, column, now};
 use super::{Forgotten, OldSessions, ROWS_MAX, SessionFilter, SessionId, SessionOutcome, SessionRow, SessionTally};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
+use std::collections::BTreeSet;
 
 /// What is said of a session that was never closed.
 const INTERRUPTED: &str = "ended early: mailmill or the job was stopped";
@@ -58,12 +60,30 @@ pub(super) async fn end_interrupted(connection: &mut AnyConnection, job: Option<
     Ok(())
 }
 
+/// Those of these sessions that there are.
+pub(super) async fn existing(
+    connection: &mut AnyConnection,
+    sessions: &BTreeSet<SessionId>,
+) -> sqlx::Result<BTreeSet<SessionId>> {
+    let mut existing = BTreeSet::new();
+    let sessions: Vec<SessionId> = sessions.iter().copied().collect();
+    for sessions in sessions.chunks(VALUES_PER_QUERY) {
+        let query = bulk::about("SELECT id FROM sessions WHERE id", 1, sessions.len(), "");
+        let query = sessions.iter().fold(query, |query, id| query.bind(id.0));
+        for row in query.fetch_all(&mut *connection).await? {
+            existing.insert(SessionId(row.try_get("id")?));
+        }
+    }
+    Ok(existing)
+}
+
 /// The sessions that match, latest first.
 pub(super) async fn list(connection: &mut AnyConnection, filter: &SessionFilter) -> sqlx::Result<Vec<SessionRow>> {
     let select = "SELECT * FROM sessions WHERE (CAST($1 AS TEXT) IS NULL OR job = $1) AND started_at >= $2 AND id > $3 \
                   AND CASE $4 WHEN 'accepted' THEN created + updated > 0 WHEN 'rejected' THEN rejected > 0 \
                   WHEN 'ignored' THEN ignored > 0 WHEN 'quarantined' THEN quarantined > 0 \
-                  WHEN 'failed' THEN error IS NOT NULL OR errors > 0 ELSE TRUE END AND id < $6 ORDER BY id DESC LIMIT $5";
+                  WHEN 'failed' THEN error IS NOT NULL OR errors > 0 \
+                  WHEN 'running' THEN finished_at IS NULL ELSE TRUE END AND id < $6 ORDER BY id DESC LIMIT $5";
     let since = filter.since.map_or(i64::MIN, jiff::Timestamp::as_millisecond);
     let rows = sqlx::query(select)
         .bind(filter.job.as_deref())
@@ -125,6 +145,21 @@ impl SessionOutcome {
             Self::Ignored => "ignored",
             Self::Quarantined => "quarantined",
             Self::Failed => "failed",
+            Self::Running => "running",
+        }
+    }
+
+    /// Whether a session is picked by it.
+    #[must_use]
+    pub fn is(self, row: &SessionRow) -> bool {
+        let tally = &row.tally;
+        match self {
+            Self::Accepted => tally.created + tally.updated > 0,
+            Self::Rejected => tally.rejected > 0,
+            Self::Ignored => tally.ignored > 0,
+            Self::Quarantined => tally.quarantined > 0,
+            Self::Failed => row.error.is_some() || tally.errors > 0,
+            Self::Running => row.finished_at.is_none(),
         }
     }
 }

@@ -1,5 +1,6 @@
 mod any_rules;
 mod conditions;
+mod operators;
 
 use crate::Statements;
 use crate::host::TestHost;

@@ -9,13 +9,13 @@ mod tests;
 mod tls;
 mod verifier;
 
+pub use crate::security::Security;
 pub use certificate::{Certificate, Fingerprint, NoFingerprint};
 pub(super) use stream::Stream;
 pub use tls::Trust;
 
 use super::error::Error;
 use super::report::{Secured, Seen, Stage, Steps};
-use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -25,21 +25,6 @@ use tokio::time::timeout;
 
 /// How long a greeting takes at most, as a rule. Later, it is time to find out whether the server waits for TLS.
 const GREETING_USUAL_MAX: Duration = Duration::from_secs(5);
-
-/// How a connection is secured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Security {
-    /// Not at all: the password and the mail can be read on the way.
-    None,
-    /// TLS once the server has offered it on a connection that begins in plain text; if it does not offer it, the
-    /// connection stays in plain text.
-    StarttlsIfAvailable,
-    /// TLS once the server has offered it on a connection that begins in plain text; else no connection.
-    Starttls,
-    /// TLS from the first byte.
-    Tls,
-}
 
 /// What is spoken on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

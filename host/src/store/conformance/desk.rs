@@ -7,6 +7,7 @@ use crate::message::Enclosure;
 pub(super) async fn run(store: &Store) {
     series_are_counted_on_their_own(store).await;
     attributes_and_people_are_kept(store).await;
+    attachments_go_along(store).await;
     contents_in_contents_are_found(store).await;
 }
 
@@ -65,6 +66,11 @@ async fn series_are_counted_on_their_own(store: &Store) {
     let keys = ThreadKeys { tickets: vec![own], ..ThreadKeys::default() };
     let found = store.candidates(&keys, &[], &classes).await.unwrap();
     assert!(matches!(found[0].conversation, crate::thread::Conversation::Inactive(_)));
+    // So is a status that its class has no more.
+    let gone = Change::SetStatus { ticket: series.number(2), status: Status::new("in-progress") };
+    commit_one(store, entry("series-5", accepted(vec![gone]))).await;
+    let found = store.candidates(&keys, &[], &Classes::default()).await.unwrap();
+    assert!(matches!(found[0].conversation, crate::thread::Conversation::Inactive(_)));
 }
 
 async fn attributes_and_people_are_kept(store: &Store) {
@@ -94,6 +100,25 @@ async fn attributes_and_people_are_kept(store: &Store) {
     assert_eq!(found.ticket.assignment.to_string(), "Dee (Purchase)");
     assert_eq!(found.participants.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["Bob", "Eve"]);
 
+    // The requester takes part anyway; so does whoever becomes it.
+    let asks = Update { requester: Some(address("Gus")), ..Update::default() };
+    let people = vec![Address { email: "CY@example.org".to_owned(), ..address("Cy") }, address("Fay")];
+    let again = vec![address("Gus"), address("Hal")];
+    let changes = vec![
+        Change::AddParticipants { ticket: ticket.clone(), participants: people },
+        Change::UpdateTicket { ticket: ticket.clone(), update: asks },
+        Change::AddParticipants { ticket: ticket.clone(), participants: again },
+    ];
+    commit_one(store, entry("people-2b", accepted(changes))).await;
+    let names: Vec<String> = shown().await.participants.into_iter().map(|one| one.name).collect();
+    assert_eq!(names, ["Bob", "Eve", "Fay", "Hal"]);
+    let back = Update {
+        requester: Some(Address { name: String::new(), email: "Cy@Example.org".to_owned() }),
+        ..Update::default()
+    };
+    let back = Change::UpdateTicket { ticket: ticket.clone(), update: back };
+    commit_one(store, entry("people-2c", accepted(vec![back]))).await;
+
     // Of two updates in one batch, each attribute has the last value that it was given.
     let set = |person: Option<&str>, group: Option<&str>| Change::UpdateTicket {
         ticket: ticket.clone(),
@@ -113,6 +138,45 @@ async fn attributes_and_people_are_kept(store: &Store) {
     let listed =
         store.tickets(&TicketFilter { before: Some(series.number(2)), ..TicketFilter::default() }).await.unwrap();
     assert_eq!(listed[0].requester.name, "Cy Young");
+}
+
+async fn attachments_go_along(store: &Store) {
+    let file = [("7bit", b"a file".as_slice())];
+    let new = commit_one(store, with_attachments("along-1", accepted(vec![create("a")]), &[])).await.created.remove(0);
+    let number = new.sequence();
+    let field = field::Entry { name: "a".to_owned(), value: Value::None };
+    let follow_ups = [
+        Change::SetStatus { ticket: new.clone(), status: Status::new("closed") },
+        Change::SetField { ticket: new.clone(), field },
+        Change::UpdateTicket {
+            ticket: new.clone(),
+            update: Update { person: Some("Dee".to_owned()), ..Update::default() },
+        },
+        Change::AddParticipants { ticket: new.clone(), participants: vec![address("Bob")] },
+    ];
+    for (place, change) in follow_ups.into_iter().enumerate() {
+        let uid = format!("along-2-{place}");
+        commit_one(store, with_attachments(&uid, accepted(vec![change]), &file)).await;
+        let attachments = store.ticket(&new).await.unwrap().unwrap().attachments;
+        assert_eq!((attachments.len(), attachments[place].comment), (place + 1, None), "{uid}");
+    }
+    // A comment has its own, wherever it stands in the plan.
+    let changes = vec![set_status(number, Status::new("open")), comment(number, "with a file")];
+    commit_one(store, with_attachments("along-3", accepted(changes), &file)).await;
+    let detail = store.ticket(&new).await.unwrap().unwrap();
+    assert_eq!(detail.attachments[4].comment, Some(detail.comments[0].id));
+
+    // A comment on the ticket that the same plan creates; whoever wrote it is known from then on.
+    let Change::AddComment { text, visibility, .. } = comment(number, "on the new one") else { unreachable!() };
+    let author = Address { name: "Ida".to_owned(), email: "ida@example.org".to_owned() };
+    let changes = vec![create("b"), Change::AddComment { ticket: None, author, text, visibility }];
+    let made = commit_one(store, with_attachments("along-4", accepted(changes), &file)).await.created.remove(0);
+    let detail = store.ticket(&made).await.unwrap().unwrap();
+    assert_eq!((detail.comments[0].text.as_str(), detail.attachments[0].comment), ("on the new one", None));
+    let nameless = Address { name: String::new(), email: "Ida@example.org".to_owned() };
+    let asked = create_in(&Series::new("Q", 3).unwrap(), "c", nameless);
+    let asked = commit_one(store, entry("along-5", accepted(vec![asked]))).await.created.remove(0);
+    assert_eq!(store.ticket(&asked).await.unwrap().unwrap().ticket.requester.name, "Ida");
 }
 
 async fn contents_in_contents_are_found(store: &Store) {

@@ -53,4 +53,13 @@ pub(super) async fn old_sessions_are_forgotten(store: &Store) {
     let waiting = waiting.iter().find(|row| row.job == "old").unwrap();
     assert_eq!(store.quarantine(waiting.id).await.unwrap().unwrap().report, serde_json::json!({ "uid": "o2" }));
     store.finish_session(running, &tally, None).await.unwrap();
+
+    // A job that was restarted with messages in hand, after which the log was cleared: they are recorded all the same.
+    let restarted = begin("old").await;
+    store.end_interrupted(Some("old")).await.unwrap();
+    store.forget_sessions(&old, 10).await.unwrap();
+    let mail =
+        Entry { job: "old".to_owned(), session: Some(restarted), ..entry("o9", accepted(vec![create("in hand")])) };
+    let receipt = store.commit(&[mail]).await.unwrap().remove(0);
+    assert_eq!(store.receipt(receipt.id).await.unwrap().unwrap().session, None);
 }

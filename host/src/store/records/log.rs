@@ -75,6 +75,8 @@ pub enum SessionOutcome {
     Quarantined,
     /// Something went wrong.
     Failed,
+    /// It has not ended.
+    Running,
 }
 
 /// Which sessions to list; the default is all, up to [`crate::store::ROWS_MAX`].

@@ -107,6 +107,7 @@ pub(super) fn account(report: &Report, ends: &Ends<'_>) -> Markup {
                 }
             }
         }
+        @for warning in &report.warnings { p.note { "Warning: " (warning) } }
         @if !report.steps.is_empty() { (times(report)) }
         p.hint { "Rules in force: revision " code { (report.revision) } }
     }

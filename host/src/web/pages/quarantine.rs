@@ -117,7 +117,7 @@ pub(super) async fn release(State(site): State<Arc<Site>>, Path(id): Path<i64>, 
         rules: site.reloader.current(),
         tags: ctx.tags.clone(),
         attachments: ctx.attachments.clone(),
-        outlets: ctx.outlets.clone(),
+        outlets: ctx.outlets.borrow().clone(),
         others,
     };
     let released = job::release(&ctx.store, &detail, &job, with).await;

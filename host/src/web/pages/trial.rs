@@ -88,13 +88,14 @@ pub(super) async fn run(State(site): State<Arc<Site>>, signed: Signed) -> Answer
 async fn rehearse(site: &Site, name: &str, message: String) -> Result<(Report, Receipt), Fault> {
     let (ctx, rules) = (&site.ctx, site.reloader.current());
     let job = if name.is_empty() { None } else { Some(super::job(site, name)?) };
+    let outlets = ctx.outlets.borrow().clone();
     let seen = Disposition::SEEN;
     let usual = Handling { on_success: seen.clone(), on_rejection: seen, purge: false };
     let (handling, wanted, reception) = match &job {
-        Some(job) => (job.handling.clone(), cleaning(job, &rules), Reception::of(job, &ctx.outlets.own_addresses)),
+        Some(job) => (job.handling.clone(), cleaning(job, &rules), Reception::of(job, &outlets.own_addresses)),
         None => {
             let all = Cleaning { steps: rules.recommended_steps(), kinds: CutKinds::ALL, apply_to: ApplyTo::All };
-            (usual, all, Reception::default())
+            (usual, all, Reception::usual(&outlets.own_addresses))
         }
     };
     let failed = |error: crate::content::Error| Fault::Failed(error.to_string());
@@ -103,7 +104,6 @@ async fn rehearse(site: &Site, name: &str, message: String) -> Result<(Report, R
     let parsed =
         pipeline::parse(RawMessage { key, received: None, content }, &ctx.tags, &ctx.attachments).map_err(failed)?;
     let threading = reception.thread(&ctx.store, &parsed, rules.classes()).await?;
-    let outlets = ctx.outlets.clone();
     // Rules may take their time: not on a thread that answers others.
     let run = move || {
         let verdict = pipeline::run(&mut rules.instances(), &parsed, &threading, &wanted, &outlets);

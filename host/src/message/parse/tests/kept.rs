@@ -40,6 +40,8 @@ fn the_files_in_a_winmail_dat_stand_in_its_place() {
         assert!(!message.defects.iter().any(|defect| defect.0.contains("winmail")), "{:?}", message.defects);
     };
     check("Content-Type: application/ms-tnef; name=winmail.dat");
+    check("Content-Type: application/vnd.ms-tnef; name=part.bin");
+    check("Content-Type: application/ms-tnef");
     check("Content-Type: application/octet-stream; name=WINMAIL.DAT");
 }
 
@@ -54,6 +56,54 @@ fn a_winmail_dat_that_cannot_be_opened_is_kept() {
     assert_eq!(message.attachments[0].name, "winmail.dat");
     let expect = "attachment 1 is a winmail.dat that cannot be opened: it is kept as it is";
     assert_eq!(message.defects.last(), Some(&crate::message::Defect(expect.to_owned())));
+}
+
+/// What becomes of a `winmail.dat`, in a message of that text: the names of the attachments, and what is said of it.
+fn becomes(winmail: &[u8], text: &str) -> (Vec<String>, Option<String>) {
+    let head = "Content-Type: application/ms-tnef; name=winmail.dat\r\nContent-Transfer-Encoding: base64";
+    let parts = format!("--x\r\n\r\n{text}\r\n--x\r\n{head}\r\n\r\n{}\r\n--x--\r\n", encoded(winmail));
+    let raw = format!("From: a@example.org\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n{parts}");
+    let message = parse(raw.as_bytes(), None);
+    let names = message.attachments.iter().map(|attachment| attachment.name.clone()).collect();
+    let defect = message.defects.into_iter().map(|defect| defect.0).find(|defect| defect.contains("winmail"));
+    (names, defect)
+}
+
+#[test]
+fn a_winmail_dat_is_kept_beside_what_was_taken_out_of_it_unless_that_is_all() {
+    use crate::message::tnef::tests::{file, packed, with_text};
+    let check = |winmail: &[u8], text: &str, names: &[&str], is_told: bool| {
+        let (found, defect) = becomes(winmail, text);
+        assert_eq!(found, names, "{defect:?}");
+        let told = "attachment 1 is a winmail.dat in which there is more than could be taken out: it is kept, too";
+        assert_eq!(defect.as_deref(), is_told.then_some(told));
+    };
+    let linked = packed(&[file("linked.doc", &[]), file("a.txt", &[crate::message::tnef::tests::data(b"a")])]);
+    check(&linked, "hello", &["winmail.dat", "a.txt"], true);
+    // Formatting alone: there is nothing to take out, and nothing is wrong.
+    check(&packed(&[]), "hello", &["winmail.dat"], false);
+    check(&with_text("hello"), "hello", &["winmail.dat"], false);
+    // The text is nowhere else.
+    check(&with_text("hello"), " ", &["winmail.dat"], true);
+}
+
+#[test]
+fn many_files_in_a_winmail_dat_cost_no_more_than_one() {
+    use crate::message::tnef::tests::{data, file, packed};
+    let large = file("large", &[data(&vec![b'x'; 1 << 20])]);
+    let elapsed = |files: usize| {
+        let small = file("s", &[data(b"small")]).repeat(files);
+        let winmail = packed(&[large.clone(), small]);
+        let once = || {
+            let begun = std::time::Instant::now();
+            assert_eq!(becomes(&winmail, "hello").0.len(), files + 1);
+            begun.elapsed()
+        };
+        (0..3).map(|_| once()).min().unwrap()
+    };
+    let (one, many) = (elapsed(1), elapsed(900));
+    // Each of them decoding what stands before it would be some hundred times as much.
+    assert!(many < 20 * one, "{one:?} for one file, {many:?} for 900");
 }
 
 #[test]
