@@ -96,7 +96,12 @@ impl Server {
     ///
     /// # Errors
     /// If the store fails, or there are no random numbers.
-    pub async fn begin(self, ctx: Arc<Context>, reloader: Arc<Reloader>, config: &Config) -> Result<JoinSet<()>, Error> {
+    pub async fn begin(
+        self,
+        ctx: Arc<Context>,
+        reloader: Arc<Reloader>,
+        config: &Config,
+    ) -> Result<JoinSet<()>, Error> {
         let limiter = Limiter::default();
         let site = Arc::new(Site { ctx, reloader, config: config.clone(), setup: Setup::new()?, limiter });
         if let Ok(address) = self.listener.local_addr() {
