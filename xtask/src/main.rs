@@ -4,7 +4,6 @@ mod bench;
 mod ci;
 mod command;
 mod demo;
-mod fuzz;
 mod plugins;
 mod servers;
 mod soak;
@@ -31,8 +30,6 @@ enum Verb {
     Bench(bench::Args),
     /// Kills the program again and again while mail comes in, and looks whether anything is lost or doubled
     Soak(soak::Args),
-    /// Gives what reads mail, rules and servers' answers whatever a fuzzer thinks of (needs a nightly compiler)
-    Fuzz(fuzz::Args),
     /// Checks format, lints, dependencies and documentation, then runs all tests: what must pass before a push
     Ci,
 }
@@ -44,7 +41,6 @@ fn main() -> anyhow::Result<()> {
         Verb::Demo(args) => demo::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Soak(args) => soak::run(&args),
-        Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Ci => ci::run(),
     }
 }
