@@ -114,9 +114,6 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
     let (_watch, changes) = watched.unzip();
     // So does listening: a wish to stop while it starts is heard once it has.
     let signals = if matches!(mode, Mode::UntilStopped) { Some(Signals::new()?) } else { None };
-    if matches!(mode, Mode::UntilStopped) {
-        service::warn_of_root();
-    }
     let engine = engine(&config)?;
     if let Some(fault) = engine.cache_fault() {
         tracing::warn!("{fault}");
@@ -166,6 +163,7 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
                 Some(admin) => Some(admin.begin(ctx.clone(), reloader.clone(), &config).await?),
                 None => None,
             };
+            service::warn_of_root();
             let server = match config.observe.listen {
                 Some(address) => Some(Server::bind(address).await?),
                 None => None,

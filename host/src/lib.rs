@@ -6,17 +6,14 @@
 pub mod action;
 pub mod carrier;
 pub mod class;
-#[cfg(feature = "daemon")]
 pub mod cli;
 pub mod config;
 pub mod content;
-#[cfg(feature = "daemon")]
 pub mod daemon;
 pub mod diagnostic;
 mod fault;
 pub mod field;
 mod http;
-#[cfg(feature = "daemon")]
 pub mod job;
 pub mod mailbox;
 mod memory;
@@ -25,20 +22,14 @@ pub mod metrics;
 pub mod oauth;
 pub mod outbox;
 pub mod outgoing;
-#[cfg(feature = "daemon")]
 pub mod pipeline;
 pub mod plugin;
-#[cfg(feature = "daemon")]
 pub mod project;
 pub mod reading;
-#[cfg(feature = "daemon")]
 pub mod replay;
-#[cfg(feature = "daemon")]
 pub mod report;
-#[cfg(feature = "daemon")]
 pub mod rules;
 pub mod schedule;
-#[cfg(feature = "daemon")]
 pub mod schema;
 pub mod secret;
 pub mod security;
@@ -47,5 +38,4 @@ mod tame;
 pub mod telemetry;
 pub mod thread;
 pub mod ticket;
-#[cfg(feature = "daemon")]
 pub mod web;

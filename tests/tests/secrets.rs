@@ -106,6 +106,36 @@ fn write_settings(scene: &Scene, exim: &Exim) -> Result<()> {
     installation.write("rules/statements/10-default.toml", statements)
 }
 
+/// Where which secret was written, in which form.
+fn search(told: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
+    let secrets =
+        [IMAP, IMAP_WRONG, POP3, POP3_WRONG, CLIENT, HOOK, HOOK_USER, HOOK_TOKEN, SMTP, INLINE, TOKENS[0], TOKENS[1]];
+    let mut found = Vec::new();
+    for secret in secrets {
+        for form in forms(secret) {
+            let holds = |text: &&Vec<u8>| text.windows(form.len()).any(|piece| piece == form.as_slice());
+            let places = told.iter().filter(|(_, text)| holds(text)).map(|(place, _)| place);
+            found.extend(places.map(|place| format!("{secret} as {} in {place}", String::from_utf8_lossy(&form))));
+        }
+    }
+    found
+}
+
+/// Jobs that are let in, and jobs whose secrets are refused.
+fn write_jobs(scene: &Scene, tokens: &TokenServer) -> Result<()> {
+    let client = |id: &str, more: &str| {
+        let url = tokens.token_url();
+        format!("authentication = \"oauth2\"\n[source.oauth]\nclient_id = \"{id}\"\ntoken_url = \"{url}\"\n{more}")
+    };
+    scene.job("good", "imap", "password = { file = \"../secrets/imap\" }")?;
+    scene.job("wrong", "imap", "password = { credential = \"imap-wrong\" }")?;
+    scene.job("pop", "pop3", "password = { env = \"POP3_GOOD\" }")?;
+    scene.job("pop-wrong", "pop3", "password = { env = \"POP3_WRONG\" }")?;
+    scene.job("app", "imap", &client("app", "client_secret = { file = \"../secrets/client\" }"))?;
+    let device = format!("device_url = \"{}\"\nscopes = [\"mail\"]", tokens.device_url());
+    scene.job("granted", "imap", &client(TokenServer::CLIENT_ID, &device))
+}
+
 #[test]
 fn no_secret_is_written_anywhere() -> Result<()> {
     let passwords =
@@ -122,17 +152,7 @@ fn no_secret_is_written_anywhere() -> Result<()> {
         authority: server.authority().to_owned(),
     };
     write_settings(&scene, &exim)?;
-    let client = |id: &str, more: &str| {
-        let url = tokens.token_url();
-        format!("authentication = \"oauth2\"\n[source.oauth]\nclient_id = \"{id}\"\ntoken_url = \"{url}\"\n{more}")
-    };
-    scene.job("good", "imap", "password = { file = \"../secrets/imap\" }")?;
-    scene.job("wrong", "imap", "password = { credential = \"imap-wrong\" }")?;
-    scene.job("pop", "pop3", "password = { env = \"POP3_GOOD\" }")?;
-    scene.job("pop-wrong", "pop3", "password = { env = \"POP3_WRONG\" }")?;
-    scene.job("app", "imap", &client("app", "client_secret = { file = \"../secrets/client\" }"))?;
-    let device = format!("device_url = \"{}\"\nscopes = [\"mail\"]", tokens.device_url());
-    scene.job("granted", "imap", &client(TokenServer::CLIENT_ID, &device))?;
+    write_jobs(&scene, &tokens)?;
     for user in ["good", "pop"] {
         server.mailbox(user)?.deliver(&messages::request(1, "ann@client.example"))?;
     }
@@ -181,16 +201,7 @@ fn no_secret_is_written_anywhere() -> Result<()> {
     let [vault] = vault.as_slice() else { panic!("one file of what was granted: {vault:?}") };
     let kept = told.remove(vault).context("the file of what was granted")?;
     ensure!(String::from_utf8_lossy(&kept).contains(TOKENS[1]), "the search finds what is there");
-    let secrets =
-        [IMAP, IMAP_WRONG, POP3, POP3_WRONG, CLIENT, HOOK, HOOK_USER, HOOK_TOKEN, SMTP, INLINE, TOKENS[0], TOKENS[1]];
-    let mut found = Vec::new();
-    for secret in secrets {
-        for form in forms(secret) {
-            let holds = |text: &&Vec<u8>| text.windows(form.len()).any(|piece| piece == form.as_slice());
-            let places = told.iter().filter(|(_, text)| holds(text)).map(|(place, _)| place);
-            found.extend(places.map(|place| format!("{secret} as {} in {place}", String::from_utf8_lossy(&form))));
-        }
-    }
+    let found = search(&told);
     assert_eq!(found, [""; 0]);
     ensure!(told.len() > 30, "{:?}", told.keys());
     assert_private(&scene.installation.path("."))

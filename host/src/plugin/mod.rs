@@ -4,67 +4,45 @@
 //! rules. An instance handles one [`capabilities::Call`] after the other. Whatever a plugin does, the worst that comes
 //! of it is a [`Fault`]. This is the only module that knows wasmtime.
 
-#[cfg(feature = "daemon")]
 mod bindings;
 pub mod capabilities;
-#[cfg(feature = "daemon")]
 mod check;
-#[cfg(feature = "daemon")]
 mod clock;
-#[cfg(feature = "daemon")]
 mod compile;
-#[cfg(feature = "daemon")]
 mod component;
-#[cfg(feature = "daemon")]
 mod convert;
-#[cfg(feature = "daemon")]
 mod engine;
-#[cfg(feature = "daemon")]
 mod fault;
 mod health;
-#[cfg(all(test, feature = "daemon"))]
+#[cfg(test)]
 mod hostile;
-#[cfg(feature = "daemon")]
 mod instance;
-#[cfg(feature = "daemon")]
 mod limits;
 mod needles;
 pub mod patterns;
 mod scan;
 pub mod sight;
-#[cfg(feature = "daemon")]
 mod state;
-#[cfg(feature = "daemon")]
 mod system;
-#[cfg(all(test, feature = "daemon"))]
+#[cfg(test)]
 mod tests;
 
-#[cfg(feature = "daemon")]
 pub use check::{Import, LoadError};
-#[cfg(feature = "daemon")]
 pub use compile::{COMPILE_SUBCOMMAND, Compiler, compile_child};
-#[cfg(feature = "daemon")]
 pub use component::Component;
-#[cfg(feature = "daemon")]
 pub use engine::{Engine, EngineSettings, Error, INSTANCES_MAX};
-#[cfg(feature = "daemon")]
 pub use fault::Fault;
 pub use health::{Health, Suspension};
-#[cfg(feature = "daemon")]
 pub use instance::Instance;
-#[cfg(feature = "daemon")]
 pub use limits::Limits;
 
 use crate::action::Action;
 use crate::field::{Declaration, ValueType};
-#[cfg(feature = "daemon")]
 use bindings::rules::types;
-#[cfg(feature = "daemon")]
 use capabilities::Effects;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
-#[cfg(feature = "daemon")]
 use std::time::Duration;
 
 /// What kind of plugin it is.
@@ -94,7 +72,6 @@ impl World {
     }
 
     /// The interface that makes a component one of this world.
-    #[cfg(feature = "daemon")]
     fn export(self) -> &'static str {
         match self {
             Self::Preprocessor => "preprocess",
@@ -104,7 +81,6 @@ impl World {
     }
 
     /// The interfaces that it may import.
-    #[cfg(feature = "daemon")]
     fn grants(self) -> &'static [&'static str] {
         match self {
             Self::Preprocessor => &["types", "log", "patterns", "mail", "lookup", "edit", "wake"],
@@ -179,7 +155,6 @@ pub struct Diagnostic {
     pub offset: Option<u32>,
 }
 
-#[cfg(feature = "daemon")]
 /// Why a plugin cannot be used with its rules.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigureError {
@@ -211,7 +186,6 @@ pub struct Decision {
     pub holds: bool,
 }
 
-#[cfg(feature = "daemon")]
 impl From<types::Decision> for Decision {
     fn from(types::Decision { statement, condition, holds }: types::Decision) -> Self {
         Self { statement, condition, holds }
@@ -229,7 +203,6 @@ pub struct ProcessOutcome {
     pub stop: bool,
 }
 
-#[cfg(feature = "daemon")]
 /// One call of a plugin: what it did, what it answered, and how long it took.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Called<T> {
@@ -241,7 +214,6 @@ pub struct Called<T> {
     pub time: Duration,
 }
 
-#[cfg(feature = "daemon")]
 impl PluginConfig {
     fn to_contract(&self) -> types::Config {
         let rules = if self.rules.is_null() { Value::Object(serde_json::Map::new()) } else { self.rules.clone() };
@@ -256,7 +228,6 @@ impl PluginConfig {
     }
 }
 
-#[cfg(feature = "daemon")]
 /// `{"a": [{"b": 1}]}` as `("a.0.b", "1")`.
 fn flatten(path: &str, value: &Value, into: &mut Vec<(String, String)>) {
     let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };

@@ -1,6 +1,0 @@
-//! Whatever a server says: a session over IMAP ends, with an error or without.
-#![no_main]
-
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|answers: &[u8]| mailmill_fuzz::server::imap(answers));
