@@ -146,10 +146,6 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
     let shared = (reloader.subscribe(), desk.outlets());
     let ctx = setup::context(&config, tags, store.clone(), shared, stopped);
     history::note(&store, &reloader.current(), &config.rules).await;
-    let admin = match (&mode, config.web.listen) {
-        (Mode::UntilStopped, Some(address)) => Some(web::Server::bind(address, config.web.behind_https_proxy).await?),
-        _ => None,
-    };
     tracing::info!(jobs = jobs.len(), revision = %reloader.current().revision(), "mailmill is running");
     let outcome = match mode {
         Mode::Once(once) => {
@@ -159,10 +155,7 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
         }
         Mode::UntilStopped => {
             let ctx = Arc::new(ctx);
-            let _admin = match admin {
-                Some(admin) => Some(admin.begin(ctx.clone(), reloader.clone(), &config).await?),
-                None => None,
-            };
+            let _admin = admin(&config, &ctx, &reloader).await?;
             service::warn_of_root();
             let server = match config.observe.listen {
                 Some(address) => Some(Server::bind(address).await?),
@@ -181,6 +174,13 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
         store.close().await;
     }
     outcome
+}
+
+/// The web admin, if there is to be one, for as long as the answer is kept.
+async fn admin(config: &Config, ctx: &Arc<Context>, reloader: &Arc<Reloader>) -> Result<Option<JoinSet<()>>, Error> {
+    let Some(address) = config.web.listen else { return Ok(None) };
+    let server = web::Server::bind(address, config.web.behind_https_proxy).await?;
+    Ok(Some(server.begin(ctx.clone(), reloader.clone(), config).await?))
 }
 
 /// Runs the jobs at the same time, so that none waits for a server that does not answer another one.

@@ -65,8 +65,14 @@ pub struct Metrics {
 /// What is read off when somebody asks, because it is known elsewhere.
 #[derive(Debug, Default)]
 pub struct Levels {
-    rows: Vec<(&'static str, &'static str, Vec<(&'static str, String)>, f64)>,
+    rows: Vec<LevelRow>,
 }
+
+/// Names and values.
+type Named = Vec<(&'static str, String)>;
+
+/// A level: its name, what it says, its labels, its value.
+type LevelRow = (&'static str, &'static str, Named, f64);
 
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -193,7 +199,7 @@ impl Levels {
 
     fn registry(self) -> Registry {
         let mut registry = Registry::with_prefix(PREFIX);
-        let mut last: Option<(&str, Family<Vec<(&'static str, String)>, Level>)> = None;
+        let mut last: Option<(&str, Family<Named, Level>)> = None;
         for (name, help, labels, value) in self.rows {
             let family = match last.take() {
                 Some((before, family)) if before == name => family,

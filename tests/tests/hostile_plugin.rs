@@ -63,11 +63,12 @@ impl Scene {
     /// The warnings in the report of the job's latest message.
     fn warnings(&self, job: &str) -> Result<Vec<String>> {
         let sessions = self.json(&["log", "--job", job, "--json"])?;
-        let session = sessions[0]["id"].to_string();
+        let session = sessions.pointer("/0/id").context("no session")?.to_string();
         let receipts = self.json(&["log", &session, "--json"])?;
         let last = receipts.as_array().and_then(|receipts| receipts.last()).context("no receipt")?;
         let report = self.json(&["log", "--message", &last["id"].to_string(), "--json"])?;
-        let warnings = report["warnings"].as_array().context("no warnings in the report")?;
+        let warnings =
+            report.get("warnings").and_then(serde_json::Value::as_array).context("no warnings in the report")?;
         Ok(warnings.iter().filter_map(|warning| warning.as_str().map(str::to_owned)).collect())
     }
 

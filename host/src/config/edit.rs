@@ -9,7 +9,7 @@ mod values;
 pub use values::{Wanted, with_values};
 
 use super::Job;
-use super::job::Steps;
+use super::steps::Steps;
 use crate::diagnostic::{Diagnostics, Source};
 use std::fs::{File, Metadata};
 use std::io::Write;

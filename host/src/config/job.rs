@@ -6,6 +6,7 @@ use super::oauth::OAuth;
 use super::reader::{self, Section, Setting, leaves};
 use super::schema;
 use super::settings::{Described, Example, Settings, example, settings};
+use super::steps::Steps;
 use super::watched::{ExistingMail, Maildrop, Watched};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::mailbox::{Fingerprint, Protocol, Trust};
@@ -76,24 +77,6 @@ pub enum ApplyTo {
     ActiveFollowUps,
     /// All.
     All,
-}
-
-/// Which preprocessing steps of `pipeline.toml` a job enables.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "StepsWritten", try_from = "StepsWritten")]
-pub enum Steps {
-    /// Those that are recommended there, in the order of the pipeline.
-    Recommended,
-    /// These, in this order.
-    Named(Vec<String>),
-}
-
-/// [`Steps`] as a file spells it.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum StepsWritten {
-    Word(String),
-    Names(Vec<String>),
 }
 
 leaves! {
@@ -481,59 +464,5 @@ impl Setting for JobSource {
             of("maildir", Maildir::properties()),
             of("folder", Folder::properties()),
         ])
-    }
-}
-
-impl Setting for SecretRef {
-    fn read(source: &Source, name: &str, value: &Spanned<DeValue<'_>>, out: &mut Diagnostics) -> Option<Self> {
-        const HELP: &str = "write { env = \"NAME\" }, { file = \"path\" } or { credential = \"name\" }";
-        if value.get_ref().is_str() {
-            // The text is not shown: it may be the password.
-            let diagnostic = Diagnostic::error(source.path(), format!("`{name}` must not stand in the file itself"));
-            out.push(diagnostic.help(HELP));
-            return None;
-        }
-        let mut section = Section::of(source, name, value, out)?;
-        let env = section.optional::<Option<String>>("env", None, out)?.map(Self::Env);
-        let file = section.optional::<Option<PathBuf>>("file", None, out)?.map(Self::File);
-        let credential = section.optional::<Option<String>>("credential", None, out)?.map(Self::Credential);
-        section.finish(out);
-        let mut places = [env, file, credential].into_iter().flatten();
-        match (places.next(), places.next()) {
-            (Some(place), None) => Some(place),
-            _ => {
-                out.push(source.error(value.span(), format!("`{name}` must name one place")).help(HELP));
-                None
-            }
-        }
-    }
-
-    fn schema() -> serde_json::Value {
-        let place = |key, doc| schema::table(vec![schema::Property::required(key, doc, schema::text())]);
-        schema::any_of(&[
-            place("env", "An environment variable."),
-            place("file", "A file."),
-            place("credential", "A credential of systemd."),
-        ])
-    }
-}
-
-impl From<Steps> for StepsWritten {
-    fn from(steps: Steps) -> Self {
-        match steps {
-            Steps::Recommended => Self::Word("recommended".into()),
-            Steps::Named(names) => Self::Names(names),
-        }
-    }
-}
-
-impl TryFrom<StepsWritten> for Steps {
-    type Error = &'static str;
-    fn try_from(written: StepsWritten) -> Result<Self, Self::Error> {
-        match written {
-            StepsWritten::Names(names) => Ok(Self::Named(names)),
-            StepsWritten::Word(word) if word == "recommended" => Ok(Self::Recommended),
-            StepsWritten::Word(_) => Err("expected \"recommended\""),
-        }
     }
 }

@@ -12,7 +12,9 @@ mod outgoing;
 pub(crate) mod reader;
 mod schedule;
 pub(crate) mod schema;
+mod secret;
 pub(crate) mod settings;
+mod steps;
 mod watched;
 
 pub use edit::{Error as EditError, JobFile, Wanted, replace_text, with_values};
@@ -20,10 +22,11 @@ pub use follow_ups::{Brake, FollowUps, Methods, RequiredAuthentication};
 pub use handling::Handling;
 pub use job::{
     ApplyTo, Authentication, Folder, Imap, Job, JobLimits, JobSource, Maildir, Pop3, Preprocess, Schedule, Server,
-    Steps, job_example, job_files,
+    job_example, job_files,
 };
 pub use oauth::{Endpoints, Grant, OAuth, Provider};
 pub use outgoing::{Author, Named, Outbox, Smtp, Webhook};
+pub use steps::Steps;
 pub use watched::{ExistingMail, Mailboxes, Maildrop, Watched};
 
 use crate::diagnostic::{Diagnostics, Source};

@@ -32,7 +32,7 @@ fn c_bindings(wit: &str, world: &str) -> anyhow::Result<Files> {
     let world = resolve.select_world(&[package], Some(world))?;
     let mut files = Files::default();
     // `mail_slice` instead of `mailmill_rules_mail_slice`: there is one package only.
-    let rename = interfaces(&resolve, world).into_iter().map(|(full, short)| (full, short)).collect();
+    let rename = interfaces(&resolve, world).into_iter().collect();
     let options = wit_bindgen_c::Opts { rename_world: Some(BINDINGS_NAME.to_owned()), rename, ..Default::default() };
     options.build().generate(&mut resolve, world, &mut files)?;
     Ok(files)

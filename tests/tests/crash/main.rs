@@ -148,7 +148,11 @@ fn a_release_build_has_no_fault_points() -> Result<()> {
     ensure!(!has_points()?, "a release build has fault points");
     // How it looks with them.
     compile("libc.rs", &["--crate-type=rlib", "--crate-name=libc"])?;
-    compile("program.rs", &[&program[..], &["--cfg", "feature=\"faults\"", "--extern", "libc=liblibc.rlib"]].concat())?;
+    std::fs::write(path("tokio.rs"), TOKIO)?;
+    compile("tokio.rs", &["--crate-type=rlib", "--crate-name=tokio"])?;
+    let with_points =
+        ["--cfg", "feature=\"faults\"", "--extern", "libc=liblibc.rlib", "--extern", "tokio=libtokio.rlib"];
+    compile("program.rs", &[&program[..], &with_points].concat())?;
     ensure!(has_points()?, "the feature `faults` has no effect");
     Ok(())
 }
@@ -156,6 +160,7 @@ fn a_release_build_has_no_fault_points() -> Result<()> {
 const VARIABLE: &[u8] = b"MAILMILL_FAULT";
 const PROGRAM: &str =
     "mod fault; pub fn run() -> bool { fault::pass(fault::Point::CommitBefore); fault::arm().is_ok() }";
-/// As much of it as there is a use for.
+/// As much of them as there is a use for.
+const TOKIO: &str = "pub mod task { pub fn block_in_place<T>(work: impl FnOnce() -> T) -> T { work() } }";
 const LIBC: &str = "pub const SIGKILL: i32 = 9;
 unsafe extern \"C\" { pub fn kill(pid: i32, signal: i32) -> i32; pub fn getpid() -> i32; }";

@@ -175,5 +175,7 @@ fn read_numbers<H: Host>(host: &H) {
 }
 
 fn many_patterns<H: Host>(host: &H) {
-    (0u32..).for_each(|number| drop(host.pattern(&format!("{number}(?i:[a-zß-ž]{{1,40}}){{1,3}}"))));
+    for number in 0u32.. {
+        drop(host.pattern(&format!("{number}(?i:[a-zß-ž]{{1,40}}){{1,3}}")));
+    }
 }
