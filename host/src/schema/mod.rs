@@ -1,7 +1,7 @@
 //! JSON Schemas of all files that people write, for editors, and of what the program prints for programs.
 //!
 //! Those of settings are made from the declarations of the settings; actions come from the table of verbs. What the shipped
-//! plugins read is described in [`rules`], and held to the shipped files by a test.
+//! plugins read is described in `rules`, and held to the shipped files by a test.
 
 mod page;
 mod report;
