@@ -321,4 +321,27 @@ mod tests {
         let with_comment = "[[test]]\nname = 'n'\nexpect = [\n 'ignore', # a comment\n]\n";
         assert_eq!(update(with_comment, &found), None);
     }
+
+    proptest::proptest! {
+        /// What a message says ends up in a file of rules when expectations are rewritten: it stays one text there, whatever it is.
+        #[test]
+        fn a_text_stays_one_text(
+            wanted in r#"(.|\n|\r|'''|"""|\\|\[\[test\]\]\nname = 'x'\n){0,12}"#,
+            form in 0..5_usize,
+        ) {
+            let forms = ["'a'", "\"a\"", "'''\na\n'''", "\"\"\"\na\n\"\"\"", "{ a = 'x' }"];
+            let form = forms.get(form).copied().unwrap_or_default();
+            let is_table = form.starts_with('{');
+            let found = if is_table { serde_json::json!({ "a": wanted }) } else { Json::from(wanted.as_str()) };
+            if let Some(after) = update(&format!("[[test]]\nname = 'n'\nexpect = {form}\n"), &found) {
+                let read: toml::Table = after.parse().unwrap();
+                let tests = read["test"].as_array().unwrap();
+                let test = tests[0].as_table().unwrap();
+                proptest::prop_assert_eq!((read.len(), tests.len(), test.len(), test["name"].as_str()), (1, 1, 2, Some("n")));
+                let said = test["expect"].get("a").unwrap_or(&test["expect"]).as_str().unwrap();
+                let bare = |text: &str| text.split_whitespace().collect::<String>();
+                proptest::prop_assert_eq!(bare(said), bare(&wanted));
+            }
+        }
+    }
 }
