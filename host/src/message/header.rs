@@ -34,10 +34,18 @@ pub(super) fn value<'h>(headers: &'h [HeaderField], name: &str) -> Option<&'h st
 
 fn as_text(value: &HeaderValue<'_>) -> String {
     match value {
-        HeaderValue::Text(text) => text.trim().to_owned(),
-        HeaderValue::TextList(list) => list.join(" "),
+        HeaderValue::Text(text) => on_one_line(text),
+        HeaderValue::TextList(list) => on_one_line(&list.join(" ")),
         _ => String::new(),
     }
+}
+
+/// A value on one line, whatever an encoded word had in it: RFC 2047 section 5 allows it no line end, and who reads a subject or a name
+/// does not expect a second line.
+fn on_one_line(text: &str) -> String {
+    let ends_line = |c: char| c.is_control() && c != '\t' || matches!(c, '\u{2028}' | '\u{2029}');
+    let pieces: Vec<&str> = text.split(ends_line).map(str::trim).filter(|piece| !piece.is_empty()).collect();
+    pieces.join(" ")
 }
 
 /// The author: From, or else Sender (RFC 5322 section 3.6.2).
@@ -91,8 +99,7 @@ fn addresses(list: &mail_parser::Address<'_>) -> Vec<Address> {
     list.iter()
         .filter_map(|address| {
             let email = address.address().filter(|email| !email.trim().is_empty())?;
-            let name = address.name().unwrap_or_default().trim().to_owned();
-            Some(Address { name, email: email.trim().to_owned() })
+            Some(Address { name: on_one_line(address.name().unwrap_or_default()), email: on_one_line(email) })
         })
         .take(RECIPIENTS_MAX)
         .collect()

@@ -56,6 +56,18 @@ fn texts_with_the_wrong_label() {
 }
 
 #[test]
+fn no_encoded_word_begins_another_line() {
+    let raw = "From: =?utf-8?Q?Ann=0D=0ABcc:_evil=40e.example?= <ann@example.org>\r\n\
+               To: =?utf-8?Q?Desk=0A=0A?= <desk@example.org>\r\n\
+               Subject: =?utf-8?Q?Hi=0D=0ABcc:_evil=40e.example=E2=80=A8=00end?=\r\n\r\nHello\r\n";
+    let message = parse(raw.as_bytes(), None);
+    assert_eq!(message.subject, "Hi Bcc: evil@e.example end");
+    let sender = message.sender.unwrap();
+    assert_eq!((sender.name.as_str(), sender.email.as_str()), ("Ann Bcc: evil@e.example", "ann@example.org"));
+    assert_eq!(message.recipients[0].name, "Desk");
+}
+
+#[test]
 fn encoded_words_are_decoded() {
     let check = |written: &str, expect: &str| {
         let found = message(format!("Subject: {written}\r\n\r\n").as_bytes()).subject;
