@@ -12,6 +12,17 @@ pub(crate) fn tame(text: &str) -> String {
     text.chars().map(tame).collect()
 }
 
+/// The first line of a text, at most `max` characters of it.
+pub(crate) fn short(text: &str, max: usize) -> String {
+    let line = crate::paint::tame(text.lines().next().unwrap_or_default());
+    if line.chars().count() <= max {
+        return line;
+    }
+    let mut short: String = line.chars().take(max.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -19,5 +30,11 @@ mod tests {
     #[test]
     fn text_from_outside_cannot_command_the_terminal() {
         assert_eq!(tame("a\u{1b}[2Jb\nc\u{202e}d\r"), "a·[2Jb\nc·d·");
+    }
+
+    #[test]
+    fn long_text_is_shortened() {
+        assert_eq!(short("abcdef\nsecond", 4), "abc…");
+        assert_eq!(short("abcd", 4), "abcd");
     }
 }

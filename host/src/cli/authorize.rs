@@ -1,9 +1,9 @@
 //! `mailmill authorize`: has someone grant a job the right to read its mail (OAuth 2.0).
 
-use super::paint::{Paint, Style, stdout_has_colour};
 use super::{Done, Failure, Global, print, print_json};
 use crate::job::oauth_app;
 use crate::oauth::{Prompt, Tokens};
+use crate::paint::{Paint, Style, stdout_has_colour};
 use anyhow::Context as _;
 use clap::Args;
 

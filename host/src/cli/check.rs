@@ -1,12 +1,12 @@
 //! `mailmill check` and `mailmill test-connection`: is all sound before the daemon relies on it?
 
-use super::paint::{Paint, Style, stdout_has_colour};
 use super::{Done, Failure, Global, print, print_json, ready};
 use crate::config::{Config, Job, JobSource, job_files};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::mailbox::Step;
 use crate::oauth::Tokens;
 use crate::outbox;
+use crate::paint::{Paint, Style, stdout_has_colour};
 use crate::rules::RuleSet;
 use clap::Args;
 use std::fmt::Write as _;
@@ -43,7 +43,7 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
             "warnings": &sound.warnings,
         })),
         Ok(sound) => {
-            eprint!("{}", sound.warnings.render(super::paint::stderr_has_colour()));
+            eprint!("{}", sound.warnings.render(crate::paint::stderr_has_colour()));
             print(&summary(&sound))
         }
     }
@@ -187,11 +187,11 @@ fn json(step: &Step) -> serde_json::Value {
 
 fn line(step: &Step, paint: Paint) -> String {
     let sign = if step.outcome.is_ok() { paint.paint(Style::Good, "ok") } else { paint.paint(Style::Bad, "no") };
-    format!("{sign}  {:<14} {:>5} ms  {}\n", step.stage, step.took.as_millis(), super::paint::tame(&seen(step)))
+    format!("{sign}  {:<14} {:>5} ms  {}\n", step.stage, step.took.as_millis(), crate::paint::tame(&seen(step)))
 }
 
 fn warning_line(warning: &str, paint: Paint) -> String {
-    format!("{}: {}\n", paint.paint(Style::Bad, "warning"), super::paint::tame(warning))
+    format!("{}: {}\n", paint.paint(Style::Bad, "warning"), crate::paint::tame(warning))
 }
 
 /// What a step saw, or why it failed.

@@ -31,7 +31,7 @@ fn shown(folders: &[Folder]) -> String {
         .iter()
         .map(|folder| {
             let note = if folder.holds_mail { folder.purpose.unwrap_or_default() } else { "holds no mail itself" };
-            vec![super::paint::tame(&folder.name), note.to_owned()]
+            vec![crate::paint::tame(&folder.name), note.to_owned()]
         })
         .collect();
     table(&["MAILBOX", "NOTE"], &rows)

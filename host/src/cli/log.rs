@@ -1,16 +1,14 @@
 //! `mailmill log`: the incoming mail log.
 
-use super::paint::{Paint, stdout_has_colour, tame};
-use super::show::{Ends, story};
 use super::table::{short, table};
 use super::{Done, Failure, Global, print, print_json};
 use crate::job;
 use crate::message;
+use crate::paint::{Paint, stdout_has_colour, tame};
 use crate::replay::Summary;
 use crate::report::Report;
-use crate::store::{
-    OldSessions, Outcome, Receipt, ReceiptRow, SessionFilter, SessionId, SessionOutcome, SessionRow, Store,
-};
+use crate::store::{OldSessions, Outcome, ReceiptRow, SessionFilter, SessionId, SessionOutcome, SessionRow, Store};
+use crate::story::{Ends, result, story};
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
@@ -324,22 +322,6 @@ async fn beside(store: &Store, row: &ReceiptRow, paint: Paint) -> Result<String,
     });
     let told = told.unwrap_or_else(|| ", nothing would have been different\n".to_owned());
     Ok(format!("by the candidate beside live mail, revision {}{told}", shadow.candidate))
-}
-
-/// What a receipt says, in short.
-pub(crate) fn result(receipt: &Receipt) -> String {
-    let list = |numbers: &[crate::ticket::TicketNumber]| {
-        numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-    };
-    let mut parts = Vec::new();
-    if !receipt.created.is_empty() {
-        parts.push(format!("created {}", list(&receipt.created)));
-    }
-    if !receipt.updated.is_empty() {
-        parts.push(format!("updated {}", list(&receipt.updated)));
-    }
-    parts.extend(receipt.withheld.iter().map(|reason| format!("not sent: {}", short(reason, 300))));
-    if parts.is_empty() { short(receipt.outcome.reason(), 100) } else { parts.join("; ") }
 }
 
 fn messages_table(messages: &[ReceiptRow]) -> String {

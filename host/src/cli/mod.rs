@@ -6,10 +6,9 @@ mod clean;
 mod folders;
 mod history;
 mod job;
-pub(crate) mod log;
+mod log;
 mod manual;
 mod outbox;
-pub(crate) mod paint;
 mod plugin;
 mod quarantine;
 mod ready;
@@ -20,8 +19,7 @@ mod rules;
 mod run;
 mod schema;
 mod shadow;
-pub(crate) mod show;
-pub(crate) mod table;
+mod table;
 mod ticket;
 mod trial;
 
@@ -180,7 +178,7 @@ pub fn main() -> ExitCode {
             ExitCode::from(1)
         }
         Err(Failure::Diagnostics(diagnostics)) => {
-            eprint!("{}", diagnostics.render(paint::stderr_has_colour()));
+            eprint!("{}", diagnostics.render(crate::paint::stderr_has_colour()));
             ExitCode::from(3)
         }
     }

@@ -1,8 +1,8 @@
 //! `mailmill outbox`: what waits to be sent, was sent, or was given up.
 
-use super::paint::tame;
 use super::table::{short, table};
 use super::{Done, Global, print, print_json, rows};
+use crate::paint::tame;
 use crate::store::{OutboxFilter, OutboxRow, OutboxState, Store};
 use clap::Subcommand;
 use clap::builder::PossibleValuesParser;

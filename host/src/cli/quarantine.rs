@@ -1,16 +1,16 @@
 //! `mailmill quarantine`: messages that could not be processed. None is lost: bytes, cause and report are kept.
 
-use super::log::result;
-use super::paint::{Paint, stdout_has_colour, tame};
-use super::show::{Ends, story};
 use super::table::{short, table};
 use super::{Done, Failure, Global, print, print_content, print_json};
 use crate::config::Job;
 use crate::job::{self, ReleaseWith, Released};
 use crate::mailbox::RawMessage;
+use crate::paint::{Paint, stdout_has_colour, tame};
 use crate::report::Report;
 use crate::rules::RuleSet;
 use crate::store::{QuarantineDetail, QuarantineRow, Store};
+use crate::story::result;
+use crate::story::{Ends, story};
 use crate::thread::FromOthers;
 use anyhow::Context as _;
 use clap::{Subcommand, ValueEnum};

@@ -1,11 +1,11 @@
 //! `mailmill replay`: what other rules would have made of the mail that was handled.
 
 use super::log::since;
-use super::paint::{Paint, Style, stdout_has_colour, tame};
 use super::table::short;
 use super::{Done, Failure, Global, print, print_json};
 use crate::config::{Config, Job};
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::paint::{Paint, Style, stdout_has_colour, tame};
 use crate::replay::{Difference, Kind, Replay, Sign, Summary};
 use crate::rules::RuleSet;
 use crate::store::{HandledFilter, Store};
@@ -71,7 +71,7 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
     if let Err(faults) = crate::job::check_steps(&jobs, &config.jobs, &candidate) {
         let mut warnings = Diagnostics::default();
         warnings.extend(faults.into_iter().map(Diagnostic::warning));
-        eprint!("{}", warnings.render(super::paint::stderr_has_colour()));
+        eprint!("{}", warnings.render(crate::paint::stderr_has_colour()));
     }
     let path = &config.store.path;
     if !path.exists() {

@@ -1,8 +1,8 @@
 //! `mailmill test`: the own tests of rule files, run and shown.
 
-use super::paint::{Paint, Style, stdout_has_colour, tame};
 use super::{Done, Failure, Global, print, print_json};
 use crate::config::replace_text;
+use crate::paint::{Paint, Style, stdout_has_colour, tame};
 use crate::plugin::Engine;
 use crate::project::Project;
 use crate::rules::{Coverage, Reach, RuleSet, TestResult, TestRun, Untested};

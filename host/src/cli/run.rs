@@ -1,10 +1,10 @@
 //! `mailmill run`: the daemon, or one session of each job with a bar for each.
 
-use super::paint::stderr_has_colour;
 use super::{Done, Global, block_on};
 use crate::config::{Log, LogFormat, LogLevel};
 use crate::daemon::{self, Mode, Once};
 use crate::job::Progress;
+use crate::paint::stderr_has_colour;
 use clap::Args;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;

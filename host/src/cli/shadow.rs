@@ -1,8 +1,8 @@
 //! `mailmill shadow`: what the candidate would have made of live mail.
 
-use super::paint::{Paint, stdout_has_colour};
 use super::replay::{counts, differences};
 use super::{Done, Global, print, print_json};
+use crate::paint::{Paint, stdout_has_colour};
 use crate::replay::Summary;
 use clap::Args;
 

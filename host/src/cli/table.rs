@@ -1,5 +1,7 @@
 //! Plain tables for people.
 
+pub(super) use crate::tame::short;
+
 /// A table of text: columns as wide as their longest cell, two blanks between them.
 pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let mut widths: Vec<usize> = head.iter().map(|cell| cell.chars().count()).collect();
@@ -20,17 +22,6 @@ fn line<'a>(widths: &[usize], cells: impl Iterator<Item = &'a str>) -> String {
     format!("{}\n", cells.join("  ").trim_end())
 }
 
-/// The first line of a text, at most `max` characters of it.
-pub(crate) fn short(text: &str, max: usize) -> String {
-    let line = super::paint::tame(text.lines().next().unwrap_or_default());
-    if line.chars().count() <= max {
-        return line;
-    }
-    let mut short: String = line.chars().take(max.saturating_sub(1)).collect();
-    short.push('…');
-    short
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,11 +30,5 @@ mod tests {
     fn columns_line_up() {
         let rows = [vec!["T00001".to_owned(), "ä".to_owned()], vec!["x".to_owned(), "long one".to_owned()]];
         assert_eq!(table(&["no", "subject"], &rows), "no      subject\nT00001  ä\nx       long one\n");
-    }
-
-    #[test]
-    fn long_text_is_shortened() {
-        assert_eq!(short("abcdef\nsecond", 4), "abc…");
-        assert_eq!(short("abcd", 4), "abcd");
     }
 }

@@ -1,8 +1,8 @@
 //! `mailmill ticket`: what mail has become.
 
-use super::paint::{Paint, Style, stdout_has_colour, tame};
 use super::table::{short, table};
 use super::{Done, Global, print, print_json};
+use crate::paint::{Paint, Style, stdout_has_colour, tame};
 use crate::store::{AttachmentRow, CommentRow, Store, TicketDetail, TicketFilter};
 use crate::ticket::{Status, TicketClass, TicketNumber};
 use anyhow::Context as _;

@@ -1,18 +1,18 @@
 //! `mailmill try`: all nine hops for one message, and nothing stored.
 
-use super::log::result;
-use super::paint::{Paint, Style, stdout_has_colour};
-use super::show::{Ends, story};
 use super::{Done, Failure, Global, print, print_json};
 use crate::config::{ApplyTo, Handling, Job, job_files};
 use crate::content::Spool;
 use crate::job::{Reception, cleaning, entry};
 use crate::mailbox::{Disposition, MessageKey, RawMessage};
 use crate::message::document::CutKinds;
+use crate::paint::{Paint, Style, stdout_has_colour};
 use crate::pipeline::{self, Cleaning};
 use crate::report::Report;
 use crate::rules::RuleSet;
 use crate::store::{Receipt, Store};
+use crate::story::result;
+use crate::story::{Ends, story};
 use anyhow::Context as _;
 use clap::Args;
 use std::path::{Path, PathBuf};

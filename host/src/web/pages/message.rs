@@ -1,12 +1,12 @@
 //! A message, and what every hop made of it.
 
 use super::log::outcome;
-use crate::cli::log::result;
-use crate::cli::paint::Paint;
-use crate::cli::show::{self, Ends};
 use crate::message::{self, Message};
+use crate::paint::Paint;
 use crate::report::{Body, Report};
 use crate::store::ReceiptRow;
+use crate::story::result;
+use crate::story::{self, Ends};
 use crate::web::Site;
 use crate::web::access::Visitor;
 use crate::web::error::{Answer, Fault};
@@ -99,7 +99,7 @@ pub(super) fn account(report: &Report, ends: &Ends<'_>) -> Markup {
     html! {
         h2 { "What every hop did" }
         ol.story {
-            @for (number, name, text) in show::hops(report, ends, Paint::new(false)) {
+            @for (number, name, text) in story::hops(report, ends, Paint::new(false)) {
                 li value=(number) {
                     strong { (name) }
                     @for line in text.lines() { br; (line) }
@@ -126,11 +126,11 @@ fn times(report: &Report) -> Markup {
 pub(super) fn in_place(body: &Body) -> Markup {
     let Some(whole) = &body.whole else { return html! {} };
     let kept_all = body.left.as_deref() == Some(whole.as_str());
-    let end = whole.floor_char_boundary(show::BODY_BYTES_MAX.min(whole.len()));
+    let end = whole.floor_char_boundary(story::BODY_BYTES_MAX.min(whole.len()));
     let mut pieces = Vec::new();
     let mut from = 0;
     while from < end {
-        let (to, cut) = show::piece(body, from, end);
+        let (to, cut) = story::piece(body, from, end);
         let Some(part) = whole.get(from..to) else { break };
         pieces.push(match cut {
             Some(cut) if body.applied.contains(cut.kind) && !kept_all => {

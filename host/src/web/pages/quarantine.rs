@@ -66,7 +66,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(i
             a.button.quiet href=(format!("/messages/{}/raw", row.receipt)) { "Source" }
         }
         @if visitor.is_admin() && row.released_at.is_none() { (decision(&visitor, id)) }
-        @if let Some(report) = &report { h2 { "What every hop did" } (super::message::account(report, &crate::cli::show::Ends::default())) }
+        @if let Some(report) = &report { h2 { "What every hop did" } (super::message::account(report, &crate::story::Ends::default())) }
     };
     Ok(page::shown(&Frame::new("Quarantine", "/quarantine", &visitor), &body))
 }

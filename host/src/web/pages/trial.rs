@@ -1,7 +1,5 @@
 //! Trying a message: pasted, or one that was received. Nothing is stored.
 
-use crate::cli::log::result;
-use crate::cli::show::Ends;
 use crate::config::{ApplyTo, Handling, Job, job_files};
 use crate::job::{Reception, cleaning, entry};
 use crate::mailbox::{Disposition, MessageKey, RawMessage};
@@ -9,6 +7,8 @@ use crate::message::document::CutKinds;
 use crate::pipeline::{self, Cleaning};
 use crate::report::Report;
 use crate::store::Receipt;
+use crate::story::Ends;
+use crate::story::result;
 use crate::web::Site;
 use crate::web::access::Visitor;
 use crate::web::error::{Answer, Fault};

@@ -1,15 +1,16 @@
 //! A report as a story for people: hop by hop, with each cut in its place.
 
-use super::paint::{Paint, Style, tame};
-use super::table::short;
 use crate::action::{Change, Outcome, Plan, Update};
 use crate::message::Address;
 use crate::message::document::Cut;
+use crate::paint::{Paint, Style};
 use crate::plugin::capabilities::Level;
 use crate::report::{Body, Facts, Report};
 use crate::rules::Hop;
+use crate::store::Receipt;
+use crate::tame::{short, tame};
 use crate::thread::{Conversation, Finding};
-use crate::ticket::Visibility;
+use crate::ticket::{TicketNumber, Visibility};
 use std::fmt::Write as _;
 
 /// The most characters of one line of a message that are shown.
@@ -333,6 +334,20 @@ fn listed(people: &[Address]) -> String {
     let shown: Vec<String> = people.iter().take(SHOWN_MAX).map(|person| short(&person.to_string(), 60)).collect();
     let more = people.len().saturating_sub(SHOWN_MAX);
     if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
+
+/// What a receipt says, in short.
+pub(crate) fn result(receipt: &Receipt) -> String {
+    let list = |numbers: &[TicketNumber]| numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let mut parts = Vec::new();
+    if !receipt.created.is_empty() {
+        parts.push(format!("created {}", list(&receipt.created)));
+    }
+    if !receipt.updated.is_empty() {
+        parts.push(format!("updated {}", list(&receipt.updated)));
+    }
+    parts.extend(receipt.withheld.iter().map(|reason| format!("not sent: {}", short(reason, 300))));
+    if parts.is_empty() { short(receipt.outcome.reason(), 100) } else { parts.join("; ") }
 }
 
 #[cfg(test)]
