@@ -12,10 +12,11 @@ use crate::message::document::CutKinds;
 use crate::message::{self, AttachmentLimits, Message};
 use crate::outgoing::{Occasion, Outlets};
 use crate::plugin::capabilities::Level;
-use crate::report::{Cause, Report};
+use crate::report::{Cause, Report, micros};
 use crate::rules::{Instances, StepFault};
 use crate::thread::{self, Conversation, Tags, ThreadKeys, Threading};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// How a job wants its messages cleaned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct Parsed {
     pub message: Arc<Message>,
     /// What it refers to.
     pub keys: ThreadKeys,
+    /// How long that took.
+    pub took: Duration,
 }
 
 /// Hop 2: decodes a raw message, says which attachments go to a ticket, and works out the digest under which it is stored.
@@ -66,13 +69,14 @@ pub struct Parsed {
 /// # Errors
 /// Whatever the message is, it is decoded; but its bytes may not be readable.
 pub fn parse(raw: RawMessage, tags: &Tags, limits: &AttachmentLimits) -> Result<Parsed, content::Error> {
+    let begun = Instant::now();
     let mut message = message::read(&raw.content, raw.received)?;
     limits.apply(&mut message.attachments);
     let message = Arc::new(message);
     let keys = thread::keys(&message, tags);
     // Here, on a worker, because there is only one committer.
     raw.content.sha256()?;
-    Ok(Parsed { raw, message, keys })
+    Ok(Parsed { raw, message, keys, took: begun.elapsed() })
 }
 
 /// What the rules made of a message.
@@ -95,6 +99,7 @@ pub fn run(
 ) -> Verdict {
     let message = &parsed.message;
     let mut report = Report::begin(&instances.revision().to_string(), message, parsed.raw.content.len(), threading);
+    report.micros.parse = micros(parsed.took);
     report.warnings.extend(parsed.keys.forged.iter().map(|id| forged(&id.0)));
     report.warnings.extend(refused_attachments(message));
     let plan = match &threading.held {
@@ -124,6 +129,7 @@ fn hops(
     outlets: &Outlets,
     report: &mut Report,
 ) -> Result<Plan, Cause> {
+    let mut lap = Lap::begin();
     let applied = if cleaning.applies(conversation) { cleaning.kinds } else { CutKinds::NONE };
     report.body.skipped = cleaning.skipped(conversation).map(str::to_owned);
     if applied != CutKinds::NONE {
@@ -138,12 +144,14 @@ fn hops(
             report.warnings.push("the rules would have cut all of the text, so nothing was cut".to_owned());
         }
     }
+    report.micros.preprocess = lap.micros();
     let cuts = &report.body.cuts;
     let extracted = instances
         .extract(message, conversation, cuts, applied)
         .map_err(|fault| give_up("extract", fault, &mut report.steps))?;
     report.steps.extend(extracted.steps);
     report.fields = extracted.fields;
+    report.micros.extract = lap.micros();
 
     let processed = instances
         .process(message, conversation, &report.body.cuts, applied, &report.fields)
@@ -151,6 +159,7 @@ fn hops(
     report.steps.extend(processed.steps);
     report.decisions = processed.decisions;
     report.actions = processed.actions;
+    report.micros.statements = lap.micros();
 
     let view = message.document.view(&report.body.cuts, applied);
     let occasion = Occasion::of(message);
@@ -166,12 +175,28 @@ fn hops(
     };
     let plan = action::plan(&report.actions, &facts);
     report.body.left = Some(view.text().to_owned());
+    report.micros.plan = lap.micros();
     plan.map_err(|error| Cause {
         hop: "plan".to_owned(),
         step: None,
         reason: error.to_string(),
         class: Class::Permanent,
     })
+}
+
+/// A watch that says how long each part took.
+struct Lap(Instant);
+
+impl Lap {
+    fn begin() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Microseconds since the part before this one ended.
+    fn micros(&mut self) -> u64 {
+        let now = Instant::now();
+        micros(now - std::mem::replace(&mut self.0, now))
+    }
 }
 
 /// What is said of a Message-ID that is made up.

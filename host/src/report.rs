@@ -10,6 +10,7 @@ use crate::plugin::Decision;
 use crate::rules::StepReport;
 use crate::thread::{Conversation, Finding, Threading};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// What one message went through, hop by hop.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -39,6 +40,48 @@ pub struct Report {
     pub steps: Vec<StepReport>,
     /// What the operator should know.
     pub warnings: Vec<String>,
+    /// How long the hops took. Measured, and therefore no part of what two runs have in common.
+    #[serde(default)]
+    pub micros: HopMicros,
+}
+
+/// How long the hops up to the plan took, in microseconds, without any wait for a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct HopMicros {
+    /// Hop 2.
+    pub parse: u64,
+    /// Hop 3, with its questions to the database.
+    pub thread: u64,
+    /// Hop 4.
+    pub preprocess: u64,
+    /// Hop 5.
+    pub extract: u64,
+    /// Hop 6.
+    pub statements: u64,
+    /// Hop 7.
+    pub plan: u64,
+}
+
+impl HopMicros {
+    /// Each hop with its time, in order.
+    #[must_use]
+    pub fn each(&self) -> [(&'static str, u64); 6] {
+        let Self { parse, thread, preprocess, extract, statements, plan } = *self;
+        [
+            ("parse", parse),
+            ("thread", thread),
+            ("preprocess", preprocess),
+            ("extract", extract),
+            ("statements", statements),
+            ("plan", plan),
+        ]
+    }
+}
+
+/// A duration in whole microseconds.
+#[must_use]
+pub fn micros(took: Duration) -> u64 {
+    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// What is known of a message.
@@ -154,6 +197,7 @@ impl Report {
             quarantine: None,
             steps: Vec::new(),
             warnings: Vec::new(),
+            micros: HopMicros { thread: micros(threading.took), ..HopMicros::default() },
         }
     }
 

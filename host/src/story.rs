@@ -5,7 +5,7 @@ use crate::message::Address;
 use crate::message::document::Cut;
 use crate::paint::{Paint, Style};
 use crate::plugin::capabilities::Level;
-use crate::report::{Body, Facts, Report};
+use crate::report::{Body, Facts, Report, micros};
 use crate::rules::Hop;
 use crate::store::Receipt;
 use crate::tame::{short, tame};
@@ -49,6 +49,7 @@ pub(crate) fn story(report: &Report, ends: &Ends<'_>, paint: Paint) -> String {
     for warning in &report.warnings {
         let _ = writeln!(story, "{}", paint.paint(Style::Bad, format!("warning: {}", tame(warning))));
     }
+    let _ = writeln!(story, "{}", paint.paint(Style::Dim, times(report)));
     let revision = paint.paint(Style::Dim, format!("rules in force: revision {}", report.revision));
     let _ = writeln!(story, "{revision}");
     story
@@ -67,6 +68,22 @@ pub(crate) fn hops(report: &Report, ends: &Ends<'_>, paint: Paint) -> [(u8, &'st
         (8, "commit", ends.committed.to_owned()),
         (9, "mark", ends.marked.to_owned()),
     ]
+}
+
+/// How long the hops took, and which steps took most of it.
+pub(crate) fn times(report: &Report) -> String {
+    const STEPS_SHOWN: usize = 3;
+    let mut steps: Vec<_> = report.steps.iter().collect();
+    steps.sort_by_key(|step| std::cmp::Reverse(step.time));
+    let slowest: Vec<String> =
+        steps.iter().take(STEPS_SHOWN).map(|step| format!("{} {}", step.step, millis(micros(step.time)))).collect();
+    let hops = report.micros.each().map(|(hop, took)| format!("{hop} {}", millis(took)));
+    let steps = if slowest.is_empty() { String::new() } else { format!("; slowest steps: {}", slowest.join(", ")) };
+    format!("took {}{steps}", hops.join(", "))
+}
+
+fn millis(micros: u64) -> String {
+    format!("{}.{:02} ms", micros / 1000, micros % 1000 / 10)
 }
 
 fn parse(facts: &Facts) -> String {

@@ -3,6 +3,7 @@
 
 use anyhow::{Context, Result, ensure};
 use mailmill_tests::{Daemon, Installation, wait_until};
+use std::path::Path;
 use std::time::Instant;
 
 /// The worlds, each with the name of a plugin and the number of cases that its example has.
@@ -140,9 +141,32 @@ fn a_plugin_in_c() -> Result<()> {
     Newcomer::goes_all_the_way("c").map(drop)
 }
 
+/// The page for authors says `rust`, which is what takes longest to build.
+#[test]
+fn the_commands_of_the_page_for_authors_work() -> Result<()> {
+    let newcomer = Newcomer::new("c")?;
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/writing-plugins.md"))?;
+    let commands = page.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next());
+    let commands = commands.context("the page has no commands")?;
+    ensure!(commands.lines().count() >= 4 && commands.contains("--lang rust"), "{commands}");
+    for line in commands.lines() {
+        newcomer.does(&line.replace("--lang rust", "--lang c"))?;
+    }
+    Ok(())
+}
+
 #[test]
 fn a_plugin_in_javascript() -> Result<()> {
-    Newcomer::goes_all_the_way("js").map(drop)
+    let newcomer = Newcomer::goes_all_the_way("js")?;
+    // What an exception says is told, in the log with its place in the source.
+    let source = newcomer.installation.read("order/plugin.js")?;
+    let broken = source.replace("extract: told(ofMessage, () => {", "extract: told(ofMessage, () => {\nnowhere();");
+    newcomer.installation.write("order/plugin.js", &broken)?;
+    newcomer.does("mailmill plugin build order")?;
+    let told = newcomer.installation.shell("mailmill plugin test order")?.stdout;
+    ensure!(told.contains("it gave up: ReferenceError: nowhere is not defined"), "{told}");
+    ensure!(told.contains("log: ") && told.contains("plugin.js"), "{told}");
+    Ok(())
 }
 
 #[test]

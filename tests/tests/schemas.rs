@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use jsonschema::Validator;
-use mailmill_tests::Installation;
+use mailmill_tests::{Installation, target};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -194,5 +194,59 @@ fn all_schemas_are_written_to_a_folder() -> Result<()> {
     }
     let listed = installation.mailmill(&["schema"])?.success()?.stdout;
     ensure!(KINDS.iter().all(|kind| listed.contains(kind)), "{listed}");
+    Ok(())
+}
+
+/// The language server of many editors, in the npm registry; `cargo xtask test` gets it.
+const TAPLO: &str = "web/node_modules/.bin/taplo";
+
+/// What an editor would mark in the files of the installation: the exit code, and what it says.
+fn marked(installation: &Installation) -> Result<(bool, String)> {
+    let checked = std::process::Command::new(target().join(TAPLO))
+        .args(["check", "--colors", "never"])
+        .current_dir(installation.path("."))
+        .output()
+        .context("cannot run taplo")?;
+    Ok((checked.status.success(), String::from_utf8_lossy(&checked.stderr).into_owned()))
+}
+
+#[test]
+fn an_editor_checks_each_file_by_its_schema() -> Result<()> {
+    let installation = Installation::new()?;
+    installation.add_folder_job("desk")?;
+    let set_up = || installation.shell("mailmill schema --editor")?.success();
+    let said = set_up()?.stdout;
+    assert_eq!(
+        said,
+        "wrote 11 schemas to schemas\nwrote .taplo.toml: editors with taplo complete and check the files in this folder now\n"
+    );
+    let (sound, said) = marked(&installation)?;
+    ensure!(sound, "{said}");
+    // That it was not for want of looking: a key that there is not, in a file of each kind.
+    for file in [
+        "mailmill.toml",
+        "jobs/desk.toml",
+        "rules/pipeline.toml",
+        "rules/preprocess/gmail.toml",
+        "rules/languages.toml",
+        "rules/fields.toml",
+        "rules/statements/10-default.toml",
+        "rules/classes.toml",
+    ] {
+        let before = installation.read(file)?;
+        installation.write(file, &format!("unheard_of = 1\n{before}"))?;
+        let (sound, said) = marked(&installation)?;
+        ensure!(!sound && said.contains("unheard_of"), "{file}: {said}");
+        installation.write(file, &before)?;
+    }
+    // A second time, what is there stays, and another's configuration too.
+    ensure!(set_up()?.stdout.ends_with(".taplo.toml names them already\n"));
+    installation.write(".taplo.toml", "[formatting]\n")?;
+    let said = set_up()?.stdout;
+    ensure!(
+        said.contains(".taplo.toml is there and stays as it is; add to it:") && said.contains("**/jobs/*.toml"),
+        "{said}"
+    );
+    assert_eq!(installation.read(".taplo.toml")?, "[formatting]\n");
     Ok(())
 }

@@ -13,6 +13,8 @@ use std::process::{Command, Stdio};
 const INSTALLED: [&str; 5] = ["dovecot-imapd", "dovecot-pop3d", "openssl", "chromium", "chromium-driver"];
 /// What checks pages for people who cannot see or use a mouse, in the npm registry.
 const AXE: &str = "axe-core@4.14";
+/// What an editor completes and checks TOML files with, in the npm registry.
+const TAPLO: &str = "@taplo/cli@0.7.0";
 /// What asks an API for all that its description promises, in the Python package index.
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
@@ -99,7 +101,7 @@ pub(crate) fn set_up() -> Result<()> {
         let arguments = ["--system", "--no-create-home", "--shell", "/usr/sbin/nologin", EXIM_USER];
         command::run(Command::new("useradd").args(arguments))?;
     }
-    axe()?;
+    checkers()?;
     schemathesis()?;
     if install.is_empty() && unpack.is_empty() {
         return Ok(());
@@ -117,19 +119,19 @@ pub(crate) fn set_up() -> Result<()> {
     unpack.into_iter().try_for_each(|server| server.unpack(&folder))
 }
 
-/// Gets the checker of pages into the target directory, where the tests look for it.
-fn axe() -> Result<()> {
+/// Gets the checkers of pages and of TOML files into the target directory, where the tests look for it.
+fn checkers() -> Result<()> {
     let folder = target_dir(&root()?).join("web");
-    if folder.join("node_modules/axe-core/axe.min.js").is_file() {
+    if ["axe-core/axe.min.js", ".bin/taplo"].iter().all(|file| folder.join("node_modules").join(file).exists()) {
         return Ok(());
     }
     if !succeeds(Command::new("npm").arg("--version")) {
         install(&["npm"], "the check of the web pages")?;
     }
-    say(&format!("getting for the tests: npm install {AXE}"));
+    say(&format!("getting for the tests: npm install {AXE} {TAPLO}"));
     std::fs::create_dir_all(&folder)?;
     let arguments = ["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"];
-    command::run(Command::new("npm").args(arguments).arg(&folder).arg(AXE).stdout(Stdio::null()))
+    command::run(Command::new("npm").args(arguments).arg(&folder).args([AXE, TAPLO]).stdout(Stdio::null()))
 }
 
 /// Gets the checker of the API into the target directory, where the tests look for it.

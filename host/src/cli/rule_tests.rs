@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 mod junit;
 
 /// The file that lists the steps: the folder that has it holds rules.
+/// The most lines of a plugin's log that are shown below a test that failed.
+const LOG_LINES_SHOWN: usize = 20;
 const PIPELINE: &str = "pipeline.toml";
 
 #[derive(Debug, Args)]
@@ -199,7 +201,7 @@ impl Tested {
             };
             serde_json::json!({
                 "file": chosen.name(&run.file), "line": run.line, "step": &*run.step, "name": run.name,
-                "passed": run.passed(), "difference": difference, "reason": reason,
+                "passed": run.passed(), "difference": difference, "reason": reason, "log": run.log,
             })
         };
         serde_json::json!({
@@ -236,6 +238,9 @@ fn failure(run: &TestRun, paint: Paint) -> String {
             _ => line.to_owned(),
         };
         let _ = writeln!(text, "    {styled}");
+    }
+    for line in run.log.iter().take(LOG_LINES_SHOWN).flat_map(|line| line.text.lines()) {
+        let _ = writeln!(text, "    {}", paint.paint(Style::Dim, format!("log: {}", tame(line))));
     }
     text
 }

@@ -7,6 +7,7 @@ use crate::store::{self, Brake, Entry, Store};
 use crate::thread::{self, FromOthers, Policy, Required, Threading};
 use crate::ticket::Classes;
 use std::num::NonZeroU64;
+use std::time::Instant;
 
 /// How many servers a message may have passed, unless a job says otherwise (RFC 5321 section 6.3).
 const RECEIVED_MAX: u64 = 100;
@@ -73,6 +74,7 @@ impl Reception {
     /// # Errors
     /// Where the database fails.
     pub async fn thread(&self, store: &Store, parsed: &Parsed, classes: &Classes) -> Result<Threading, store::Error> {
+        let begun = Instant::now();
         let message = &parsed.message;
         let candidates = store.candidates(&parsed.keys, &thread::authors(message), classes).await?;
         let mut threading = thread::admit(message, &candidates, &self.policy);
@@ -83,6 +85,7 @@ impl Reception {
         if let Some(sign) = circle {
             threading.held = Some(format!("it goes round in circles: {sign}"));
         }
+        threading.took = begun.elapsed();
         Ok(threading)
     }
 

@@ -85,7 +85,7 @@ struct Then {
 impl From<Then> for Threading {
     fn from(then: Then) -> Self {
         let held = then.quarantine.filter(|cause| cause.hop == THREAD).map(|cause| cause.reason);
-        Self { conversation: then.conversation, findings: then.thread, held }
+        Self { conversation: then.conversation, findings: then.thread, held, ..Self::default() }
     }
 }
 

@@ -2,12 +2,13 @@
 
 use super::coverage::Reached;
 use super::file::OwnTest;
-use super::{Hop, Instances, RuleSet, Step};
+use super::{Hop, Instances, RuleSet, Step, StepFault, StepReport};
 use crate::action::{self, Action, Facts};
 use crate::diagnostic::{Diagnostic, Diagnostics, suggestion};
 use crate::field::{Entry, Value};
 use crate::message::document::{CutKind, CutKinds};
 use crate::message::{Message, parse};
+use crate::plugin::capabilities::LogLine;
 use crate::thread::Conversation;
 use crate::ticket::{ClassSpec, Classes, Status, TicketNumber, TicketSummary};
 use serde::Deserialize;
@@ -66,6 +67,8 @@ pub struct TestRun {
     pub name: String,
     /// What became of it.
     pub result: TestResult,
+    /// What the plugin under test logged.
+    pub log: Vec<LogLine>,
     /// What of the rules it reached.
     pub(super) reached: Reached,
     pub(super) test: OwnTest,
@@ -131,12 +134,11 @@ fn run_test(set: &RuleSet, instances: &mut Instances, step: &Step, test: &OwnTes
         |_| test.content.get("name").and_then(Json::as_str).unwrap_or_default().to_owned(),
         |case| case.name.clone(),
     );
-    let (result, reached) = match &case {
-        _ if !unknown.is_empty() => (TestResult::Invalid(unknown), Reached::default()),
-        Ok(case) => run_case(set, instances, step, case),
-        Err(fault) => {
-            (TestResult::Invalid(vec![error(format!("this test makes no sense: {fault}"))]), Reached::default())
-        }
+    let mut seen = Seen { step: step.name.clone(), reached: Reached::default(), log: Vec::new() };
+    let result = match &case {
+        _ if !unknown.is_empty() => TestResult::Invalid(unknown),
+        Ok(case) => run_case(set, instances, step, case, &mut seen),
+        Err(fault) => TestResult::Invalid(vec![error(format!("this test makes no sense: {fault}"))]),
     };
     TestRun {
         file: test.source.path().to_owned(),
@@ -144,26 +146,45 @@ fn run_test(set: &RuleSet, instances: &mut Instances, step: &Step, test: &OwnTes
         step: step.name.clone(),
         name,
         result,
-        reached,
+        log: seen.log,
+        reached: seen.reached,
         test: test.clone(),
     }
 }
 
-fn run_case(set: &RuleSet, instances: &mut Instances, step: &Step, case: &Case) -> (TestResult, Reached) {
-    let mut reached = Reached::default();
+/// What is seen of a test while it runs.
+struct Seen {
+    /// The step under test.
+    step: Arc<str>,
+    reached: Reached,
+    log: Vec<LogLine>,
+}
+
+impl Seen {
+    fn steps(&mut self, steps: &[StepReport]) {
+        let own = steps.iter().filter(|step| *step.step == *self.step);
+        self.log.extend(own.flat_map(|step| step.log.iter().cloned()));
+    }
+
+    fn fault(&mut self, fault: &StepFault) -> String {
+        self.steps(&fault.steps);
+        fault.to_string()
+    }
+}
+
+fn run_case(set: &RuleSet, instances: &mut Instances, step: &Step, case: &Case, seen: &mut Seen) -> TestResult {
     let compared = match step.hop {
-        Hop::Preprocess => cleaned(set, instances, case, step, &mut reached),
-        Hop::Extract => extracted(instances, case, &mut reached),
-        Hop::Process => decided(instances, case, &mut reached),
+        Hop::Preprocess => cleaned(set, instances, case, step, seen),
+        Hop::Extract => extracted(instances, case, seen),
+        Hop::Process => decided(instances, case, seen),
     };
-    let result = match compared {
+    match compared {
         Ok(Compared { expected, found, .. }) if expected == found => TestResult::Passed,
         Ok(Compared { expected, found, json }) => {
             TestResult::Different { difference: difference(&expected, &found), found: json }
         }
         Err(reason) => TestResult::Failed(reason),
-    };
-    (result, reached)
+    }
 }
 
 /// Both sides of a test.
@@ -192,7 +213,7 @@ fn cleaned(
     instances: &mut Instances,
     case: &Case,
     step: &Step,
-    reached: &mut Reached,
+    seen: &mut Seen,
 ) -> Result<Compared, String> {
     let expected = case.expect.as_str().ok_or("`expect` must be the text that is left")?;
     let message = Arc::new(case.message());
@@ -201,7 +222,8 @@ fn cleaned(
     let steps: Vec<String> = wanted.map(|step| step.name.to_string()).collect();
     let conversation = case.conversation(instances.classes())?;
     let done = instances.preprocess(&message, &conversation, &steps);
-    reached.cuts(&done.cuts);
+    seen.reached.cuts(&done.cuts);
+    seen.steps(&done.steps);
     if let Some(fault) = done.steps.into_iter().find_map(|step| step.fault.or(step.warnings.into_iter().next())) {
         return Err(fault);
     }
@@ -217,13 +239,15 @@ fn tidy(text: &str) -> String {
 }
 
 /// The fields that all extractors make, one per line, by name.
-fn extracted(instances: &mut Instances, case: &Case, reached: &mut Reached) -> Result<Compared, String> {
+fn extracted(instances: &mut Instances, case: &Case, seen: &mut Seen) -> Result<Compared, String> {
     let expected = case.expect.as_object().ok_or("`expect` must be a table of fields")?;
     let message = Arc::new(case.message());
     let conversation = case.conversation(instances.classes())?;
     let done = instances.extract(&message, &conversation, &[], CutKinds::NONE);
-    let fields = done.map_err(|fault| fault.to_string())?.fields;
-    reached.fields(&fields);
+    let done = done.map_err(|fault| seen.fault(&fault))?;
+    seen.steps(&done.steps);
+    let fields = done.fields;
+    seen.reached.fields(&fields);
     Ok(Compared {
         expected: lines(expected.iter().map(|(name, value)| (name.as_str(), plain(value)))),
         found: lines(shown(&fields)),
@@ -232,13 +256,14 @@ fn extracted(instances: &mut Instances, case: &Case, reached: &mut Reached) -> R
 }
 
 /// The actions that the message comes to, one per line. Arguments count where `expect` gives them.
-fn decided(instances: &mut Instances, case: &Case, reached: &mut Reached) -> Result<Compared, String> {
+fn decided(instances: &mut Instances, case: &Case, seen: &mut Seen) -> Result<Compared, String> {
     let expected = case.expect.as_array().ok_or("`expect` must be a list of verbs, or of tables with `do`")?;
     let (message, conversation) = (Arc::new(case.message()), case.conversation(instances.classes())?);
     let fields = instances.extract(&message, &conversation, &[], CutKinds::NONE).map_err(|fault| fault.to_string())?;
     let done = instances.process(&message, &conversation, &[], CutKinds::NONE, &fields.fields);
-    let done = done.map_err(|fault| fault.to_string())?;
-    reached.statements(&done);
+    let done = done.map_err(|fault| seen.fault(&fault))?;
+    seen.steps(&done.steps);
+    seen.reached.statements(&done);
     let actions = done.actions;
     // What would be quarantined is not sound, whatever the test expects.
     let facts = Facts {

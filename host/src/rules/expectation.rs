@@ -272,6 +272,7 @@ mod tests {
             step: "a".into(),
             name: "n".into(),
             result,
+            log: Vec::new(),
             reached: super::super::coverage::Reached::default(),
             test,
         };

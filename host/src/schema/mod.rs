@@ -101,6 +101,35 @@ impl Kind {
         }
     }
 
+    /// Which files it describes, as patterns of paths below the folder of `mailmill.toml`; none if it is of no file.
+    #[must_use]
+    pub fn paths(self) -> Option<&'static str> {
+        match self {
+            Self::Settings => Some("mailmill.toml"),
+            Self::Job => Some("**/jobs/*.toml"),
+            Self::Pipeline => Some("**/pipeline.toml"),
+            Self::Preprocess => Some("**/preprocess/*.toml"),
+            Self::Languages => Some("**/languages.toml"),
+            Self::Fields => Some("**/fields.toml"),
+            Self::Statements => Some("**/statements/*.toml"),
+            Self::Classes => Some("**/classes.toml"),
+            Self::Cases => Some("**/cases/*.toml"),
+            Self::Plugin => Some("**/plugin.toml"),
+            Self::Report => None,
+        }
+    }
+
+    /// The kind of the rule files of a shipped plugin.
+    #[must_use]
+    pub fn of_rules_for(plugin: &str) -> Option<Self> {
+        match plugin {
+            "reply" => Some(Self::Preprocess),
+            "fields" => Some(Self::Fields),
+            "statements" => Some(Self::Statements),
+            _ => None,
+        }
+    }
+
     /// The schema.
     #[must_use]
     pub fn schema(self) -> Value {

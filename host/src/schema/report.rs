@@ -2,6 +2,7 @@
 
 use crate::config::schema::{Property, any_of, list, table, text, truth, whole, words};
 use crate::message::document::CutKind;
+use crate::report::HopMicros;
 use serde_json::{Value, json};
 
 fn required(key: &'static str, doc: &str, schema: Value) -> Property {
@@ -35,7 +36,17 @@ pub(super) fn schema() -> Value {
         required("quarantine", "Why the message is quarantined; null if it is not.", nullable(cause())),
         required("steps", "Each step of the pipeline that looked at it, in order (hops 4 to 6).", list(&step())),
         required("warnings", "What the operator should know.", list(&text())),
+        required(
+            "micros",
+            "How long the hops took, in microseconds; no part of what two runs have in common.",
+            micros(),
+        ),
     ])
+}
+
+fn micros() -> Value {
+    let hops = HopMicros::default().each();
+    table(hops.into_iter().map(|(hop, _)| required(hop, "This hop.", count())).collect())
 }
 
 fn address() -> Value {

@@ -9,6 +9,7 @@ use crate::message::{AddressPattern, Message, Origin};
 use crate::tame::tame;
 use crate::ticket::TicketNumber;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// The most authors that a message can have and still follow up a ticket.
 pub const AUTHORS_MAX: usize = 10;
@@ -121,6 +122,8 @@ pub struct Threading {
     pub findings: Vec<Finding>,
     /// Why the message must wait for a person; none if it need not.
     pub held: Option<String>,
+    /// How long that took.
+    pub took: Duration,
 }
 
 impl From<Conversation> for Threading {

@@ -1,5 +1,6 @@
 // Makes a field of what a pattern finds in the body.
 
+import { log } from 'mailmill:rules/log@0.1.0';
 import { captures, slice } from 'mailmill:rules/mail@0.1.0';
 import { Pattern } from 'mailmill:rules/patterns@0.1.0';
 
@@ -14,11 +15,11 @@ export const lifecycle = {
     return { name: '{{name}}', version: '0.1.0', summary: 'makes a field of what a pattern finds in the body' };
   },
 
-  configure(config) {
+  configure: told(ofRules, (config) => {
     const rules = JSON.parse(config.rules);
     field = text(rules, 'field');
     pattern = compiled(rules, 'pattern');
-  },
+  }),
 };
 
 export const extract = {
@@ -26,11 +27,32 @@ export const extract = {
     return [{ name: field, kind: 'text' }];
   },
 
-  extract() {
+  extract: told(ofMessage, () => {
     const span = captures(BODY, pattern, 0)[1];
     return span ? [{ name: field, value: { tag: 'text', val: slice(BODY, span) } }] : [];
-  },
+  }),
 };
+
+// What goes wrong inside is told with its text; where it was becomes lines of the report.
+function told(fault, run) {
+  return (...given) => {
+    try {
+      return run(...given);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      log('error', error.stack);
+      throw fault(`${error.name}: ${error.message}`);
+    }
+  };
+}
+
+function ofRules(reason) {
+  return [{ reason, path: [] }];
+}
+
+function ofMessage(reason) {
+  return { reason };
+}
 
 // A text of the rules. What is thrown here is reported with file, line and column.
 function text(rules, key) {

@@ -1,6 +1,7 @@
 // Cuts what a pattern finds in the body.
 
 import { cut } from 'mailmill:rules/edit@0.1.0';
+import { log } from 'mailmill:rules/log@0.1.0';
 import { findAll } from 'mailmill:rules/mail@0.1.0';
 import { Pattern } from 'mailmill:rules/patterns@0.1.0';
 import { onMatch } from 'mailmill:rules/wake@0.1.0';
@@ -17,21 +18,42 @@ export const lifecycle = {
     return { name: '{{name}}', version: '0.1.0', summary: 'cuts what a pattern finds in the body' };
   },
 
-  configure(config) {
+  configure: told(ofRules, (config) => {
     pattern = compiled(JSON.parse(config.rules), 'pattern');
     // The plugin is called for messages only in which the pattern matches.
     onMatch(pattern);
-  },
+  }),
 };
 
 export const preprocess = {
-  preprocess() {
+  preprocess: told(ofMessage, () => {
     for (const span of findAll(BODY, pattern, CUTS_MAX)) {
       cut(span, 'banner', 'pattern');
     }
     return 'next';
-  },
+  }),
 };
+
+// What goes wrong inside is told with its text; where it was becomes lines of the report.
+function told(fault, run) {
+  return (...given) => {
+    try {
+      return run(...given);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      log('error', error.stack);
+      throw fault(`${error.name}: ${error.message}`);
+    }
+  };
+}
+
+function ofRules(reason) {
+  return [{ reason, path: [] }];
+}
+
+function ofMessage(reason) {
+  return { reason };
+}
 
 // A text of the rules. What is thrown here is reported with file, line and column.
 function text(rules, key) {

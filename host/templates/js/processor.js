@@ -1,5 +1,6 @@
 // Ignores messages whose subject a pattern matches.
 
+import { log } from 'mailmill:rules/log@0.1.0';
 import { matches } from 'mailmill:rules/mail@0.1.0';
 import { Pattern } from 'mailmill:rules/patterns@0.1.0';
 
@@ -14,15 +15,15 @@ export const lifecycle = {
     return { name: '{{name}}', version: '0.1.0', summary: 'ignores messages whose subject a pattern matches' };
   },
 
-  configure(config) {
+  configure: told(ofRules, (config) => {
     const rules = JSON.parse(config.rules);
     reason = text(rules, 'reason');
     pattern = compiled(rules, 'pattern');
-  },
+  }),
 };
 
 export const process = {
-  process() {
+  process: told(ofMessage, () => {
     const holds = matches({ tag: 'subject' }, pattern);
     const decisions = [{ statement: STATEMENT, condition: 'the subject matches the pattern', holds }];
     const ignore = {
@@ -32,8 +33,29 @@ export const process = {
     };
     // `stop`: no later processor is asked.
     return { actions: holds ? [ignore] : [], decisions, stop: holds };
-  },
+  }),
 };
+
+// What goes wrong inside is told with its text; where it was becomes lines of the report.
+function told(fault, run) {
+  return (...given) => {
+    try {
+      return run(...given);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      log('error', error.stack);
+      throw fault(`${error.name}: ${error.message}`);
+    }
+  };
+}
+
+function ofRules(reason) {
+  return [{ reason, path: [] }];
+}
+
+function ofMessage(reason) {
+  return { reason };
+}
 
 // A text of the rules. What is thrown here is reported with file, line and column.
 function text(rules, key) {

@@ -1,13 +1,14 @@
 """Makes a field of what a pattern finds in the body."""
 
 import json
+import traceback
 
 from componentize_py_types import Err
 from wit_world import exports
 from wit_world.imports import mail
 from wit_world.imports.patterns import Pattern
 from wit_world.imports.types import (
-    About, Config, Declaration, Diagnostic, Entry, Field_Body, Value_Text, ValueType,
+    About, Config, Declaration, Diagnostic, Entry, Failure, Field_Body, Value_Text, ValueType,
 )
 
 # What `configure` has made of the rules.
@@ -15,10 +16,34 @@ field: str
 pattern: Pattern
 
 
+def told(fault):
+    """What goes wrong inside is told with its text; where it was becomes lines of the report."""
+    def around(export):
+        def run(*arguments):
+            try:
+                return export(*arguments)
+            except Err:
+                raise
+            except Exception as error:
+                traceback.print_exc()
+                raise Err(fault(f"{type(error).__name__}: {error}"))
+        return run
+    return around
+
+
+def of_rules(text: str) -> list[Diagnostic]:
+    return [Diagnostic(text, [], None)]
+
+
+def of_message(text: str) -> Failure:
+    return Failure(text, None)
+
+
 class Lifecycle(exports.Lifecycle):
     def describe(self) -> About:
         return About("{{name}}", "0.1.0", "makes a field of what a pattern finds in the body", None)
 
+    @told(of_rules)
     def configure(self, c: Config) -> None:
         global field, pattern
         rules = json.loads(c.rules)
@@ -30,6 +55,7 @@ class Extract(exports.Extract):
     def declares(self) -> list[Declaration]:
         return [Declaration(field, ValueType.TEXT)]
 
+    @told(of_message)
     def extract(self) -> list[Entry]:
         groups = mail.captures(Field_Body(), pattern, 0)
         if len(groups) < 2 or groups[1] is None:

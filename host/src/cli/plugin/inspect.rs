@@ -5,6 +5,7 @@ use crate::cli::{Done, Global, print, print_json};
 use crate::config::PluginLimits;
 use crate::plugin::{Component, Import, World};
 use crate::rules::pipeline::Use;
+use crate::schema::Kind;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -35,7 +36,10 @@ impl Seen {
             "name": about.name,
             "version": about.version,
             "summary": about.summary,
-            "schema": about.schema,
+            "schema": about.schema.clone().map_or_else(
+                || Kind::of_rules_for(&about.name).map(Kind::schema),
+                |schema| Some(serde_json::from_str(&schema).unwrap_or(serde_json::Value::String(schema))),
+            ),
             "world": component.world(),
             "hash": component.hash(),
             "bytes": std::fs::metadata(&self.path).map(|file| file.len()).ok(),
@@ -87,21 +91,27 @@ impl Seen {
         for export in component.exports() {
             let _ = writeln!(text, "  {export}");
         }
-        if let Some(schema) = &about.schema {
-            let _ = writeln!(text, "schema of its rules:\n{schema}");
+        match (&about.schema, Kind::of_rules_for(&about.name)) {
+            (Some(schema), _) => drop(writeln!(text, "schema of its rules:\n{schema}")),
+            (None, Some(kind)) => drop(writeln!(text, "schema of its rules: mailmill schema {}", kind.name())),
+            (None, None) => drop(writeln!(text, "schema of its rules: it tells none")),
         }
         text
     }
 
     fn used(&self) -> String {
-        let step = |step: &Use| {
-            let reuse = if step.reuse { ", granted reuse" } else { ", a fresh instance for each message" };
-            format!("step \"{}\" ({}{reuse})", step.step, step.hop)
-        };
-        match self.steps.as_slice() {
-            [] => "nothing: it is off until a [[step]] of pipeline.toml names it".to_owned(),
-            steps => steps.iter().map(step).collect::<Vec<_>>().join(", "),
+        if self.steps.is_empty() {
+            return "nothing: it is off until a [[step]] of pipeline.toml names it".to_owned();
         }
+        let alike = self.steps.chunk_by(|one, next| (one.hop, one.reuse) == (next.hop, next.reuse));
+        let told = alike.filter_map(|steps| {
+            let first = steps.first()?;
+            let reuse = if first.reuse { "granted reuse" } else { "a fresh instance for each message" };
+            let names: Vec<String> = steps.iter().map(|step| format!("\"{}\"", step.step)).collect();
+            let step = if steps.len() == 1 { "step" } else { "steps" };
+            Some(format!("{step} {} ({}, {reuse})", names.join(", "), first.hop))
+        });
+        told.collect::<Vec<_>>().join("; ")
     }
 }
 

@@ -116,7 +116,8 @@ pub(super) fn account(report: &Report, ends: &Ends<'_>) -> Markup {
 fn times(report: &Report) -> Markup {
     html! {
         details {
-            summary { "The time that each step took" }
+            summary { "The time that each hop and each step took" }
+            p { (story::times(report)) }
             ul { @for step in &report.steps { li { (step.step) ": " (step.time.as_micros()) " µs" } } }
         }
     }
