@@ -14,7 +14,7 @@ pub(crate) fn tame(text: &str) -> String {
 
 /// The first line of a text, at most `max` characters of it.
 pub(crate) fn short(text: &str, max: usize) -> String {
-    let line = crate::paint::tame(text.lines().next().unwrap_or_default());
+    let line = tame(text.lines().next().unwrap_or_default());
     if line.chars().count() <= max {
         return line;
     }

@@ -1,7 +1,7 @@
 //! `mailmill replay`: a rule change made on purpose gives exactly the expected differences, and nothing is written.
 
 use anyhow::{Context, Result};
-use mailmill_tests::{Installation, messages};
+use mailmill_tests::{Installation, messages, target};
 use serde_json::Value;
 
 const MESSAGES: usize = 240;
@@ -100,6 +100,26 @@ fn a_change_made_on_purpose_gives_exactly_its_differences() -> Result<()> {
         "the rules in force against themselves"
     );
     assert_eq!(std::fs::read(installation.path("mailmill.db"))?, before, "a replay writes nothing");
+    Ok(())
+}
+
+/// A plugin that is in a folder of candidates only: it cuts a number out of one message.
+const PLUGIN: &str =
+    "\n[[step]]\nname = \"numbers\"\nhop = \"preprocess\"\nplugin = \"pinned\"\nrules = \"numbers.toml\"\n";
+
+#[test]
+fn a_plugin_is_tried_on_mail_that_was_handled() -> Result<()> {
+    let installation = desk()?;
+    let component = target().join("test-plugins/pinned-0-1-0.wasm");
+    installation.shell("rm -r next && cp -r rules next && cp -r plugins next-plugins")?.success()?;
+    std::fs::copy(component, installation.path("next-plugins/pinned.wasm"))?;
+    installation.write("next/pipeline.toml", &format!("{}{PLUGIN}", installation.read("next/pipeline.toml")?))?;
+    installation.write("next/numbers.toml", "pattern = '\\b231\\b'\n")?;
+    let without = installation.mailmill(&["replay", "--rules", "next"])?;
+    assert!(without.code == Some(3) && without.stderr.contains("pinned"), "{}", without.stderr);
+    let run = installation.mailmill(&["replay", "--rules", "next", "--plugins", "next-plugins"])?.success()?.stdout;
+    assert!(run.contains("240 messages run: 239 the same, 1 changed"), "{run}");
+    assert!(run.contains("+ cut \"231\" as other, by numbers: pattern"), "{run}");
     Ok(())
 }
 

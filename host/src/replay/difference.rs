@@ -7,6 +7,7 @@ use crate::action::{Action, Outcome};
 use crate::pipeline::Verdict;
 use crate::report::{Facts, Report};
 use crate::store::HandledMessage;
+use crate::tame::short;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use similar::{Algorithm, DiffTag, capture_diff_slices, group_diff_ops};
 use std::fmt::Write as _;
@@ -15,6 +16,8 @@ use std::fmt::Write as _;
 pub const LINE_CHARS_MAX: usize = 300;
 /// The most lines of one kind of change that are kept.
 const LINES_MAX: usize = 60;
+/// The most characters of a piece that is cut that are shown.
+const PIECE_CHARS_MAX: usize = 40;
 /// The most lines of a text that are compared.
 const TEXT_LINES_MAX: usize = 2000;
 
@@ -156,14 +159,14 @@ impl Difference {
 /// What is counted, and how it is told.
 type Item = (String, String);
 
-/// What changes; nothing if nothing does.
-pub(super) fn compare(before: &Verdict, after: &Verdict) -> Vec<Changed> {
+/// What changes of a message with this body; nothing if nothing does.
+pub(super) fn compare(before: &Verdict, after: &Verdict, body: &str) -> Vec<Changed> {
     let lists = |kind, items: fn(&Verdict) -> Vec<Item>| changed(kind, &items(before), &items(after));
     let mut changes: Vec<Changed> = [
         lists(Kind::Outcome, outcome),
         lists(Kind::Actions, |verdict| verdict.report.actions.iter().map(action).collect()),
         lists(Kind::Fields, fields),
-        cuts(&before.report, &after.report),
+        cuts(&before.report, &after.report, body),
         lists(Kind::Warnings, |verdict| {
             verdict.report.warnings.iter().map(|text| (String::new(), text.clone())).collect()
         }),
@@ -238,14 +241,16 @@ fn fields(verdict: &Verdict) -> Vec<Item> {
 }
 
 /// Which cuts are proposed, and what text is left.
-fn cuts(before: &Report, after: &Report) -> Option<Changed> {
+fn cuts(before: &Report, after: &Report, body: &str) -> Option<Changed> {
     let items = |report: &Report| -> Vec<Item> {
         let mut cuts: Vec<_> = report.body.cuts.iter().collect();
         cuts.sort_by_key(|cut| (cut.span.start, cut.span.end));
         let told = cuts.into_iter().map(|cut| {
             let name = format!("{}: {}", cut.step, cut.rule);
             let with = cut.replacement.as_ref().map(|text| format!(", replaced by {text:?}")).unwrap_or_default();
-            let text = format!("cut of bytes {} to {} as {}, by {name}{with}", cut.span.start, cut.span.end, cut.kind);
+            let (start, end) = (cut.span.start, cut.span.end);
+            let piece = short(body.get(cut.span.range()).unwrap_or_default().trim(), PIECE_CHARS_MAX);
+            let text = format!("cut \"{piece}\" as {}, by {name}{with} (bytes {start} to {end})", cut.kind);
             (name, text)
         });
         told.collect()

@@ -196,7 +196,7 @@ impl Replay {
         };
         let before = pipeline::run(&mut bench.in_force, &parsed, &threading, in_force, &self.outlets);
         let after = pipeline::run(&mut bench.candidate, &parsed, &threading, candidate, &self.outlets);
-        let changes = difference::compare(&before, &after);
+        let changes = difference::compare(&before, &after, parsed.message.document.text());
         if changes.is_empty() {
             return Outcome::Same;
         }
