@@ -70,14 +70,12 @@ impl Language {
             (Self::Rust, World::Preprocessor) => vec![template!("rust/preprocessor.rs")],
             (Self::Rust, World::Extractor) => vec![template!("rust/extractor.rs")],
             (Self::Rust, World::Processor) => vec![template!("rust/processor.rs")],
-            (Self::Js, World::Preprocessor) => vec![template!("js/preprocessor.js")],
-            (Self::Js, World::Extractor) => vec![template!("js/extractor.js")],
-            (Self::Js, World::Processor) => vec![template!("js/processor.js")],
-            (Self::Python, World::Preprocessor) => {
-                vec![template!("python/preprocessor.py"), template!("python/common.py")]
-            }
-            (Self::Python, World::Extractor) => vec![template!("python/extractor.py"), template!("python/common.py")],
-            (Self::Python, World::Processor) => vec![template!("python/processor.py"), template!("python/common.py")],
+            (Self::Js, World::Preprocessor) => vec![template!("js/preprocessor.js"), template!("js/common.js")],
+            (Self::Js, World::Extractor) => vec![template!("js/extractor.js"), template!("js/common.js")],
+            (Self::Js, World::Processor) => vec![template!("js/processor.js"), template!("js/common.js")],
+            (Self::Python, World::Preprocessor) => vec![template!("python/preprocessor.py")],
+            (Self::Python, World::Extractor) => vec![template!("python/extractor.py")],
+            (Self::Python, World::Processor) => vec![template!("python/processor.py")],
             (Self::C, World::Preprocessor) => vec![template!("c/preprocessor.c"), template!("c/common.c")],
             (Self::C, World::Extractor) => vec![template!("c/extractor.c"), template!("c/common.c")],
             (Self::C, World::Processor) => vec![template!("c/processor.c"), template!("c/common.c")],
@@ -89,7 +87,10 @@ impl Language {
         match self {
             Self::Rust => &[("Cargo.toml", template!("rust/Cargo.toml"))],
             Self::Js => &[("package.json", template!("js/package.json"))],
-            Self::Python => &[("requirements.txt", template!("python/requirements.txt"))],
+            Self::Python => &[
+                ("requirements.txt", template!("python/requirements.txt")),
+                ("helpers.py", template!("python/helpers.py")),
+            ],
             Self::C => &[],
         }
     }

@@ -63,7 +63,8 @@ fn filled(text: &str, name: &str, language: Language, world: World) -> String {
     let article = if world == World::Extractor { "an" } else { "a" };
     let more_files = match language {
         Language::C => "| `bindings/` | the contract as C, written by `mailmill plugin build` |\n",
-        Language::Rust | Language::Js | Language::Python => "",
+        Language::Python => "| `helpers.py` | what any plugin in Python has use for |\n",
+        Language::Rust | Language::Js => "",
     };
     let place = match world {
         World::Preprocessor | World::Extractor => "",

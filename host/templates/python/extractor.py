@@ -1,42 +1,18 @@
 """Makes a field of what a pattern finds in the body."""
 
 import json
-import traceback
 
-from componentize_py_types import Err
+from helpers import compiled, of_message, of_rules, text, told
 from wit_world import exports
 from wit_world.imports import mail
 from wit_world.imports.patterns import Pattern
 from wit_world.imports.types import (
-    About, Config, Declaration, Diagnostic, Entry, Failure, Field_Body, Value_Text, ValueType,
+    About, Config, Declaration, Entry, Field_Body, Value_Text, ValueType,
 )
 
 # What `configure` has made of the rules.
 field: str
 pattern: Pattern
-
-
-def told(fault):
-    """What goes wrong inside is told with its text; where it was becomes lines of the report."""
-    def around(export):
-        def run(*arguments):
-            try:
-                return export(*arguments)
-            except Err:
-                raise
-            except Exception as error:
-                traceback.print_exc()
-                raise Err(fault(f"{type(error).__name__}: {error}"))
-        return run
-    return around
-
-
-def of_rules(text: str) -> list[Diagnostic]:
-    return [Diagnostic(text, [], None)]
-
-
-def of_message(text: str) -> Failure:
-    return Failure(text, None)
 
 
 class Lifecycle(exports.Lifecycle):
