@@ -1,12 +1,11 @@
 //! `mailmill plugin inspect`: all that a plugin could ever do.
 
-use super::{steps_of, uses};
 use crate::cli::{Done, Global, print, print_json};
-use crate::config::PluginLimits;
-use crate::plugin::{Component, Import, World};
-use crate::rules::pipeline::Use;
+use crate::plugin::Import;
+use crate::rules::inspection::{Inspection, can, steps_of};
+use crate::rules::pipeline::{Use, uses};
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub(super) fn run(global: &Global, plugin: &Path, json: bool) -> Done {
     let config = global.load_or_default()?;
@@ -15,102 +14,53 @@ pub(super) fn run(global: &Global, plugin: &Path, json: bool) -> Done {
     let path = if plugin.is_file() { plugin.to_owned() } else { named };
     let component = engine.load(&path)?;
     let steps = steps_of(&path, &uses(&config.rules));
-    let seen = Seen { path, component, steps, limits: config.plugin_limits };
-    if json { print_json(&seen.json()) } else { print(&seen.told()) }
+    let seen = Inspection { path, component, steps, limits: config.plugin_limits };
+    if json { print_json(&seen.json()) } else { print(&told(&seen)) }
 }
 
-/// A plugin, looked at.
-struct Seen {
-    path: PathBuf,
-    component: Component,
-    steps: Vec<Use>,
-    limits: PluginLimits,
-}
-
-impl Seen {
-    fn json(&self) -> serde_json::Value {
-        let (component, about, limits) = (&self.component, self.component.about(), &self.limits);
-        serde_json::json!({
-            "file": self.path,
-            "name": about.name,
-            "version": about.version,
-            "summary": about.summary,
-            "schema": about.schema,
-            "world": component.world(),
-            "hash": component.hash(),
-            "bytes": std::fs::metadata(&self.path).map(|file| file.len()).ok(),
-            "imports": component.imports(),
-            "exports": component.exports(),
-            "steps": self.steps,
-            "limits": {
-                "deadline_ms": limits.deadline_ms,
-                "memory_mb": limits.memory_mb,
-                "host_calls_max": limits.host_calls_max,
-                "output_bytes_max": limits.output_bytes_max,
-                "copied_bytes_max": limits.copied_bytes_max,
-                "handles_max": limits.handles_max,
-            },
-        })
+fn told(seen: &Inspection) -> String {
+    let (component, about) = (&seen.component, seen.component.about());
+    let mut text = String::new();
+    let _ = writeln!(text, "{} {}\n{}", about.name, about.version, about.summary);
+    let _ = writeln!(text, "file     {}", seen.path.display());
+    let _ = writeln!(text, "world    {}: {}", component.world(), can(component.world()));
+    let _ = writeln!(text, "hash     {}", component.hash());
+    let _ = writeln!(text, "used by  {}", used(seen));
+    let limits = &seen.limits;
+    let _ = writeln!(
+        text,
+        "limits   {} ms, {} MiB of memory and {} calls of the host for one message ([plugin_limits])",
+        limits.deadline_ms, limits.memory_mb, limits.host_calls_max
+    );
+    let _ = writeln!(text, "may ask the host for (and nothing else):");
+    let (system, own): (Vec<&Import>, Vec<&Import>) = component.imports().iter().partition(|import| import.is_system());
+    for import in own {
+        let _ = writeln!(text, "  {}{}", import.name, called(import));
     }
-
-    fn told(&self) -> String {
-        let (component, about) = (&self.component, self.component.about());
-        let mut text = String::new();
-        let _ = writeln!(text, "{} {}\n{}", about.name, about.version, about.summary);
-        let _ = writeln!(text, "file     {}", self.path.display());
-        let _ = writeln!(text, "world    {}: {}", component.world(), can(component.world()));
-        let _ = writeln!(text, "hash     {}", component.hash());
-        let _ = writeln!(text, "used by  {}", self.used());
-        let limits = &self.limits;
+    if !system.is_empty() {
         let _ = writeln!(
             text,
-            "limits   {} ms, {} MiB of memory and {} calls of the host for one message ([plugin_limits])",
-            limits.deadline_ms, limits.memory_mb, limits.host_calls_max
+            "its runtime wants a system (WASI), and gets one with nothing in it: no files, no network, no environment,\n\
+             a clock that stands still, the same random numbers in each call:"
         );
-        let _ = writeln!(text, "may ask the host for (and nothing else):");
-        let (system, own): (Vec<&Import>, Vec<&Import>) =
-            component.imports().iter().partition(|import| import.is_system());
-        for import in own {
-            let _ = writeln!(text, "  {}{}", import.name, called(import));
-        }
-        if !system.is_empty() {
-            let _ = writeln!(
-                text,
-                "its runtime wants a system (WASI), and gets one with nothing in it: no files, no network, no environment,\n\
-                 a clock that stands still, the same random numbers in each call:"
-            );
-        }
-        for import in system {
-            let _ = writeln!(text, "  {}", import.name);
-        }
-        let _ = writeln!(text, "offers:");
-        for export in component.exports() {
-            let _ = writeln!(text, "  {export}");
-        }
-        if let Some(schema) = &about.schema {
-            let _ = writeln!(text, "schema of its rules:\n{schema}");
-        }
-        text
     }
-
-    fn used(&self) -> String {
-        let step = |step: &Use| {
-            let reuse = if step.reuse { ", granted reuse" } else { ", a fresh instance for each message" };
-            format!("step \"{}\" ({}{reuse})", step.step, step.hop)
-        };
-        match self.steps.as_slice() {
-            [] => "nothing: it is off until a [[step]] of pipeline.toml names it".to_owned(),
-            steps => steps.iter().map(step).collect::<Vec<_>>().join(", "),
-        }
+    for import in system {
+        let _ = writeln!(text, "  {}", import.name);
     }
+    let _ = writeln!(text, "offers:");
+    for export in component.exports() {
+        let _ = writeln!(text, "  {export}");
+    }
+    if let Some(schema) = &about.schema {
+        let _ = writeln!(text, "schema of its rules:\n{schema}");
+    }
+    text
 }
 
-/// What a plugin of a world can do, in words.
-fn can(world: World) -> &'static str {
-    match world {
-        World::Preprocessor => "reads the message and cuts pieces of its body",
-        World::Extractor => "reads the message and makes fields; it changes nothing",
-        World::Processor => "reads the message and asks for actions, which the host checks",
+fn used(seen: &Inspection) -> String {
+    match seen.steps.as_slice() {
+        [] => "nothing: it is off until a [[step]] of pipeline.toml names it".to_owned(),
+        steps => steps.iter().map(Use::in_words).collect::<Vec<_>>().join(", "),
     }
 }
 
