@@ -145,7 +145,7 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
     sending.take_up().await?;
     let shared = (reloader.subscribe(), desk.outlets());
     let ctx = setup::context(&config, tags, store.clone(), shared, stopped);
-    history::note(&store, &reloader.current(), &config.rules).await;
+    history::note(&store, &reloader, &config.rules).await;
     tracing::info!(jobs = jobs.len(), revision = %reloader.current().revision(), "mailmill is running");
     let outcome = match mode {
         Mode::Once(once) => {
@@ -395,7 +395,7 @@ impl Running {
         if let Err(error) = reloaded {
             tracing::error!(%error, "the rules could not be loaded: those before stay in force");
         }
-        history::note(&self.ctx.store, &self.reloader.current(), &self.settings.config.rules).await;
+        history::note(&self.ctx.store, &self.reloader, &self.settings.config.rules).await;
         for (name, file) in std::mem::take(&mut self.refused) {
             self.reload_job(&name, &file);
         }

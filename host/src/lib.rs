@@ -29,6 +29,7 @@ pub mod project;
 pub mod reading;
 pub mod replay;
 pub mod report;
+pub mod revisions;
 pub mod rules;
 pub mod schedule;
 pub mod schema;

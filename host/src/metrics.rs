@@ -62,6 +62,15 @@ pub struct Metrics {
     in_hand: AtomicI64,
 }
 
+/// How a step has fared since the process started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepCounts {
+    /// Calls of its plugin.
+    pub calls: u64,
+    /// Those that came to nothing.
+    pub faults: u64,
+}
+
 /// What is read off when somebody asks, because it is known elsewhere.
 #[derive(Debug, Default)]
 pub struct Levels {
@@ -160,6 +169,15 @@ impl Metrics {
         self.step_time.get_or_create(&labels).inc_by(took.as_secs_f64());
         // It is there from the start, so that its first fault is a change that can be seen.
         self.step_faults.get_or_create(&labels).inc_by(u64::from(failed));
+    }
+
+    /// How often a step's plugin was called, and how often in vain.
+    #[must_use]
+    pub fn of_step(&self, step: &str, plugin: &str) -> StepCounts {
+        let labels = [("step", step.to_owned()), ("plugin", plugin.to_owned())];
+        let of = |family: &Family<Labels<2>, Counter>| family.get(&labels).map(|counter| counter.get());
+        let [calls, faults] = [&self.step_calls, &self.step_faults].map(|family| of(family).unwrap_or_default());
+        StepCounts { calls, faults }
     }
 
     /// A message is in hand from now on, until the value goes.

@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, ensure};
 use mailmill_tests::records::receipts;
-use mailmill_tests::{Daemon, Installation, messages};
+use mailmill_tests::{Daemon, Installation, messages, wait_until};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -108,6 +108,14 @@ fn a_plugin_is_dropped_in_replaced_and_removed_under_load() -> Result<()> {
     Ok(())
 }
 
+/// The revisions that were in force, once there are so many: they are noted just after they came into force.
+fn history_of(installation: &Installation, revisions: usize) -> Result<Value> {
+    wait_until("the revision to be noted", || {
+        let history = json(installation, &["rules", "history", "--json"])?;
+        Ok(history.as_array().is_some_and(|rows| rows.len() >= revisions).then_some(history))
+    })
+}
+
 #[test]
 fn rules_go_back_to_an_earlier_revision() -> Result<()> {
     const STATEMENTS: &str = "rules/statements/10-default.toml";
@@ -121,7 +129,7 @@ fn rules_go_back_to_an_earlier_revision() -> Result<()> {
         installation.write(MORE, "[[statement]]\nname = \"more\"\nthen = []\n")?;
         installation.write(STATEMENTS, &format!("# Changed.\n{shipped}"))
     })?;
-    let history = json(&installation, &["rules", "history", "--json"])?;
+    let history = history_of(&installation, 2)?;
     let revision = |at: usize| history[at]["revision"].as_str().map(str::to_owned).context("a revision");
     let (now, first) = (revision(0)?, revision(1)?);
     let by = installation.shell("id -un")?.success()?.stdout;
@@ -145,7 +153,7 @@ fn rules_go_back_to_an_earlier_revision() -> Result<()> {
     })?;
     assert_eq!(installation.read(STATEMENTS)?, shipped);
     ensure!(installation.read(MORE).is_err(), "a file that the revision does not have is left");
-    let history = json(&installation, &["rules", "history", "--json"])?;
+    let history = history_of(&installation, 3)?;
     assert_eq!(history[0]["revision"].as_str(), Some(first.as_str()), "{history}");
     let again = installation.mailmill(&["rules", "rollback", &first, "--yes"])?.success()?.stdout;
     ensure!(again.contains("already"), "{again}");

@@ -6,6 +6,7 @@ use super::{Done, Failure, Global, print, print_json};
 use crate::config::Config;
 use crate::plugin::{Component, Engine, Suspension, World};
 use crate::project::{self, Language, MANIFEST, Project};
+use crate::rules::inspection::{components, steps_of};
 use crate::rules::pipeline::{Use, uses};
 use crate::store::Store;
 use anyhow::Context as _;
@@ -156,7 +157,9 @@ async fn list(global: &Global, json: bool) -> Done {
     let used = uses(&config.rules);
     let suspended = suspended(&config.store.path).await?;
     let mut rows = Vec::new();
-    for path in components(&config.plugins)? {
+    let folder = &config.plugins;
+    let unread = || format!("the plugin folder {} cannot be read", folder.display());
+    for path in components(folder).with_context(unread)? {
         let steps = steps_of(&path, &used);
         let row = row(&path, engine.load(&path).map_err(|error| error.to_string()), steps);
         let of_row = |suspension: &&Suspension| Some(&suspension.hash) == row.hash.as_ref();
@@ -175,25 +178,6 @@ async fn suspended(path: &Path) -> Result<Vec<Suspension>, Failure> {
     let suspended = store.suspensions().await?;
     store.close().await;
     Ok(suspended)
-}
-
-/// The steps that use the plugin of this file.
-fn steps_of(path: &Path, used: &[Use]) -> Vec<Use> {
-    let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    used.iter().filter(|step| step.plugin == name).cloned().collect()
-}
-
-/// The component files of a folder, by name; those whose names begin with a dot are being written.
-fn components(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let entries =
-        std::fs::read_dir(folder).with_context(|| format!("the plugin folder {} cannot be read", folder.display()))?;
-    let mut paths: Vec<PathBuf> = entries
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "wasm"))
-        .filter(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')))
-        .collect();
-    paths.sort();
-    Ok(paths)
 }
 
 fn row(path: &Path, loaded: Result<Component, String>, steps: Vec<Use>) -> Row {

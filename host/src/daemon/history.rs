@@ -1,6 +1,6 @@
 //! Which rules were in force: noted in the store whenever others come into force.
 
-use crate::rules::RuleSet;
+use crate::rules::{Reloader, RuleSet};
 use crate::store::{NewRevision, Store};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -10,10 +10,11 @@ use std::time::SystemTime;
 const USERS: &str = "/etc/passwd";
 
 /// Notes the rules in force. That they cannot be noted holds up no mail.
-pub(super) async fn note(store: &Store, rules: &RuleSet, folder: &Path) {
+pub(super) async fn note(store: &Store, reloader: &Reloader, folder: &Path) {
+    let rules = reloader.current();
     let revision = NewRevision {
         revision: rules.revision().to_string(),
-        changed_by: changed_by(rules, folder),
+        changed_by: reloader.author_of(rules.revision()).unwrap_or_else(|| changed_by(&rules, folder)),
         origin: folder.display().to_string(),
         tests: u64::try_from(rules.tests()).unwrap_or(u64::MAX),
         content: rules.content().clone(),

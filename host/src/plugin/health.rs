@@ -2,14 +2,16 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How one step fares, over all workers and for as long as neither its plugin nor its rules change.
 #[derive(Debug, Default)]
 pub struct Health {
     faults_in_a_row: AtomicU64,
-    suspension: OnceLock<Arc<Suspension>>,
+    /// Whether there is a suspension: each message asks, and takes no lock for it.
+    is_suspended: AtomicBool,
+    suspension: Mutex<Option<Arc<Suspension>>>,
 }
 
 /// A step that is not called any more.
@@ -21,17 +23,27 @@ pub struct Suspension {
     pub plugin: String,
     /// The SHA-256 of the plugin's file, in hexadecimal.
     pub hash: String,
-    /// How many calls in a row have failed.
+    /// How many calls in a row have failed; 0 if somebody has suspended it.
     pub faults: u64,
     /// How the last of them failed.
     pub last: String,
+    /// Who has suspended it; none if its faults have.
+    #[serde(default)]
+    pub by: Option<String>,
     /// Since when.
     pub since: Timestamp,
 }
 
 impl std::fmt::Display for Suspension {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { plugin, faults, last, .. } = self;
+        let Self { plugin, faults, last, by, .. } = self;
+        if let Some(by) = by {
+            return write!(
+                f,
+                "{by} has suspended it, until somebody resumes it, the plugin \"{plugin}\" or the step's rules change, or the \
+                 daemon starts anew"
+            );
+        }
         write!(
             f,
             "it is suspended until the plugin \"{plugin}\" or the step's rules change, because it has failed {faults} \
@@ -43,8 +55,35 @@ impl std::fmt::Display for Suspension {
 impl Health {
     /// Why the step is not called; none if it is.
     #[must_use]
-    pub fn suspension(&self) -> Option<&Arc<Suspension>> {
-        self.suspension.get()
+    pub fn suspension(&self) -> Option<Arc<Suspension>> {
+        if self.is_suspended.load(Ordering::Acquire) { self.held().clone() } else { None }
+    }
+
+    /// Has the step left out; false if it is already.
+    pub fn suspend(&self, suspension: Suspension) -> bool {
+        self.begin(&Arc::new(suspension))
+    }
+
+    /// Has the step called again, with no fault counted; false if it is not left out.
+    pub fn resume(&self) -> bool {
+        let mut held = self.held();
+        self.faults_in_a_row.store(0, Ordering::Relaxed);
+        self.is_suspended.store(false, Ordering::Release);
+        held.take().is_some()
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Arc<Suspension>>> {
+        self.suspension.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, suspension: &Arc<Suspension>) -> bool {
+        let mut held = self.held();
+        if held.is_some() {
+            return false;
+        }
+        *held = Some(suspension.clone());
+        self.is_suspended.store(true, Ordering::Release);
+        true
     }
 
     /// Notes that a call went well.
@@ -59,11 +98,11 @@ impl Health {
     /// called with the number of faults in a row, and what it makes comes back.
     pub fn failed(&self, faults_max: u64, suspend: impl FnOnce(u64) -> Suspension) -> Option<Arc<Suspension>> {
         let faults = self.faults_in_a_row.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        if faults < faults_max || self.suspension.get().is_some() {
+        if faults < faults_max || self.is_suspended.load(Ordering::Acquire) {
             return None;
         }
         let suspension = Arc::new(suspend(faults));
-        self.suspension.set(suspension.clone()).is_ok().then_some(suspension)
+        self.begin(&suspension).then_some(suspension)
     }
 }
 
@@ -73,7 +112,7 @@ mod tests {
 
     fn suspension(faults: u64) -> Suspension {
         let (step, plugin, last) = ("s".to_owned(), "p".to_owned(), "it panicked".to_owned());
-        Suspension { step, plugin, hash: String::new(), faults, last, since: Timestamp::UNIX_EPOCH }
+        Suspension { step, plugin, hash: String::new(), faults, last, by: None, since: Timestamp::UNIX_EPOCH }
     }
 
     #[test]
@@ -88,5 +127,16 @@ mod tests {
         let ended: Vec<_> = (0..5).map(|_| health.failed(3, suspension).map(|suspension| suspension.faults)).collect();
         assert_eq!(ended, [None, None, Some(3), None, None]);
         assert_eq!(health.suspension().map(|suspension| suspension.faults), Some(3));
+    }
+    #[test]
+    fn who_is_resumed_begins_with_no_fault() {
+        let health = Health::default();
+        assert!(!health.resume());
+        assert!(health.suspend(suspension(0)) && !health.suspend(suspension(0)));
+        assert_eq!(health.failed(1, suspension), None);
+        assert!(health.resume() && !health.resume());
+        assert_eq!(health.suspension(), None);
+        assert_eq!(health.failed(2, suspension), None);
+        assert_eq!(health.failed(2, suspension).map(|suspension| suspension.faults), Some(2));
     }
 }

@@ -8,6 +8,7 @@ mod classes;
 mod coverage;
 mod expectation;
 mod file;
+pub mod inspection;
 mod languages;
 mod listing;
 mod loader;
@@ -34,6 +35,7 @@ use crate::plugin::{Component, Engine, Health, PluginConfig, Suspension, World};
 use crate::store::RevisionContent;
 use crate::ticket::Classes;
 use file::RuleFiles;
+use jiff::Timestamp;
 use loader::{Loader, plugin_names};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -102,6 +104,21 @@ pub struct Step {
     /// What it does, in a sentence; none if neither the pipeline nor its rule file says so.
     pub summary: Option<String>,
     files: RuleFiles,
+}
+
+impl Step {
+    /// What it is when it is left out from now on: after so many faults, the last of which was this one, or by somebody.
+    fn suspended(&self, faults: u64, last: String, by: Option<String>) -> Suspension {
+        Suspension {
+            step: self.name.to_string(),
+            plugin: self.component.about().name.clone(),
+            hash: self.component.hash().to_owned(),
+            faults,
+            last,
+            by,
+            since: Timestamp::now(),
+        }
+    }
 }
 
 impl RuleSet {
@@ -211,7 +228,18 @@ impl RuleSet {
     /// The steps that have failed so often that they are left out.
     #[must_use]
     pub fn suspensions(&self) -> Vec<Arc<Suspension>> {
-        self.steps.iter().filter_map(|step| step.health.suspension().cloned()).collect()
+        self.steps.iter().filter_map(|step| step.health.suspension()).collect()
+    }
+
+    /// Leaves a preprocessing step out because somebody says so; false if there is no such step, or it is left out already.
+    pub fn suspend(&self, step: &str, by: &str) -> bool {
+        let step = self.steps.iter().find(|own| own.hop == Hop::Preprocess && &*own.name == step);
+        step.is_some_and(|step| step.health.suspend(step.suspended(0, String::new(), Some(by.to_owned()))))
+    }
+
+    /// Has a step called again; false if it is not left out.
+    pub fn resume(&self, step: &str) -> bool {
+        self.steps.iter().find(|own| &*own.name == step).is_some_and(|step| step.health.resume())
     }
 
     /// The classes of tickets.

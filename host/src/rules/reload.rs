@@ -1,11 +1,11 @@
 //! The rule set in force, and how another takes its place.
 
-use super::RuleSet;
+use super::{Revision, RuleSet};
 use crate::diagnostic::{Diagnostics, Severity};
 use crate::plugin::Engine;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 /// Keeps the rule set that is in force. A set that does not pass its checks never takes its place.
@@ -17,6 +17,8 @@ pub struct Reloader {
     current: watch::Sender<Arc<RuleSet>>,
     /// Whether the last look at the folders found a set that was not taken.
     refused: AtomicBool,
+    /// Who is about to bring which rules into force, as far as they said so.
+    author: Mutex<Option<(Revision, String)>>,
 }
 
 impl Reloader {
@@ -27,7 +29,8 @@ impl Reloader {
     pub fn start(rules_dir: PathBuf, plugins_dir: PathBuf, engine: Engine) -> Result<Self, Diagnostics> {
         let first = RuleSet::load(&rules_dir, &plugins_dir, &engine)?;
         log(first.warnings());
-        Ok(Self { rules_dir, plugins_dir, engine, current: watch::Sender::new(first), refused: AtomicBool::new(false) })
+        let (current, refused) = (watch::Sender::new(first), AtomicBool::new(false));
+        Ok(Self { rules_dir, plugins_dir, engine, current, refused, author: Mutex::default() })
     }
 
     /// What runs the plugins.
@@ -46,6 +49,18 @@ impl Reloader {
     #[must_use]
     pub fn has_refused(&self) -> bool {
         self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Notes who is about to write the files that these rules are made of.
+    pub fn expect(&self, revision: Revision, author: String) {
+        *self.author.lock().unwrap_or_else(PoisonError::into_inner) = Some((revision, author));
+    }
+
+    /// Who has said that these rules are theirs.
+    #[must_use]
+    pub fn author_of(&self, revision: &Revision) -> Option<String> {
+        let author = self.author.lock().unwrap_or_else(PoisonError::into_inner);
+        author.as_ref().filter(|(theirs, _)| theirs == revision).map(|(_, author)| author.clone())
     }
 
     /// Tells of each set that comes into force; the one in force now counts as seen.

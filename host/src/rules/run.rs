@@ -7,10 +7,9 @@ use crate::message::Message;
 use crate::message::document::{Cut, CutKinds};
 use crate::plugin::capabilities::{Call, Effects, LogLine};
 use crate::plugin::sight::Sight;
-use crate::plugin::{Called, ConfigureError, Decision, Fault, Instance, Suspension, Verdict};
+use crate::plugin::{Called, ConfigureError, Decision, Fault, Instance, Verdict};
 use crate::thread::Conversation;
 use crate::ticket::Classes;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -267,14 +266,7 @@ impl Instances {
     fn note_health<T>(&self, index: usize, called: &Called<T>) {
         let Some(step) = self.set.steps.get(index).filter(|_| self.suspends) else { return };
         let Err(fault) = &called.result else { return step.health.succeeded() };
-        let suspend = |faults| Suspension {
-            step: step.name.to_string(),
-            plugin: step.component.about().name.clone(),
-            hash: step.component.hash().to_owned(),
-            faults,
-            last: fault.to_string(),
-            since: Timestamp::now(),
-        };
+        let suspend = |faults| step.suspended(faults, fault.to_string(), None);
         if let Some(suspension) = step.health.failed(step.component.faults_in_a_row_max(), suspend) {
             tracing::warn!(step = &*step.name, plugin = suspension.plugin, "a step is left out: {suspension}");
         }

@@ -216,6 +216,7 @@ pub(super) fn migrations() -> Vec<Migration> {
     let thirteenth = include_str!("../../migrations/sqlite/0013_revisions.sql");
     let fourteenth = include_str!("../../migrations/sqlite/0014_shadow.sql");
     let fifteenth = include_str!("../../migrations/sqlite/0015_web.sql");
+    let sixteenth = include_str!("../../migrations/sqlite/0016_suspended_by.sql");
     let all = [
         (1, "ledger and tickets", first),
         (2, "job control", second),
@@ -229,6 +230,7 @@ pub(super) fn migrations() -> Vec<Migration> {
         (13, "revisions", thirteenth),
         (14, "shadow", fourteenth),
         (15, "web admin", fifteenth),
+        (16, "suspended by", sixteenth),
     ];
     all.into_iter()
         .map(|(version, description, sql)| {

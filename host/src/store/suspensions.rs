@@ -30,8 +30,7 @@ impl Store {
 async fn report(connection: &mut AnyConnection, suspended: &[Arc<Suspension>]) -> sqlx::Result<()> {
     sqlx::query("DELETE FROM suspensions").execute(&mut *connection).await?;
     for suspension in suspended {
-        let insert =
-            "INSERT INTO suspensions (step, plugin, hash, faults, last, since) VALUES ($1, $2, $3, $4, $5, $6)";
+        let insert = "INSERT INTO suspensions (step, plugin, hash, faults, last, since, suspended_by) VALUES ($1, $2, $3, $4, $5, $6, $7)";
         sqlx::query(insert)
             .bind(&suspension.step)
             .bind(&suspension.plugin)
@@ -39,6 +38,7 @@ async fn report(connection: &mut AnyConnection, suspended: &[Arc<Suspension>]) -
             .bind(column(suspension.faults))
             .bind(&suspension.last)
             .bind(suspension.since.as_millisecond())
+            .bind(&suspension.by)
             .execute(&mut *connection)
             .await?;
     }
@@ -54,6 +54,7 @@ async fn list(connection: &mut AnyConnection) -> sqlx::Result<Vec<Suspension>> {
             hash: row.try_get("hash")?,
             faults: rows::count(row, "faults")?,
             last: row.try_get("last")?,
+            by: row.try_get("suspended_by")?,
             since: rows::timestamp(row, "since")?,
         })
     };

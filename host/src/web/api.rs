@@ -3,6 +3,7 @@
 mod answers;
 mod caller;
 mod calls;
+mod rule_calls;
 
 use super::Site;
 use super::error::Fault;
@@ -76,7 +77,9 @@ struct Query<T>(T);
     info(title = "mailmill", description = "The inbound-mail rules engine: jobs, the incoming mail log, tickets, quarantine and outbox."),
     paths(
         calls::jobs, calls::job, calls::run_job, calls::pause_job, calls::resume_job, calls::sessions, calls::session_messages,
-        calls::message, calls::tickets, calls::ticket, calls::quarantine, calls::outbox, calls::retry, calls::discard, calls::rules
+        calls::message, calls::tickets, calls::ticket, calls::quarantine, calls::outbox, calls::retry, calls::discard, calls::rules,
+        rule_calls::revisions, rule_calls::difference, rule_calls::roll_back, rule_calls::all_plugins, rule_calls::plugin,
+        rule_calls::suspend, rule_calls::resume
     ),
     modifiers(&Token)
 )]
@@ -113,6 +116,13 @@ pub(super) fn routes() -> Router<Arc<Site>> {
         .route("/outbox/{id}", axum::routing::delete(calls::discard))
         .route("/outbox/{id}/retry", post(calls::retry))
         .route("/rules", get(calls::rules))
+        .route("/revisions", get(rule_calls::revisions))
+        .route("/revisions/difference", get(rule_calls::difference))
+        .route("/revisions/{revision}/rollback", post(rule_calls::roll_back))
+        .route("/plugins", get(rule_calls::all_plugins))
+        .route("/plugins/{name}", get(rule_calls::plugin))
+        .route("/steps/{step}/suspend", post(rule_calls::suspend))
+        .route("/steps/{step}/resume", post(rule_calls::resume))
         .method_not_allowed_fallback(not_so)
         .fallback(unknown);
     Router::new().nest("/api/v1", api)

@@ -8,9 +8,11 @@ mod api;
 mod assets;
 mod error;
 mod form;
+mod history;
 pub mod observe;
 mod page;
 mod pages;
+mod plugins;
 
 use crate::config::Config;
 use crate::job::Context;

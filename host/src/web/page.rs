@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 
 /// The pages of the menu: address, name.
-const MENU: [(&str, &str); 10] = [
+const MENU: [(&str, &str); 11] = [
     ("/jobs", "Jobs"),
     ("/log", "Incoming mail"),
     ("/tickets", "Tickets"),
@@ -14,6 +14,7 @@ const MENU: [(&str, &str); 10] = [
     ("/outbox", "Outbox"),
     ("/processing", "Processing"),
     ("/rules", "Rules"),
+    ("/revisions", "Revisions"),
     ("/try", "Try a message"),
     ("/plugins", "Plugins"),
     ("/settings", "Access"),

@@ -2,7 +2,7 @@
 
 use crate::job::Standing;
 use crate::store::{
-    AttachmentRow, CommentRow, MessageRow, OutboxRow, QuarantineRow, SessionRow, TicketDetail, TicketRow,
+    AttachmentRow, CommentRow, MessageRow, OutboxRow, QuarantineRow, RevisionRow, SessionRow, TicketDetail, TicketRow,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -348,6 +348,78 @@ pub(super) struct Rules {
     pub(super) tests: usize,
     /// The steps of the pipeline, in order.
     pub(super) steps: Vec<String>,
+}
+
+/// A time at which rules came into force.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Revision {
+    /// Which.
+    revision: String,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    since: Timestamp,
+    /// Who changed them.
+    changed_by: String,
+    /// The folder that they were read from.
+    origin: String,
+    /// How many tests of their own they passed.
+    tests: u64,
+}
+
+impl From<RevisionRow> for Revision {
+    fn from(row: RevisionRow) -> Self {
+        let RevisionRow { revision, since, changed_by, origin, tests } = row;
+        Self { revision, since, changed_by, origin, tests }
+    }
+}
+
+/// How the rules of two revisions differ.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Difference {
+    /// A revision, or `now`: the files as they are.
+    pub(super) from: String,
+    /// Another one.
+    pub(super) to: String,
+    /// A unified difference of the files; empty if there is none.
+    pub(super) difference: String,
+}
+
+/// Which revisions are compared.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Sides {
+    /// A revision, how it begins, or `now`.
+    pub(super) from: String,
+    /// Another one.
+    pub(super) to: String,
+}
+
+/// A plugin of the folder.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Plugin {
+    /// Its file, without `.wasm`.
+    pub(super) name: String,
+    /// All that it could ever do; null if it cannot be used.
+    #[schema(value_type = Option<Object>)]
+    pub(super) about: Option<serde_json::Value>,
+    /// Why it cannot be used.
+    pub(super) fault: Option<String>,
+    /// The steps with it that are left out, and why.
+    pub(super) suspended: Vec<Suspended>,
+}
+
+/// A preprocessing step that is left out.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Suspended {
+    /// The step.
+    pub(super) step: String,
+    /// Why.
+    pub(super) reason: String,
+    /// Who has suspended it; null if its faults have.
+    pub(super) by: Option<String>,
+    /// Since when.
+    #[schema(value_type = String, format = DateTime)]
+    pub(super) since: Timestamp,
 }
 
 /// What was done.

@@ -9,6 +9,7 @@ mod outbox;
 mod plugins;
 mod processing;
 mod quarantine;
+mod revisions;
 mod rules;
 mod settings;
 mod steps;
@@ -64,7 +65,13 @@ pub(super) fn routes() -> Router<Arc<Site>> {
         .route("/rules", get(rules::list))
         .route("/rules/file", get(rules::page).post(rules::save))
         .route("/try", get(trial::page).post(trial::run))
+        .route("/revisions", get(revisions::list))
+        .route("/revisions/difference", get(revisions::difference))
+        .route("/revisions/rollback", get(revisions::confirm).post(revisions::put_back))
         .route("/plugins", get(plugins::list))
+        .route("/plugins/{name}", get(plugins::show))
+        .route("/plugins/steps/{step}/suspend", post(plugins::suspend))
+        .route("/plugins/steps/{step}/resume", post(plugins::resume))
         .route("/settings", get(settings::page))
         .route("/settings/users", post(settings::set_user))
         .route("/settings/users/remove", post(settings::remove_user))

@@ -40,7 +40,7 @@ pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor) -> Ans
     walk(&site.config.rules, &site.config.rules, 0, &mut files)?;
     let body = html! {
         h1 { "Rules" }
-        p { "In force: revision " code { (set.revision()) } ", which has passed " (set.tests()) " tests of its own." }
+        p { "In force: revision " code { (set.revision()) } ", which has passed " (set.tests()) " tests of its own. " a href="/revisions" { "Earlier revisions" } }
         @if !set.warnings().is_empty() { p.note { (set.warnings().to_string()) } }
         h2 { "What every message passes through" }
         (page::table("Steps", &["Step", "Hop", "Plugin", "What it does"], &rows, "The pipeline has no step."))
@@ -123,15 +123,18 @@ pub(super) async fn save(State(site): State<Arc<Site>>, order: Order) -> Answer 
     let [before, text] = ["before", "text"].map(|field| order.fields.text(field).replace("\r\n", "\n"));
     let checked = check(&site, path.clone(), text.clone()).await?;
     let difference = similar::TextDiff::from_lines(&before, &text).unified_diff().header(&path, &path).to_string();
-    if order.fields.text("what") == "save" && checked.is_ok() {
+    if order.fields.text("what") == "save"
+        && let Ok(set) = &checked
+    {
+        site.reloader.expect(set.revision().clone(), order.visitor.name().to_owned());
         replace_text(&file, &before, &text)?;
         site.ctx.store.note(order.visitor.name(), "edit-rules", &path, &difference).await?;
         return back(&format!("/rules/file?path={}", in_path(&path)));
     }
     let (status, verdict) = match &checked {
-        Ok(tests) => (
+        Ok(set) => (
             StatusCode::OK,
-            html! { p.done role="status" { "Sound: the set would load, and its " (tests) " tests pass. Nothing is saved yet." } },
+            html! { p.done role="status" { "Sound: the set would load, and its " (set.tests()) " tests pass. Nothing is saved yet." } },
         ),
         Err(found) => {
             (StatusCode::UNPROCESSABLE_ENTITY, html! { p.fault role="alert" { "Nothing is saved.\n" (found) } })
@@ -161,18 +164,18 @@ pub(super) fn coloured(difference: &str) -> Markup {
     }
 }
 
-/// Loads the whole set with this file as it would be, in a folder of its own, and runs its tests; their number, or what is wrong.
-async fn check(site: &Site, path: String, text: String) -> Result<Result<usize, String>, Fault> {
+/// Loads the whole set with this file as it would be, in a folder of its own, and runs its tests; what is wrong, if it is not sound.
+async fn check(site: &Site, path: String, text: String) -> Result<Result<Arc<RuleSet>, String>, Fault> {
     let (rules, plugins) = (site.config.rules.clone(), site.config.plugins.clone());
     let engine = site.reloader.engine().clone();
-    let work = move || -> std::io::Result<Result<usize, String>> {
+    let work = move || -> std::io::Result<Result<Arc<RuleSet>, String>> {
         let copy = tempfile::tempdir()?;
         copy_rules(&rules, copy.path(), 0)?;
         std::fs::write(copy.path().join(&path), text)?;
         let shown = |found: Diagnostics| {
             found.to_string().replace(&copy.path().display().to_string(), &rules.display().to_string())
         };
-        Ok(RuleSet::load(copy.path(), &plugins, &engine).map(|set| set.tests()).map_err(shown))
+        Ok(RuleSet::load(copy.path(), &plugins, &engine).map_err(shown))
     };
     Ok(tokio::task::spawn_blocking(work).await??)
 }

@@ -1,60 +1,13 @@
 //! The web admin in a real browser: a newcomer's first minutes, every page on every width, hostile mail opened, and who may do what.
 
+mod rules;
+mod scene;
+
 use anyhow::{Context, Result, ensure};
 use mailmill_tests::browser::Browser;
 use mailmill_tests::web::Web;
-use mailmill_tests::{Daemon, Dovecot, Installation, messages, target};
-use std::path::{Path, PathBuf};
-
-const PASSWORD: &str = "three blind mice, see how";
-/// A message whose HTML tries what the HTML of mail tries.
-const HOSTILE: &str = include_str!("web/hostile.eml");
-
-/// A daemon with its web admin, and where that is.
-struct Scene {
-    installation: Installation,
-    daemon: Daemon,
-    address: String,
-    /// The link for the first password.
-    link: String,
-}
-
-impl Scene {
-    fn start(prepare: impl FnOnce(&Installation) -> Result<()>) -> Result<Self> {
-        let installation = Installation::new()?;
-        let settings = installation.read("mailmill.toml")?;
-        installation.write("mailmill.toml", &format!("{settings}\n[web]\nlisten = \"127.0.0.1:0\"\n"))?;
-        prepare(&installation)?;
-        let mut daemon = Daemon::start(&installation, &[])?;
-        let line = daemon.wait_for("the link", 0, |line| line.contains("/setup?token="))?;
-        let link =
-            line.split_whitespace().find(|word| word.starts_with("http://")).context("a link in the line")?.to_owned();
-        let address = link.split("/setup").next().unwrap_or_default().to_owned();
-        Ok(Self { installation, daemon, address, link })
-    }
-
-    fn at(&self, path: &str) -> String {
-        format!("{}{path}", self.address)
-    }
-
-    /// Sets the administrator's password, which logs in.
-    async fn enter(&self, browser: &Browser) -> Result<()> {
-        browser.open(&self.link).await?;
-        browser.write("password", PASSWORD).await?;
-        browser.write("again", PASSWORD).await?;
-        browser.press("Set the password").await?;
-        browser.see("Jobs").await
-    }
-}
-
-/// Where pictures of the pages are kept.
-fn pictures() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("web")
-}
-
-fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
-}
+use mailmill_tests::{Dovecot, messages, target};
+use scene::{HOSTILE, PASSWORD, Scene, block_on, log_in, pictures, token};
 
 #[test]
 fn a_newcomer_makes_a_job_and_reads_what_became_of_the_mail() -> Result<()> {
@@ -158,7 +111,10 @@ fn every_page_is_fit_for_everybody_and_hostile_mail_stays_text() -> Result<()> {
             ("rules", "/rules"),
             ("rule-file", "/rules/file?path=preprocess/gmail.toml"),
             ("try", "/try"),
+            ("revisions", "/revisions"),
+            ("difference", "/revisions/difference?from=now&to=now"),
             ("plugins", "/plugins"),
+            ("plugin", "/plugins/reply"),
             ("access", "/settings"),
         ];
         let mut faults = Vec::new();
@@ -211,9 +167,7 @@ fn the_api_answers_as_it_is_described() -> Result<()> {
     let mut header = String::new();
     block_on(async {
         let admin = log_in(&scene).await?;
-        let made = admin.submit("/settings", "/settings/tokens", &[("name", "all of it"), ("role", "admin")]).await?;
-        let token = made.text.split("<pre>").nth(1).and_then(|rest| rest.split("</pre>").next()).context("a token")?;
-        header = format!("Authorization: Bearer {token}");
+        header = format!("Authorization: Bearer {}", token(&admin, "all of it", "admin").await?);
         Ok(())
     })?;
     let output = std::process::Command::new(target().join(SCHEMATHESIS))
@@ -224,20 +178,11 @@ fn the_api_answers_as_it_is_described() -> Result<()> {
         .context("schemathesis: cargo xtask test gets it")?;
     let said = String::from_utf8_lossy(&output.stdout);
     ensure!(
-        output.status.success() && said.contains("15 selected"),
+        output.status.success() && said.contains("22 selected"),
         "{said}{}",
         String::from_utf8_lossy(&output.stderr)
     );
     Ok(())
-}
-
-/// Logs in without a browser.
-async fn log_in(scene: &Scene) -> Result<Web> {
-    let web = Web::new(&scene.address);
-    let token = scene.link.split("token=").nth(1).unwrap_or_default();
-    let answer = web.post("/setup", &[("token", token), ("password", PASSWORD), ("again", PASSWORD)]).await?;
-    ensure!(answer.status == 303, "{answer:?}");
-    web.with_cookie_of(&answer)
 }
 
 #[test]
@@ -328,13 +273,10 @@ fn scripts_do_with_a_token_what_people_do() -> Result<()> {
     scene.daemon.wait_for("the message", 0, |line| line.contains("message handled"))?;
     block_on(async {
         let admin = log_in(&scene).await?;
-        let token = async |name: &str, role: &str| -> Result<Web> {
-            let made = admin.submit("/settings", "/settings/tokens", &[("name", name), ("role", role)]).await?;
-            let token =
-                made.text.split("<pre>").nth(1).and_then(|rest| rest.split("</pre>").next()).context("a token")?;
-            Ok(Web::new(&scene.address).with_token(token))
+        let with = async |name: &str, role: &str| -> Result<Web> {
+            Ok(Web::new(&scene.address).with_token(&token(&admin, name, role).await?))
         };
-        let (reader, writer) = (token("a report", "viewer").await?, token("a script", "admin").await?);
+        let (reader, writer) = (with("a report", "viewer").await?, with("a script", "admin").await?);
         let json = async |path: &str| -> Result<serde_json::Value> {
             let answer = reader.get(path).await?;
             ensure!(answer.status == 200 && answer.headers["content-type"] == "application/json", "{path}: {answer:?}");
@@ -365,7 +307,7 @@ fn scripts_do_with_a_token_what_people_do() -> Result<()> {
         // Each call that is served is described, and the other way round.
         let described = json("/api/v1/openapi.json").await?;
         let paths: Vec<&String> = described["paths"].as_object().context("paths")?.keys().collect();
-        assert_eq!(paths.len(), 15, "{paths:?}");
+        assert_eq!(paths.len(), 22, "{paths:?}");
         ensure!(admin.get("/settings").await?.text.contains("pause-job"), "what a script did is written down");
         Ok(())
     })

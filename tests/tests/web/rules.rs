@@ -1,0 +1,127 @@
+//! Rules in the browser: who changed them, how they differ, the way back; plugins and the steps that run them.
+
+use super::scene::{PASSWORD, Scene, block_on, log_in, token};
+use anyhow::{Context, Result, ensure};
+use http::Method;
+use mailmill_tests::web::Web;
+use mailmill_tests::{messages, wait_until};
+
+const FILE: &str = "rules/preprocess/gmail.toml";
+
+/// Waits until a page says this.
+async fn until(who: &Web, path: &str, expected: &str) -> Result<String> {
+    let mut text = String::new();
+    for _ in 0..100 {
+        text = who.get(path).await?.text;
+        if text.contains(expected) {
+            return Ok(text);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    anyhow::bail!("{path} does not say {expected:?}, but:\n{text}")
+}
+
+/// What stands in a page between two texts.
+fn between<'a>(page: &'a str, before: &str, after: &str) -> Result<&'a str> {
+    let found = page.split(before).nth(1).and_then(|rest| rest.split(after).next());
+    found.with_context(|| format!("{before:?} in {page}"))
+}
+
+#[test]
+fn earlier_rules_are_compared_and_come_back() -> Result<()> {
+    let scene = Scene::start(|installation| installation.add_folder_job("folder"))?;
+    block_on(async {
+        let admin = log_in(&scene).await?;
+        let original = scene.installation.read(FILE)?;
+        let page = admin.get("/revisions").await?.text;
+        let first = between(&page, "/revisions/difference", "in force</span>")?;
+        let first = between(first, "<code>", "</code>")?.to_owned();
+
+        let changed = format!("# Mended in the browser.\n{original}");
+        let fields = [("path", "preprocess/gmail.toml"), ("before", &original), ("text", &changed), ("what", "save")];
+        ensure!(admin.submit("/rules", "/rules/file", &fields).await?.status == 303);
+        let page = until(&admin, "/revisions", "Go back to it").await?;
+        ensure!(page.contains("<td>admin</td>"), "who changed them: {page}");
+        let differ = admin.get(&format!("/revisions/difference?from={first}&to=now")).await?.text;
+        ensure!(differ.contains("<ins>+# Mended in the browser.</ins>"), "{differ}");
+
+        // A viewer compares, and changes nothing.
+        let viewer = [("name", "vera"), ("role", "viewer"), ("password", PASSWORD)];
+        ensure!(admin.submit("/settings", "/settings/users", &viewer).await?.status == 303);
+        let stranger = Web::new(&scene.address);
+        let entered = stranger.post("/login", &[("name", "vera"), ("password", PASSWORD)]).await?;
+        let vera = stranger.with_cookie_of(&entered)?;
+        let page = vera.get("/revisions").await?.text;
+        ensure!(page.contains(&first) && !page.contains("Go back to it"), "{page}");
+        let confirmation = format!("/revisions/rollback?to={first}");
+        ensure!(vera.get(&confirmation).await?.status == 403);
+        ensure!(vera.submit("/jobs", "/revisions/rollback", &[("to", &first)]).await?.status == 403);
+
+        // What is put back is what was looked at.
+        let page = admin.get(&confirmation).await?.text;
+        ensure!(page.contains("<del>-# Mended in the browser.</del>") && page.contains("1 file in"), "{page}");
+        let seen = between(&page, "name=\"seen\" value=\"", "\"")?.to_owned();
+        scene.installation.write(FILE, &format!("# By hand.\n{changed}"))?;
+        let stale = admin.submit(&confirmation, "/revisions/rollback", &[("to", &first), ("seen", &seen)]).await?;
+        ensure!(stale.status == 422 && stale.text.contains("have changed meanwhile"), "{stale:?}");
+        scene.installation.write(FILE, &changed)?;
+        let done = admin.submit(&confirmation, "/revisions/rollback", &[("to", &first), ("seen", &seen)]).await?;
+        ensure!(done.status == 303, "{done:?}");
+        ensure!(scene.installation.read(FILE)? == original);
+        until(&admin, "/rules", &first).await?;
+        ensure!(admin.get("/settings").await?.text.contains("rollback"));
+
+        // From rules with errors, too, there is a way back; scripts take it with a token.
+        scene.installation.write(FILE, "nonsense")?;
+        let script = Web::new(&scene.address).with_token(&token(&admin, "a script", "admin").await?);
+        let answer = script.get(&format!("/api/v1/revisions/difference?from={first}&to=now")).await?;
+        ensure!(answer.status == 200 && answer.text.contains("+nonsense"), "{answer:?}");
+        let answer = script.send(Method::POST, &format!("/api/v1/revisions/{first}/rollback"), "").await?;
+        ensure!(answer.status == 200 && answer.text == "{\"changed\":true}", "{answer:?}");
+        ensure!(scene.installation.read(FILE)? == original);
+        let again = script.send(Method::POST, &format!("/api/v1/revisions/{first}/rollback"), "").await?;
+        ensure!(again.text == "{\"changed\":false}", "{again:?}");
+        let revisions = script.get("/api/v1/revisions").await?.text;
+        ensure!(revisions.contains(&first) && revisions.contains("\"changed_by\":\"admin\""), "{revisions}");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_step_rests_until_it_is_resumed() -> Result<()> {
+    let mut scene = Scene::start(|installation| installation.add_folder_job("folder"))?;
+    block_on(async {
+        let admin = log_in(&scene).await?;
+        let seen = admin.get("/plugins/reply").await?.text;
+        for expected in ["mailmill:rules/edit", "cut", "Hash (SHA-256)", "granted reuse", "MiB of memory"] {
+            ensure!(seen.contains(expected), "{expected}: {seen}");
+        }
+        ensure!(admin.get("/plugins/none").await?.status == 404);
+        ensure!(admin.submit("/plugins", "/plugins/steps/gmail/suspend", &[]).await?.status == 303);
+        let page = admin.get("/plugins").await?.text;
+        ensure!(page.contains("admin has suspended it") && page.contains("Resume: gmail"), "{page}");
+        ensure!(admin.submit("/plugins", "/plugins/steps/statements/suspend", &[]).await?.status == 404);
+
+        scene.installation.write("mail/1.eml", &messages::reply(1, "ann@client.example"))?;
+        scene.daemon.wait_for("the message", 0, |line| line.contains("message handled"))?;
+        let message = admin.get("/messages/1").await?.text;
+        ensure!(message.contains("admin has suspended it"), "{message}");
+        // The daemon tells others of it once a second.
+        let listed = wait_until("the command line to know it", || {
+            let listed = scene.installation.mailmill(&["plugin", "list"])?.success()?.stdout;
+            Ok(listed.contains("step \"gmail\": admin has suspended it").then_some(listed))
+        });
+        listed?;
+
+        let script = Web::new(&scene.address).with_token(&token(&admin, "a script", "admin").await?);
+        let plugin = script.get("/api/v1/plugins/reply").await?.text;
+        ensure!(plugin.contains("\"by\":\"admin\"") && plugin.contains("deadline_ms"), "{plugin}");
+        let resumed = script.send(Method::POST, "/api/v1/steps/gmail/resume", "").await?;
+        ensure!(resumed.text == "{\"changed\":true}", "{resumed:?}");
+        ensure!(admin.get("/plugins").await?.text.contains("Suspend: gmail"));
+        scene.installation.write("mail/2.eml", &messages::reply(2, "ann@client.example"))?;
+        scene.daemon.wait_for("the other", 0, |line| line.contains("message handled") && line.contains("2.eml"))?;
+        ensure!(!admin.get("/messages/2").await?.text.contains("has suspended it"));
+        Ok(())
+    })
+}
