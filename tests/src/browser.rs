@@ -17,6 +17,12 @@ const AXE: &str = "web/node_modules/axe-core/axe.min.js";
 /// What it is to check: WCAG 2.2, levels A and AA.
 const RULES: [&str; 6] = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
+/// The keys Tab, and Tab with Shift (WebDriver section 17.4.2).
+const TAB: &str = "\u{e004}";
+const BACK_TAB: &str = "\u{e008}\u{e004}";
+/// How many stops of the key Tab a page has at most.
+const STOPS_MAX: usize = 80;
+
 /// A browser of its own, with an empty profile.
 pub struct Browser {
     client: Client,
@@ -52,6 +58,8 @@ impl Browser {
         ];
         let mut capabilities = Capabilities::new();
         capabilities.insert("goog:chromeOptions".to_owned(), json!({ "args": arguments }));
+        // Half a minute is the default; where the machine has much else to do, axe-core takes longer.
+        capabilities.insert("timeouts".to_owned(), json!({ "script": 300_000 }));
         capabilities.insert("goog:loggingPrefs".to_owned(), json!({ "browser": "ALL" }));
         wait_until("the browser's driver", || Ok(TcpStream::connect(("127.0.0.1", port)).ok()))?;
         let mut builder = ClientBuilder::new(HttpConnector::new());
@@ -121,6 +129,42 @@ impl Browser {
         Ok(found.with_context(|| css.to_owned())?.send_keys(keys).await?)
     }
 
+    /// Presses Tab until something that this describes has the focus, and can be seen to have it.
+    ///
+    /// # Errors
+    /// If it is not reached.
+    pub async fn tab_to(&self, css: &str) -> Result<()> {
+        self.tab(css, TAB).await
+    }
+
+    /// The same, backwards.
+    ///
+    /// # Errors
+    /// If it is not reached.
+    pub async fn tab_back_to(&self, css: &str) -> Result<()> {
+        self.tab(css, BACK_TAB).await
+    }
+
+    async fn tab(&self, css: &str, key: &str) -> Result<()> {
+        for _ in 0..STOPS_MAX {
+            self.type_keys(key).await?;
+            let seen = "const at = document.activeElement; if (!at.matches(arguments[0])) return false; \
+                        return getComputedStyle(at).outlineStyle !== 'none'";
+            if self.script(seen, vec![json!(css)]).await? == json!(true) {
+                return Ok(());
+            }
+        }
+        anyhow::bail!("Tab never reaches {css} so that it can be seen; the page says:\n{}", self.text().await?)
+    }
+
+    /// Presses keys where the focus is.
+    ///
+    /// # Errors
+    /// If the browser fails.
+    pub async fn type_keys(&self, keys: &str) -> Result<()> {
+        Ok(self.client.active_element().await?.send_keys(keys).await?)
+    }
+
     /// Waits until the page has this text.
     ///
     /// # Errors
@@ -145,6 +189,24 @@ impl Browser {
         Ok(self.client.execute(script, arguments).await?)
     }
 
+    /// Has pages shown as on a dark, or on a light screen.
+    ///
+    /// # Errors
+    /// If the browser fails.
+    pub async fn set_dark(&self, dark: bool) -> Result<()> {
+        let value = if dark { "dark" } else { "light" };
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
+        self.devtools("Emulation.setEmulatedMedia", features).await
+    }
+
+    /// What axe-core finds wrong with the colours of the page that is shown, one line each; [`Self::violations`] comes first.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub async fn colour_violations(&self) -> Result<Vec<String>> {
+        self.run_axe(json!({ "runOnly": ["color-contrast"] })).await
+    }
+
     /// What axe-core finds wrong with the page, one line each.
     ///
     /// # Errors
@@ -153,10 +215,14 @@ impl Browser {
         let source = std::fs::read_to_string(target().join(AXE))
             .with_context(|| format!("{AXE} is not in the target directory: cargo xtask test gets it"))?;
         self.script(&source, Vec::new()).await?;
+        self.run_axe(json!({ "runOnly": RULES })).await
+    }
+
+    async fn run_axe(&self, options: Value) -> Result<Vec<String>> {
         let run = "const done = arguments[arguments.length - 1]; \
-                   axe.run(document, { runOnly: arguments[0] }).then(found => done(found.violations.flatMap(rule => \
+                   axe.run(document, arguments[0]).then(found => done(found.violations.flatMap(rule => \
                    rule.nodes.map(node => `${rule.id}: ${rule.help}: ${node.html}`))), error => done([String(error)]));";
-        let found = self.client.execute_async(run, vec![json!(RULES)]).await?;
+        let found = self.client.execute_async(run, vec![options]).await?;
         Ok(serde_json::from_value(found)?)
     }
 

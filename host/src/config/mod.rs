@@ -27,7 +27,7 @@ pub use job::{
 pub use oauth::{Endpoints, Grant, OAuth, Provider};
 pub use outgoing::{Author, Named, Outbox, Smtp, Webhook};
 pub use steps::Steps;
-pub use watched::{ExistingMail, Mailboxes, Maildrop, Watched};
+pub use watched::{ExistingMail, Mailboxes, Maildrop, Watched, are_the_same as same_mailbox};
 
 use crate::diagnostic::{Diagnostics, Source};
 use crate::message::{self, AddressPattern};

@@ -88,7 +88,7 @@ pub(super) fn levels(name: &str) -> Vec<&str> {
 }
 
 /// Whether two spellings mean the same mailbox on every server where `.` or `/` separates levels.
-pub(super) fn are_the_same(one: &str, other: &str) -> bool {
+pub fn are_the_same(one: &str, other: &str) -> bool {
     let (one, other) = (levels(one), levels(other));
     let is_same = |(depth, (one, other)): (usize, (&&str, &&str))| {
         one == other || (depth == 0 && one.eq_ignore_ascii_case("INBOX") && other.eq_ignore_ascii_case("INBOX"))

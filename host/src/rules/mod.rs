@@ -225,6 +225,14 @@ impl RuleSet {
         steps.map(|step| step.name.to_string()).collect()
     }
 
+    /// The names of the preprocessing steps whose rules are in this file, given from the folder of the rules.
+    #[must_use]
+    pub fn steps_of_file(&self, file: &Path) -> Vec<String> {
+        let reads = |step: &&Step| step.files.sources.iter().any(|source| source.path().ends_with(file));
+        let steps = self.steps.iter().filter(|step| step.hop == Hop::Preprocess).filter(reads);
+        steps.map(|step| step.name.to_string()).collect()
+    }
+
     /// The steps that have failed so often that they are left out.
     #[must_use]
     pub fn suspensions(&self) -> Vec<Arc<Suspension>> {

@@ -5,6 +5,7 @@ use super::coverage::{self, Coverage};
 use super::expectation::{self, UpdateError};
 use super::{Instances, RuleSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A rule set whose own tests have not run: it cannot come into force.
 #[derive(Debug)]
@@ -19,6 +20,12 @@ impl Untested {
     #[must_use]
     pub fn rules(&self) -> &RuleSet {
         self.0.set()
+    }
+
+    /// The rules, for trials.
+    #[must_use]
+    pub fn to_try(&self) -> Arc<RuleSet> {
+        self.0.set().clone()
     }
 
     /// The rule files, in the order of the steps; one of several steps is named once.

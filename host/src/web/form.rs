@@ -43,6 +43,15 @@ impl Fields {
         self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
+    /// All fields of that name, in order.
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0
+            .iter()
+            .filter(move |(own, _)| own == name)
+            .map(|(_, value)| value.trim())
+            .filter(|value| !value.is_empty())
+    }
+
     /// The field of that name without white space around it; none if nothing is left.
     pub(super) fn filled(&self, name: &str) -> Option<&str> {
         self.maybe(name).map(str::trim).filter(|value| !value.is_empty())

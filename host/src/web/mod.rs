@@ -13,6 +13,7 @@ pub mod observe;
 mod page;
 mod pages;
 mod plugins;
+mod trial;
 
 use crate::config::Config;
 use crate::job::Context;
@@ -53,6 +54,8 @@ pub(crate) struct Site {
     setup: Setup,
     /// Who has tried too often to log in.
     limiter: Limiter,
+    /// Who is asked to let a job in.
+    grants: pages::Grants,
 }
 
 /// Why there is no web admin.
@@ -105,7 +108,8 @@ impl Server {
         config: &Config,
     ) -> Result<JoinSet<()>, Error> {
         let limiter = Limiter::default();
-        let site = Arc::new(Site { ctx, reloader, config: config.clone(), setup: Setup::new()?, limiter });
+        let grants = pages::Grants::default();
+        let site = Arc::new(Site { ctx, reloader, config: config.clone(), setup: Setup::new()?, limiter, grants });
         if let Ok(address) = self.listener.local_addr() {
             tracing::info!("the web admin is at http://{address}/");
             if let Some(link) = access::first_password_link(&site, address).await? {

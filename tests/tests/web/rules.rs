@@ -1,25 +1,12 @@
 //! Rules in the browser: who changed them, how they differ, the way back; plugins and the steps that run them.
 
-use super::scene::{PASSWORD, Scene, block_on, log_in, token};
+use super::scene::{PASSWORD, Scene, block_on, log_in, token, until};
 use anyhow::{Context, Result, ensure};
 use http::Method;
 use mailmill_tests::web::Web;
 use mailmill_tests::{messages, wait_until};
 
 const FILE: &str = "rules/preprocess/gmail.toml";
-
-/// Waits until a page says this.
-async fn until(who: &Web, path: &str, expected: &str) -> Result<String> {
-    let mut text = String::new();
-    for _ in 0..100 {
-        text = who.get(path).await?.text;
-        if text.contains(expected) {
-            return Ok(text);
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    }
-    anyhow::bail!("{path} does not say {expected:?}, but:\n{text}")
-}
 
 /// What stands in a page between two texts.
 fn between<'a>(page: &'a str, before: &str, after: &str) -> Result<&'a str> {
@@ -122,6 +109,69 @@ fn a_step_rests_until_it_is_resumed() -> Result<()> {
         scene.installation.write("mail/2.eml", &messages::reply(2, "ann@client.example"))?;
         scene.daemon.wait_for("the other", 0, |line| line.contains("message handled") && line.contains("2.eml"))?;
         ensure!(!admin.get("/messages/2").await?.text.contains("has suspended it"));
+        Ok(())
+    })
+}
+
+#[test]
+fn rules_are_tried_as_they_are_edited() -> Result<()> {
+    let mut scene = Scene::start(|installation| {
+        installation.add_folder_job("folder")?;
+        installation.write("mail/1.eml", &messages::reply(1, "ann@client.example"))
+    })?;
+    scene.daemon.wait_for("the message", 0, |line| line.contains("message handled"))?;
+    let message = "From: ann@client.example\nSubject: Zoo\n\nThe lamp works.\n\nZebra crossing below\n";
+    block_on(async {
+        let admin = log_in(&scene).await?;
+        // The rules that a job runs, on a message that was received, whatever becomes of it.
+        let steps = admin.get("/jobs/folder/steps").await?.text;
+        ensure!(steps.contains("<option value=\"1\">"), "{steps}");
+        let fields = [("job", "folder"), ("cleaning", "yes"), ("receipt", "1"), ("message", "")];
+        let tried = admin.submit("/try", "/try", &fields).await?.text;
+        ensure!(tried.contains("<del class=\"cut quote\""), "{tried}");
+        let page = admin.get("/messages/1").await?.text;
+        ensure!(page.contains("/try?receipt=1#edited"), "{page}");
+        let opened = [("what", "open"), ("path", "preprocess/gmail.toml"), ("message", message)];
+        let opened = admin.submit("/try?receipt=1", "/rules/file", &opened).await?.text;
+        ensure!(opened.contains("Zebra crossing below") && opened.contains("gmail_quote"), "{opened}");
+
+        // A rule that is not saved.
+        let original = scene.installation.read(FILE)?;
+        let rule =
+            "[[rule]]\nname = 'striped'\nkind = 'signature'\npattern = '(?m)^Zebra.*$'\ncut = 'match'\n\n[[test]]";
+        let edited = original.replacen("[[test]]", rule, 1);
+        let base = [("path", "preprocess/gmail.toml"), ("before", &*original), ("message", message), ("what", "try")];
+        let with = |text| -> Vec<(&str, &str)> { base.into_iter().chain([("text", text)]).collect() };
+        let tried = admin.submit("/rules", "/rules/file", &with(&edited)).await?;
+        ensure!(tried.status == 200, "{tried:?}");
+        let cut = "<del class=\"cut signature\" title=\"signature, cut by gmail: striped\">Zebra crossing below";
+        ensure!(tried.text.contains(cut), "{}", tried.text);
+        let tried = admin.submit("/rules", "/rules/file", &with(&original)).await?.text;
+        ensure!(!tried.contains("<del") && tried.contains("No rule wants anything cut."), "{tried}");
+        let broken = admin.submit("/rules", "/rules/file", &with("[[rule]]\npattern = '('\n")).await?;
+        ensure!(broken.status == 422 && broken.text.contains("gmail.toml"), "{broken:?}");
+        ensure!(scene.installation.read(FILE)? == original);
+
+        // One of one's own: off until a job switches it on.
+        let own = [
+            ("name", "zebras"),
+            ("summary", "Cuts stripes"),
+            ("pattern", r"(?m)^Zebra.*$"),
+            ("cut", "match"),
+            ("kind", "other"),
+        ];
+        let with =
+            |what| -> Vec<(&str, &str)> { own.into_iter().chain([("what", what), ("message", message)]).collect() };
+        let tried = admin.submit("/rules/new", "/rules/new", &with("try")).await?.text;
+        ensure!(tried.contains("other, cut by zebras: zebras"), "{tried}");
+        ensure!(!scene.installation.path("rules/preprocess/zebras.toml").exists());
+        let saved = admin.submit("/rules/new", "/rules/new", &with("save")).await?;
+        ensure!(saved.status == 303, "{saved:?}");
+        ensure!(scene.installation.read("rules/preprocess/zebras.toml")?.contains(r#""(?m)^Zebra.*$""#));
+        let page = until(&admin, "/jobs/folder/steps", "Switch on: zebras").await?;
+        ensure!(page.contains("Cuts stripes"), "{page}");
+        let again = admin.submit("/rules/new", "/rules/new", &with("save")).await?;
+        ensure!(again.status == 422 && again.text.contains("zebras"), "{again:?}");
         Ok(())
     })
 }

@@ -71,3 +71,16 @@ pub(super) async fn token(admin: &Web, name: &str, role: &str) -> Result<String>
     let token = made.text.split("<pre>").nth(1).and_then(|rest| rest.split("</pre>").next());
     Ok(token.context("a token")?.to_owned())
 }
+
+/// Waits until a page says this.
+pub(super) async fn until(who: &Web, path: &str, expected: &str) -> Result<String> {
+    let mut text = String::new();
+    for _ in 0..100 {
+        text = who.get(path).await?.text;
+        if text.contains(expected) {
+            return Ok(text);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    anyhow::bail!("{path} does not say {expected:?}, but:\n{text}")
+}

@@ -77,7 +77,8 @@ fn same(one: &Value, other: &Value) -> bool {
 fn unset(item: &mut Item, above: &[&str], last: &str) {
     let mut item = item;
     for key in above {
-        match item.get_mut(key) {
+        // Not the item's own `get_mut`: it makes an entry of what is not there.
+        match item.as_table_like_mut().and_then(|table| table.get_mut(key)) {
             Some(inner) => item = inner,
             None => return,
         }
@@ -105,6 +106,9 @@ mod tests {
         check(vec![(&["source", "port"], Some(993.into()))], &JOB.replace("org\"\n", "org\"\nport = 993\n"));
         check(vec![(&["schedule", "every"], None)], &JOB.replace("every = \"1m\"\n", ""));
         check(vec![(&["schedule", "window"], None), (&["nothing", "here"], None)], JOB);
+        let gone_and_set: Vec<Wanted> =
+            vec![(&["handling", "on_success"], None), (&["handling", "purge"], Some(true.into()))];
+        check(gone_and_set, &format!("{JOB}\n[handling]\npurge = true\n"));
         let names: Array = ["INBOX", "Help"].into_iter().collect();
         check(
             vec![(&["source", "mailbox"], Some(Value::Array(names)))],

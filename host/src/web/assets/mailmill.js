@@ -34,44 +34,68 @@ async function look() {
   }
 }
 
-// Shows what the server says while it says it: a test of a connection takes its time.
-function stream(form) {
-  form.addEventListener("submit", async (event) => {
-    const place = document.getElementById(form.dataset.stream);
-    if (!place) return;
+// Sends the form of a button, with what is filled in.
+function send(button, headers) {
+  const body = new URLSearchParams(new FormData(button.form, button));
+  return fetch(button.getAttribute("formaction") ?? button.form.getAttribute("action"), { method: "POST", body, headers });
+}
+
+// Does something instead of leaving the page, while the button waits.
+function instead(button, place, work) {
+  button.addEventListener("click", async (event) => {
+    if (!document.getElementById(place)) return;
     event.preventDefault();
-    const button = form.querySelector("button");
+    const answer = send(button, work.headers);
     button.disabled = true;
-    place.replaceChildren();
     try {
-      const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), headers: { accept: "application/x-ndjson" } });
-      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-      let rest = "";
-      for (;;) {
-        const { done, value } = await reader.read();
-        rest += value ?? "";
-        const lines = rest.split("\n");
-        rest = lines.pop();
-        for (const line of lines) {
-          const item = document.createElement("li");
-          const step = JSON.parse(line);
-          const mark = document.createElement("span");
-          mark.className = `badge ${step.tone}`;
-          mark.textContent = step.mark;
-          item.append(mark, " ", step.text);
-          place.append(item);
-        }
-        if (done) break;
-      }
+      await work.show(await answer, document.getElementById(place));
     } catch (error) {
-      const item = document.createElement("li");
-      item.className = "bad";
-      item.textContent = `The daemon did not answer: ${error.message}`;
-      place.append(item);
+      const fault = document.createElement(work.fault);
+      fault.className = "bad";
+      fault.textContent = `The daemon did not answer: ${error.message}`;
+      document.getElementById(place).replaceChildren(fault);
     } finally {
       button.disabled = false;
+      button.focus();
     }
   });
+}
+
+// Renews one piece of the page with what is filled in and not saved.
+function part(button) {
+  const show = async (answer, place) => {
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const other = fresh.getElementById(place.id) ?? fresh.querySelector("main");
+    localise(other);
+    place.replaceChildren(...other.childNodes);
+  };
+  instead(button, button.dataset.part, { headers: { accept: "text/html" }, fault: "p", show });
+}
+
+// Shows what the server says while it says it: a test of a connection takes its time.
+function stream(button) {
+  const show = async (answer, place) => {
+    place.replaceChildren();
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (;;) {
+      const { done, value } = await reader.read();
+      rest += value ?? "";
+      const lines = rest.split("\n");
+      rest = lines.pop();
+      for (const line of lines) {
+        const item = document.createElement("li");
+        const step = JSON.parse(line);
+        const mark = document.createElement("span");
+        mark.className = `badge ${step.tone}`;
+        mark.textContent = step.mark;
+        item.append(mark, " ", step.text);
+        place.append(item);
+      }
+      if (done) break;
+    }
+  };
+  instead(button, button.dataset.stream, { headers: { accept: "application/x-ndjson" }, fault: "li", show });
 }
 
 // Lists whose items can be dragged to another place; the buttons beside them do the same with keys.
@@ -97,7 +121,8 @@ function sortable(list) {
 
 document.addEventListener("DOMContentLoaded", () => {
   localise(document);
-  document.querySelectorAll("form[data-stream]").forEach(stream);
+  document.querySelectorAll("button[data-stream]").forEach(stream);
+  document.querySelectorAll("button[data-part]").forEach(part);
   document.querySelectorAll("ol[data-move]").forEach(sortable);
   document.querySelectorAll("form[data-confirm]").forEach((form) =>
     form.addEventListener("submit", (event) => { if (!confirm(form.dataset.confirm)) event.preventDefault(); }));

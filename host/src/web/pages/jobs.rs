@@ -2,7 +2,7 @@
 
 use super::{back, job_file};
 use crate::config::{Job, JobSource, Server};
-use crate::job::{Standing, standings};
+use crate::job::{Standing, oauth_app, standings};
 use crate::mailbox::Disposition;
 use crate::store::{JobState, LastRun, SessionFilter, SessionRow};
 use crate::web::Site;
@@ -137,6 +137,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(n
     let filter = SessionFilter { job: Some(name.clone()), limit: Some(SESSIONS), ..SessionFilter::default() };
     let sessions = site.ctx.store.sessions(&filter).await?;
     let at = address(&name);
+    let needs_grant = Job::load(&file).is_ok_and(|job| oauth_app(&job).is_some());
     let body = html! {
         h1 { "Job " (name) }
         (live("standing", &html! {
@@ -149,6 +150,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(n
         @if visitor.is_admin() { (told(&visitor, &html! { div.row { (orders(&standing)) } })) }
         div.row {
             a.button.quiet href=(format!("{at}/test")) { "Test connection" }
+            @if needs_grant { a.button.quiet href=(format!("{at}/authorize")) { "Authorise" } }
             a.button.quiet href=(format!("{at}/steps")) { "Preprocessing rules" }
             a.button.quiet href=(format!("{at}/edit")) { "Edit" }
             a.button.quiet href=(format!("{at}/file")) { "Its file" }

@@ -67,6 +67,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(r
         }
         div.row {
             a.button.quiet href=(format!("/try?receipt={receipt}")) { "Try it again on the rules in force" }
+            @if visitor.is_admin() { a.button.quiet href=(format!("/try?receipt={receipt}#edited")) { "Try it again on edited rules" } }
             a.button.quiet href=(format!("/messages/{receipt}/raw")) { "Source" }
         }
         @if message.document.kind() == crate::message::document::BodyKind::Html {

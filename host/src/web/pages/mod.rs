@@ -1,10 +1,12 @@
 //! The pages.
 
+mod authorize;
 mod connection;
 mod edit;
 mod jobs;
 mod log;
 mod message;
+mod new_rule;
 mod outbox;
 mod plugins;
 mod processing;
@@ -15,6 +17,8 @@ mod settings;
 mod steps;
 mod tickets;
 mod trial;
+
+pub(super) use authorize::Grants;
 
 use super::Site;
 use super::error::{Answer, Fault};
@@ -42,7 +46,7 @@ pub(super) fn routes() -> Router<Arc<Site>> {
         .route("/jobs/{name}/resume", post(jobs::resume))
         .route("/jobs/{name}/delete", post(jobs::delete))
         .route("/jobs/{name}/test", get(connection::page).post(connection::test))
-        .route("/jobs/{name}/folders", get(connection::folders))
+        .route("/jobs/{name}/authorize", get(authorize::page).post(authorize::begin))
         .route("/jobs/{name}/steps", get(steps::page).post(steps::change))
         .route("/log", get(log::list))
         .route("/log/clear", post(log::clear))
@@ -63,6 +67,7 @@ pub(super) fn routes() -> Router<Arc<Site>> {
         .route("/outbox/{id}/drop", post(outbox::discard))
         .route("/processing", get(processing::page))
         .route("/rules", get(rules::list))
+        .route("/rules/new", get(new_rule::page).post(new_rule::create))
         .route("/rules/file", get(rules::page).post(rules::save))
         .route("/try", get(trial::page).post(trial::run))
         .route("/revisions", get(revisions::list))
@@ -90,6 +95,6 @@ fn job_file(site: &Site, name: &str) -> Result<PathBuf, Fault> {
 }
 
 /// A job as its file says now.
-fn job(site: &Site, name: &str) -> Result<Job, Fault> {
+pub(super) fn job(site: &Site, name: &str) -> Result<Job, Fault> {
     Job::load(&job_file(site, name)?).map_err(|found| Fault::Refused(found.to_string()))
 }

@@ -1,14 +1,14 @@
 //! The rule files: read, edited as text, saved only if the whole set loads and passes its tests.
 
-use super::back;
+use super::{back, trial};
 use crate::config::replace_text;
-use crate::diagnostic::Diagnostics;
 use crate::rules::RuleSet;
 use crate::web::Site;
 use crate::web::access::Visitor;
 use crate::web::error::{Answer, Fault};
 use crate::web::form::Order;
 use crate::web::page::{self, Frame, badge, in_path, text};
+use crate::web::trial::{DEPTH_MAX, Trial, rehearse, with_files};
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -17,8 +17,6 @@ use serde::Deserialize;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-/// How deep folders of rules may lie in each other.
-const DEPTH_MAX: usize = 8;
 /// How many files are listed.
 const FILES_MAX: usize = 2_000;
 
@@ -36,19 +34,26 @@ pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor) -> Ans
             ]
         })
         .collect();
-    let mut files = Vec::new();
-    walk(&site.config.rules, &site.config.rules, 0, &mut files)?;
+    let files = files(&site)?;
     let body = html! {
         h1 { "Rules" }
         p { "In force: revision " code { (set.revision()) } ", which has passed " (set.tests()) " tests of its own. " a href="/revisions" { "Earlier revisions" } }
         @if !set.warnings().is_empty() { p.note { (set.warnings().to_string()) } }
         h2 { "What every message passes through" }
         (page::table("Steps", &["Step", "Hop", "Plugin", "What it does"], &rows, "The pipeline has no step."))
+        @if visitor.is_admin() { p { a.button href="/rules/new" { "New preprocessing rule" } } }
         h2 { "Files" }
         p { "They lie in " code { (site.config.rules.display().to_string()) } ". A change comes into force at once if the whole set is sound, and not at all if it is not." }
         ul { @for file in &files { li { a href=(format!("/rules/file?path={}", in_path(file))) { (file) } } } }
     };
     Ok(page::shown(&Frame::new("Rules", "/rules", &visitor), &body))
+}
+
+/// The rule files, by name.
+pub(super) fn files(site: &Site) -> Result<Vec<String>, Fault> {
+    let mut files = Vec::new();
+    walk(&site.config.rules, &site.config.rules, 0, &mut files)?;
+    Ok(files)
 }
 
 /// The rule files below a folder, by name.
@@ -77,6 +82,9 @@ pub(super) struct Wanted {
     path: String,
     #[serde(default)]
     step: String,
+    #[serde(default)]
+    job: String,
+    receipt: Option<i64>,
 }
 
 /// The file that is meant, which lies in the folder of the rules.
@@ -92,11 +100,32 @@ pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Query(
     // A step's rules are most often in the file that is called like it.
     let path = if wanted.path.is_empty() { format!("preprocess/{}.toml", wanted.step) } else { wanted.path };
     let text = std::fs::read_to_string(find(&site, &path)?)?;
-    Ok(page::shown(&Frame::new(&path, "/rules", &visitor), &form(&visitor, &path, &text, &text, None)))
+    let (message, job) = match wanted.receipt {
+        Some(receipt) => trial::received(&site, receipt).await?,
+        None => (trial::SAMPLE.to_owned(), wanted.job),
+    };
+    let edited = Edited { before: text.clone(), path, text, message, job };
+    Ok(page::shown(&Frame::new(&edited.path, "/rules", &visitor), &form(&site, &visitor, &edited, None, None)?))
 }
 
-fn form(visitor: &Visitor, path: &str, before: &str, text: &str, answer: Option<&Markup>) -> Markup {
-    html! {
+/// A rule file in a form, with a message to try it on.
+struct Edited {
+    path: String,
+    before: String,
+    text: String,
+    message: String,
+    job: String,
+}
+
+fn form(
+    site: &Site,
+    visitor: &Visitor,
+    edited: &Edited,
+    answer: Option<&Markup>,
+    tried: Option<&Markup>,
+) -> Result<Markup, Fault> {
+    let Edited { path, before, text, message, job } = edited;
+    Ok(html! {
         h1 { (path) }
         @if let Some(answer) = answer { (answer) }
         form method="post" action="/rules/file" {
@@ -104,34 +133,69 @@ fn form(visitor: &Visitor, path: &str, before: &str, text: &str, answer: Option<
             input type="hidden" name="path" value=(path);
             input type="hidden" name="before" value=(before);
             label for="text" { "TOML" }
-            textarea #text name="text" rows="30" spellcheck="false" readonly[!visitor.is_admin()] { (text) }
+            textarea #text name="text" rows="24" spellcheck="false" readonly[!visitor.is_admin()] { (text) }
             @if visitor.is_admin() {
                 div.row {
                     button.quiet type="submit" name="what" value="check" { "Check and show the difference" }
                     button type="submit" name="what" value="save" { "Save if it is sound" }
                     a.button.quiet href="/rules" { "Leave it" }
                 }
+                h2 { "Try it before it is saved" }
+                (trial::jobs(site, job)?)
+                label for="message" { "The message, with its header" }
+                textarea #message name="message" rows="12" spellcheck="false" { (message) }
+                div.row { button.quiet type="submit" name="what" value="try" data-part="tried" { "Try the text above on it" } }
             }
+        }
+        section #tried aria-live="polite" { @if let Some(tried) = tried { (tried) } }
+    })
+}
+
+pub(super) async fn save(State(site): State<Arc<Site>>, order: Order) -> Answer {
+    let (visitor, fields) = (&order.visitor, &order.fields);
+    let path = fields.text("path").to_owned();
+    let file = find(&site, &path)?;
+    // Browsers send the line ends of forms as CRLF (HTML section 4.10.21.8).
+    let [before, text, message] = ["before", "text", "message"].map(|field| fields.text(field).replace("\r\n", "\n"));
+    let mut edited = Edited { path, before, text, message, job: fields.text("job").to_owned() };
+    let frame = edited.path.clone();
+    let shown = |body: &Markup| page::document(&Frame::new(&frame, "/rules", visitor), body);
+    match fields.text("what") {
+        "open" => {
+            edited.text = std::fs::read_to_string(&file)?;
+            edited.before = edited.text.clone();
+            Ok(shown(&form(&site, visitor, &edited, None, None)?).into_response())
+        }
+        "try" => {
+            let tried = try_edited(&site, &edited).await?;
+            let status = if tried.is_ok() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+            let tried = tried.unwrap_or_else(|found| html! { p.fault role="alert" { (found) } });
+            Ok((status, shown(&form(&site, visitor, &edited, None, Some(&tried))?)).into_response())
+        }
+        what => {
+            let checked = check(&site, &edited).await?;
+            let difference = difference(&edited);
+            if let ("save", Ok(set)) = (what, &checked) {
+                site.reloader.expect(set.revision().clone(), visitor.name().to_owned());
+                replace_text(&file, &edited.before, &edited.text)?;
+                site.ctx.store.note(visitor.name(), "edit-rules", &edited.path, &difference).await?;
+                return back(&format!("/rules/file?path={}", in_path(&edited.path)));
+            }
+            let (status, verdict) = verdict(&checked);
+            let answer =
+                html! { (verdict) @if !difference.is_empty() { h2 { "The difference" } (coloured(&difference)) } };
+            Ok((status, shown(&form(&site, visitor, &edited, Some(&answer), None)?)).into_response())
         }
     }
 }
 
-pub(super) async fn save(State(site): State<Arc<Site>>, order: Order) -> Answer {
-    let path = order.fields.text("path").to_owned();
-    let file = find(&site, &path)?;
-    // Browsers send the line ends of forms as CRLF (HTML section 4.10.21.8).
-    let [before, text] = ["before", "text"].map(|field| order.fields.text(field).replace("\r\n", "\n"));
-    let checked = check(&site, path.clone(), text.clone()).await?;
-    let difference = similar::TextDiff::from_lines(&before, &text).unified_diff().header(&path, &path).to_string();
-    if order.fields.text("what") == "save"
-        && let Ok(set) = &checked
-    {
-        site.reloader.expect(set.revision().clone(), order.visitor.name().to_owned());
-        replace_text(&file, &before, &text)?;
-        site.ctx.store.note(order.visitor.name(), "edit-rules", &path, &difference).await?;
-        return back(&format!("/rules/file?path={}", in_path(&path)));
-    }
-    let (status, verdict) = match &checked {
+fn difference(edited: &Edited) -> String {
+    let Edited { path, before, text, .. } = edited;
+    similar::TextDiff::from_lines(before, text).unified_diff().header(path, path).to_string()
+}
+
+fn verdict(checked: &Result<Arc<RuleSet>, String>) -> (StatusCode, Markup) {
+    match checked {
         Ok(set) => (
             StatusCode::OK,
             html! { p.done role="status" { "Sound: the set would load, and its " (set.tests()) " tests pass. Nothing is saved yet." } },
@@ -139,13 +203,33 @@ pub(super) async fn save(State(site): State<Arc<Site>>, order: Order) -> Answer 
         Err(found) => {
             (StatusCode::UNPROCESSABLE_ENTITY, html! { p.fault role="alert" { "Nothing is saved.\n" (found) } })
         }
+    }
+}
+
+/// What the rules would do with the message if the file were like this; what is wrong, if they could not be loaded.
+async fn try_edited(site: &Site, edited: &Edited) -> Result<Result<Markup, String>, Fault> {
+    let files = vec![(edited.path.clone(), edited.text.clone())];
+    let loaded = with_files(site, files, |rules, plugins, engine| {
+        RuleSet::load_untested(rules, plugins, engine).map(|untested| untested.to_try())
+    });
+    let rules = match loaded.await? {
+        Ok(rules) => rules,
+        Err(found) => return Ok(Err(found)),
     };
-    let answer = html! { (verdict) @if !difference.is_empty() { h2 { "The difference" } (coloured(&difference)) } };
-    let page = page::document(
-        &Frame::new(&path, "/rules", &order.visitor),
-        &form(&order.visitor, &path, &before, &text, Some(&answer)),
-    );
-    Ok((status, page).into_response())
+    let steps = rules.steps_of_file(Path::new(&edited.path));
+    let is_cleaning = !steps.is_empty();
+    let (job, message) = (edited.job.clone(), edited.message.clone().into_bytes());
+    let cleaned_by = is_cleaning.then_some(steps);
+    let tried = rehearse(site, Trial { job, message, rules, cleaned_by }).await?;
+    Ok(Ok(html! {
+        @if is_cleaning { h2 { "What is cut" } (trial::cleaned(&tried.0)) details { summary { "All hops" } (trial::outcome(&tried)) } }
+        @else { h2 { "What would become of it" } (trial::outcome(&tried)) }
+    }))
+}
+
+/// Loads the whole set with this file as it would be, and runs its tests; what is wrong, if it is not sound.
+async fn check(site: &Site, edited: &Edited) -> Result<Result<Arc<RuleSet>, String>, Fault> {
+    with_files(site, vec![(edited.path.clone(), edited.text.clone())], RuleSet::load).await
 }
 
 /// A difference, line by line.
@@ -162,36 +246,4 @@ pub(super) fn coloured(difference: &str) -> Markup {
             }
         }
     }
-}
-
-/// Loads the whole set with this file as it would be, in a folder of its own, and runs its tests; what is wrong, if it is not sound.
-async fn check(site: &Site, path: String, text: String) -> Result<Result<Arc<RuleSet>, String>, Fault> {
-    let (rules, plugins) = (site.config.rules.clone(), site.config.plugins.clone());
-    let engine = site.reloader.engine().clone();
-    let work = move || -> std::io::Result<Result<Arc<RuleSet>, String>> {
-        let copy = tempfile::tempdir()?;
-        copy_rules(&rules, copy.path(), 0)?;
-        std::fs::write(copy.path().join(&path), text)?;
-        let shown = |found: Diagnostics| {
-            found.to_string().replace(&copy.path().display().to_string(), &rules.display().to_string())
-        };
-        Ok(RuleSet::load(copy.path(), &plugins, &engine).map_err(shown))
-    };
-    Ok(tokio::task::spawn_blocking(work).await??)
-}
-
-fn copy_rules(from: &Path, to: &Path, depth: usize) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            if depth < DEPTH_MAX {
-                std::fs::create_dir(&target)?;
-                copy_rules(&entry.path(), &target, depth + 1)?;
-            }
-        } else {
-            std::fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::jobs::address;
 use super::{back, job_file};
-use crate::config::{ApplyTo, JobFile, Steps};
+use crate::config::{ApplyTo, Job, JobFile, Steps, Wanted, with_values};
 use crate::job::{Change, Known, StepPlace};
 use crate::message::document::CutKind;
 use crate::rules::Offer;
@@ -14,6 +14,7 @@ use crate::web::page::{self, Frame, badge, in_path};
 use axum::extract::{Path, State};
 use maud::{Markup, html};
 use std::sync::Arc;
+use toml_edit::{Array, Value};
 
 pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Path(name): Path<String>) -> Answer {
     let job = super::job(&site, &name)?;
@@ -32,11 +33,13 @@ pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Path(n
     };
     let to = format!("{}/steps", address(&name));
     let others: Vec<&Offer> = offers.iter().filter(|offer| !enabled.contains(&offer.step)).collect();
+    let trial = super::trial::cleaning(&site, &visitor, &name).await?;
     let body = html! {
         h1 { "Preprocessing rules of job " (name) }
-        p { "They run from top to bottom, on " (messages) ". Kinds that are cut: " (applied.join(", ")) ". " a href=(format!("{}/file", address(&name))) { "Change that in the job's file" } }
+        p { "They run from top to bottom, on " (messages) ". Kinds that are cut: " @if applied.is_empty() { "none" } (applied.join(", ")) "." }
+        @if visitor.is_admin() { (scope(&visitor, &to, &job)) }
         @if job.preprocess.steps == Steps::Recommended { p.note { "This job follows what is recommended. The first change here writes its list down; what is recommended later does not reach it then." } }
-        p { a href=(format!("/try?job={}", in_path(&name))) { "Try a message with these rules" } }
+        p { a href="#try" { "Try a message with these rules" } }
         h2 { "On" }
         @if enabled.is_empty() { p.empty { "No rule is on: nothing is cut." } }
         @if visitor.is_admin() { form #move-step method="post" action=(to) hidden { (visitor.csrf_field()) input type="hidden" name="what" value="move"; input type="hidden" name="step"; input type="hidden" name="place"; } }
@@ -44,7 +47,7 @@ pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Path(n
             @for (place, step) in (1..).zip(&enabled) {
                 li data-step=(step) data-place=(place) {
                     span.dim { (place) }
-                    (what(step, known(step)))
+                    (what(&name, step, known(step)))
                     @if visitor.is_admin() {
                         div.acts {
                             @if place > 1 { (order(&visitor, &to, "move", step, Some(place - 1), "Up")) }
@@ -59,20 +62,45 @@ pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Path(n
         @if visitor.is_admin() && others.iter().any(|offer| offer.recommended) { (order(&visitor, &to, "enable", "recommended", None, "Switch on all that are recommended")) }
         ol.steps {
             @for offer in &others {
-                li { span {} (what(&offer.step, Some(offer))) @if visitor.is_admin() { div.acts { (order(&visitor, &to, "enable", &offer.step, None, "Switch on")) } } }
+                li { span {} (what(&name, &offer.step, Some(offer))) @if visitor.is_admin() { div.acts { (order(&visitor, &to, "enable", &offer.step, None, "Switch on")) } } }
             }
         }
+        (trial)
     };
     Ok(page::shown(&Frame::new("Preprocessing rules", "/jobs", &visitor), &body))
 }
 
+/// Which messages are cleaned, and of what.
+fn scope(visitor: &Visitor, to: &str, job: &Job) -> Markup {
+    let (kinds, apply_to) = (job.preprocess.kinds, job.preprocess.apply_to);
+    html! {
+        details {
+            summary { "Change the messages and the kinds" }
+            form.wide method="post" action=(to) {
+                (visitor.csrf_field())
+                input type="hidden" name="what" value="scope";
+                label for="apply_to" { "Messages that are cleaned" }
+                select #apply_to name="apply_to" {
+                    option value="active-follow-ups" selected[apply_to == ApplyTo::ActiveFollowUps] { "Follow-ups of active tickets: what they quote is on the ticket already" }
+                    option value="all" selected[apply_to == ApplyTo::All] { "All messages" }
+                }
+                fieldset {
+                    legend { "Kinds that are cut" }
+                    @for kind in CutKind::ALL { label.tick { input type="checkbox" name="kind" value=(kind.name()) checked[kinds.contains(kind)]; span { (kind.name()) } } }
+                }
+                button type="submit" { "Save" }
+            }
+        }
+    }
+}
+
 /// What a step is.
-fn what(step: &str, offer: Option<&Offer>) -> Markup {
+fn what(job: &str, step: &str, offer: Option<&Offer>) -> Markup {
     html! {
         div {
             @match offer {
                 Some(offer) => {
-                    a href=(format!("/rules/file?step={}", in_path(step))) { (step) }
+                    a href=(format!("/rules/file?step={}&job={}", in_path(step), in_path(job))) { (step) }
                     @for kind in &offer.kinds { " " (badge(kind.name(), "calm")) }
                     @if offer.recommended { " " (badge("recommended", "good")) }
                     @if let Some(summary) = &offer.summary { span.what { (summary) } }
@@ -98,6 +126,9 @@ fn order(visitor: &Visitor, to: &str, what: &str, step: &str, place: Option<usiz
 }
 
 pub(super) async fn change(State(site): State<Arc<Site>>, Path(name): Path<String>, order: Order) -> Answer {
+    if order.fields.text("what") == "scope" {
+        return set_scope(&site, &name, &order).await;
+    }
     let step = order.fields.text("step").to_owned();
     let place = order.fields.filled("place").and_then(|place| place.parse().ok());
     let change = match order.fields.text("what") {
@@ -117,4 +148,20 @@ pub(super) async fn change(State(site): State<Arc<Site>>, Path(name): Path<Strin
         site.ctx.store.note(order.visitor.name(), &format!("{}-step", order.fields.text("what")), &name, &step).await?;
     }
     back(&format!("{}/steps", address(&name)))
+}
+
+/// Writes down which messages are cleaned, and of what.
+async fn set_scope(site: &Site, name: &str, order: &Order) -> Answer {
+    let file = JobFile::read(&job_file(site, name)?)?;
+    let kinds: Array = order.fields.all("kind").collect();
+    let apply_to = order.fields.filled("apply_to").map(Value::from);
+    let wanted: Vec<Wanted> =
+        vec![(&["preprocess", "kinds"], Some(Value::Array(kinds))), (&["preprocess", "apply_to"], apply_to)];
+    let text = with_values(file.text(), wanted).map_err(|error| Fault::Refused(error.to_string()))?;
+    Job::parse(&job_file(site, name)?, &text)?;
+    if text != file.text() {
+        file.write(&text)?;
+        site.ctx.store.note(order.visitor.name(), "edit-job", name, "messages and kinds that are cleaned").await?;
+    }
+    back(&format!("{}/steps", address(name)))
 }

@@ -1,28 +1,27 @@
 //! Trying a message: pasted, or one that was received. Nothing is stored.
 
-use crate::config::{ApplyTo, Handling, Job, job_files};
-use crate::job::{Reception, cleaning, entry};
-use crate::mailbox::{Disposition, MessageKey, RawMessage};
-use crate::message::document::CutKinds;
-use crate::pipeline::{self, Cleaning};
+use crate::config::{Job, job_files};
 use crate::report::Report;
-use crate::store::Receipt;
+use crate::store::{MessageRow, Receipt, SessionFilter};
 use crate::story::Ends;
 use crate::story::result;
 use crate::web::Site;
 use crate::web::access::Visitor;
 use crate::web::error::{Answer, Fault};
-use crate::web::form::Signed;
+use crate::web::form::{Fields, Signed};
 use crate::web::page::{self, Frame};
+use crate::web::trial::{Trial, rehearse};
 use axum::extract::{Query, State};
 use maud::{Markup, html};
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// The most of a message that is put into the form, in bytes.
+/// The most of a message that is put into a form, in bytes.
 const SHOWN_BYTES_MAX: usize = 512 * 1024;
+/// How many received messages can be picked, and how many sessions are looked through for them.
+const PICKED_MAX: u32 = 20;
 /// What the form shows first.
-const SAMPLE: &str = "From: Ann Smith <ann@example.org>\nTo: support@example.com\nSubject: Re: The printer\n\nIt works again, thank you!\n\n\
+pub(super) const SAMPLE: &str = "From: Ann Smith <ann@example.org>\nTo: support@example.com\nSubject: Re: The printer\n\nIt works again, thank you!\n\n\
                       On Mon, Jan 5, 2026 at 9:14 AM Support <support@example.com> wrote:\n> Dear Ann,\n> did you switch it off and on?\n";
 
 #[derive(Debug, Deserialize)]
@@ -32,86 +31,142 @@ pub(super) struct View {
     receipt: Option<i64>,
 }
 
+/// A message that was received: as a form holds it, and the job that brought it.
+pub(super) async fn received(site: &Site, receipt: i64) -> Result<(String, String), Fault> {
+    let row = site.ctx.store.receipt(receipt).await?.ok_or_else(|| Fault::NotFound(format!("receipt {receipt}")))?;
+    let raw = site.ctx.store.raw(&row.sha256).await?;
+    if raw.len() > SHOWN_BYTES_MAX as u64 {
+        return Err(Fault::Refused("This message is too long for a form: mailmill try takes it as a file.".to_owned()));
+    }
+    let bytes = raw.to_vec().map_err(|error| Fault::Failed(error.to_string()))?;
+    Ok((String::from_utf8_lossy(&bytes).replace("\r\n", "\n"), row.job))
+}
+
 pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Query(view): Query<View>) -> Answer {
     let (message, job) = match view.receipt {
         None => (SAMPLE.to_owned(), view.job),
-        Some(receipt) => {
-            let row =
-                site.ctx.store.receipt(receipt).await?.ok_or_else(|| Fault::NotFound(format!("receipt {receipt}")))?;
-            let raw = site.ctx.store.raw(&row.sha256).await?;
-            if raw.len() > SHOWN_BYTES_MAX as u64 {
-                return Err(Fault::Refused(
-                    "This message is too long for a form: mailmill try takes it as a file.".to_owned(),
-                ));
-            }
-            let bytes = raw.to_vec().map_err(|error| Fault::Failed(error.to_string()))?;
-            (String::from_utf8_lossy(&bytes).replace("\r\n", "\n"), row.job)
-        }
+        Some(receipt) => received(&site, receipt).await?,
     };
-    let body = html! { h1 { "Try a message" } (form(&site, &visitor, &job, &message)?) };
+    let body = html! {
+        h1 { "Try a message" }
+        (form(&site, &visitor, &job, &message)?)
+        section #tried aria-live="polite" {}
+    };
     Ok(page::shown(&Frame::new("Try a message", "/try", &visitor), &body))
 }
 
-fn form(site: &Site, visitor: &Visitor, job: &str, message: &str) -> Result<Markup, Fault> {
+/// A list of the jobs as one of which a message is tried.
+pub(super) fn jobs(site: &Site, chosen: &str) -> Result<Markup, Fault> {
     let names: Vec<String> = job_files(&site.config.jobs)?.iter().filter_map(|file| Job::name_of(file)).collect();
     Ok(html! {
-        p { "The message goes through all nine hops on the rules in force. Nothing is stored, nothing is sent." }
-        form method="post" action="/try" {
-            (visitor.csrf_field())
-            label for="job" { "As this job would handle it" }
-            select #job name="job" {
-                option value="" { "no job: every recommended rule, every kind of cut" }
-                @for name in &names { option value=(name) selected[name == job] { (name) } }
-            }
-            label for="message" { "The message, with its header" }
-            textarea #message name="message" rows="18" spellcheck="false" { (message) }
-            button type="submit" { "Try it" }
+        label for="job" { "As this job would handle it" }
+        select #job name="job" {
+            option value="" { "no job: every recommended rule, every kind of cut" }
+            @for name in &names { option value=(name) selected[name == chosen] { (name) } }
         }
     })
 }
 
+fn form(site: &Site, visitor: &Visitor, job: &str, message: &str) -> Result<Markup, Fault> {
+    let files = super::rules::files(site)?;
+    Ok(html! {
+        p { "The message goes through all nine hops on the rules in force. Nothing is stored, nothing is sent." }
+        form method="post" action="/try" {
+            (visitor.csrf_field())
+            (jobs(site, job)?)
+            label for="message" { "The message, with its header" }
+            textarea #message name="message" rows="14" spellcheck="false" { (message) }
+            div.row { button type="submit" data-part="tried" { "Try it" } }
+            @if visitor.is_admin() {
+                fieldset #edited {
+                    legend { "On edited rules" }
+                    label for="path" { "The rule file to edit; nothing of it is saved before you say so" }
+                    select #path name="path" { @for file in &files { option value=(file) selected[file == "preprocess/gmail.toml"] { (file) } } }
+                    div.row { button.quiet type="submit" formaction="/rules/file" name="what" value="open" { "Edit it beside this message" } }
+                }
+            }
+        }
+    })
+}
+
+/// The message that a form is about: the one that is picked, or else the text.
+pub(super) async fn message(site: &Site, fields: &Fields) -> Result<Vec<u8>, Fault> {
+    match fields.filled("receipt").and_then(|receipt| receipt.parse().ok()) {
+        Some(receipt) => Ok(received(site, receipt).await?.0.into_bytes()),
+        None => Ok(fields.text("message").replace("\r\n", "\n").into_bytes()),
+    }
+}
+
+/// Tries what a form says on the rules in force.
 pub(super) async fn run(State(site): State<Arc<Site>>, signed: Signed) -> Answer {
-    let (name, message) = (signed.fields.text("job").to_owned(), signed.fields.text("message").replace("\r\n", "\n"));
-    let (report, receipt) = rehearse(&site, &name, message.clone()).await?;
-    let committed = format!("would be {}: {}", receipt.outcome.name(), result(&receipt));
-    let ends = Ends { fetched: "pasted", committed: &committed, marked: "nothing is marked" };
+    let fields = &signed.fields;
+    let (job, message) = (fields.text("job").to_owned(), message(&site, fields).await?);
+    let text = String::from_utf8_lossy(&message).into_owned();
+    let cleaned_by = fields.is_ticked("cleaning").then(Vec::new);
+    let rules = site.reloader.current();
+    let is_cleaning = cleaned_by.is_some();
+    let tried = rehearse(&site, Trial { job: job.clone(), message, rules, cleaned_by }).await?;
     let body = html! {
         h1 { "Try a message" }
-        section aria-label="What would become of it" { p.done role="status" { (committed) } (super::message::account(&report, &ends)) }
+        section #tried aria-live="polite" { (if is_cleaning { cleaned(&tried.0) } else { outcome(&tried) }) }
         h2 { "Again" }
-        (form(&site, &signed.visitor, &name, &message)?)
+        (form(&site, &signed.visitor, &job, &text)?)
     };
     Ok(page::shown(&Frame::new("Try a message", "/try", &signed.visitor), &body))
 }
 
-/// All nine hops, up to a transaction that is rolled back.
-async fn rehearse(site: &Site, name: &str, message: String) -> Result<(Report, Receipt), Fault> {
-    let (ctx, rules) = (&site.ctx, site.reloader.current());
-    let job = if name.is_empty() { None } else { Some(super::job(site, name)?) };
-    let outlets = ctx.outlets.borrow().clone();
-    let seen = Disposition::SEEN;
-    let usual = Handling { on_success: seen.clone(), on_rejection: seen, purge: false };
-    let (handling, wanted, reception) = match &job {
-        Some(job) => (job.handling.clone(), cleaning(job, &rules), Reception::of(job, &outlets.own_addresses)),
-        None => {
-            let all = Cleaning { steps: rules.recommended_steps(), kinds: CutKinds::ALL, apply_to: ApplyTo::All };
-            (usual, all, Reception::usual(&outlets.own_addresses))
+/// What would become of a message.
+pub(super) fn outcome((report, receipt): &(Report, Receipt)) -> Markup {
+    let committed = format!("would be {}: {}", receipt.outcome.name(), result(receipt));
+    let ends = Ends { fetched: "pasted", committed: &committed, marked: "nothing is marked" };
+    html! { p.done role="status" { (committed) } (super::message::account(report, &ends)) }
+}
+
+/// What would be cut of a message.
+pub(super) fn cleaned(report: &Report) -> Markup {
+    let cuts = report.body.cuts.len();
+    html! {
+        p.done role="status" { @match cuts { 0 => "No rule wants anything cut.", 1 => "1 piece is marked.", _ => { (cuts) " pieces are marked." } } " What is struck through would be gone; what is only marked is of a kind that stays." }
+        (super::message::in_place(&report.body))
+        @for warning in &report.warnings { p.note { "Warning: " (warning) } }
+    }
+}
+
+/// A form to try a message on the rules that a job runs.
+pub(super) async fn cleaning(site: &Site, visitor: &Visitor, job: &str) -> Result<Markup, Fault> {
+    let recent = recent(site, job).await?;
+    Ok(html! {
+        h2 #try { "Try them" }
+        form method="post" action="/try" {
+            (visitor.csrf_field())
+            input type="hidden" name="job" value=(job);
+            input type="hidden" name="cleaning" value="yes";
+            @if !recent.is_empty() {
+                label for="receipt" { "A message that was received" }
+                select #receipt name="receipt" {
+                    option value="" { "none: the text below" }
+                    @for row in &recent { option value=(row.receipt) { (row.receipt) ": " (row.subject) @if let Some(sender) = &row.sender { ", from " (sender) } } }
+                }
+            }
+            label for="message" { "Or one that is pasted, with its header" }
+            textarea #message name="message" rows="10" spellcheck="false" { (SAMPLE) }
+            div.row { button type="submit" data-part="tried" { "Show what is cut" } }
         }
-    };
-    let failed = |error: crate::content::Error| Fault::Failed(error.to_string());
-    let content = ctx.spool.read_all(message.as_bytes(), u64::MAX).map_err(failed)??;
-    let key = MessageKey { mailbox: "try".to_owned(), uid_validity: 0, uid: "pasted".to_owned() };
-    let parsed =
-        pipeline::parse(RawMessage { key, received: None, content }, &ctx.tags, &ctx.attachments).map_err(failed)?;
-    let threading = reception.thread(&ctx.store, &parsed, rules.classes()).await?;
-    // Rules may take their time: not on a thread that answers others.
-    let run = move || {
-        let verdict = pipeline::run(&mut rules.instances(), &parsed, &threading, &wanted, &outlets);
-        (verdict, parsed)
-    };
-    let (verdict, parsed) = tokio::task::spawn_blocking(run).await?;
-    let report = verdict.report.clone().with_texts(&parsed.message);
-    let name = if name.is_empty() { "try" } else { name };
-    let receipt = ctx.store.rehearse(&reception.admitted(entry(name, &handling, None, &parsed, verdict))).await?;
-    Ok((report, receipt))
+        section #tried aria-live="polite" {}
+    })
+}
+
+/// The latest messages that a job has received.
+async fn recent(site: &Site, job: &str) -> Result<Vec<MessageRow>, Fault> {
+    let filter = SessionFilter { job: Some(job.to_owned()), limit: Some(PICKED_MAX), ..SessionFilter::default() };
+    let mut recent = Vec::new();
+    for session in site.ctx.store.sessions(&filter).await? {
+        if recent.len() >= PICKED_MAX as usize {
+            break;
+        }
+        if session.tally.received > 0 {
+            recent.extend(site.ctx.store.session_page(session.id, 0, PICKED_MAX).await?);
+        }
+    }
+    Ok(recent)
 }

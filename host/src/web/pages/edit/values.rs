@@ -1,5 +1,6 @@
 //! From a form to the values of a job's file, and back.
 
+use super::draft::Secrets;
 use crate::config::Wanted;
 use crate::web::form::Fields;
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Value};
@@ -50,22 +51,24 @@ impl Written {
 }
 
 /// All values of a form.
-pub(super) fn wanted(fields: &Fields, secret: Option<&str>) -> Vec<Wanted> {
+pub(super) fn wanted(fields: &Fields, secrets: &Secrets) -> Vec<Wanted> {
     let is_imap = fields.text("type") != "pop3";
-    let mut wanted = account(fields, is_imap, secret);
+    let mut wanted = account(fields, is_imap, secrets);
+    wanted.extend(oauth(fields, secrets));
     wanted.extend(schedule(fields));
     wanted.extend(handling(fields, is_imap));
     wanted
 }
 
 /// The values of a form, without those that apply anyway and are not written down.
-pub(super) fn changed(fields: &Fields, file: &Written, secret: Option<&str>) -> Vec<Wanted> {
+pub(super) fn changed(fields: &Fields, file: &Written, secrets: &Secrets) -> Vec<Wanted> {
     let is_imap = fields.text("type") != "pop3";
-    let mut wanted = wanted(fields, secret);
+    let mut wanted = wanted(fields, secrets);
     wanted.retain(|(keys, value)| {
         let usual = match keys {
             ["source", "security"] => "\"tls\"",
             ["source", "mailbox"] => "\"INBOX\"",
+            ["source", "existing_mail"] => "\"pass-over\"",
             ["handling", "on_success" | "on_rejection"] => {
                 if is_imap {
                     "{ seen = true }"
@@ -81,7 +84,17 @@ pub(super) fn changed(fields: &Fields, file: &Written, secret: Option<&str>) -> 
     wanted
 }
 
-fn account(fields: &Fields, is_imap: bool, secret: Option<&str>) -> Vec<Wanted> {
+/// Whether the job gets tokens as an application, and needs no password.
+pub(super) fn has_application(fields: &Fields) -> bool {
+    fields.text("authentication") == "oauth2" && fields.text("provider") != "token"
+}
+
+/// A secret in a file.
+fn in_file(name: &str) -> Value {
+    Value::InlineTable([("file", name)].into_iter().collect())
+}
+
+fn account(fields: &Fields, is_imap: bool, secrets: &Secrets) -> Vec<Wanted> {
     let text = |name: &str| Some(Value::from(fields.text(name).trim()));
     let port = fields.filled("port").map(|port| port.parse::<i64>().map_or_else(|_| Value::from(port), Value::from));
     let mut wanted: Vec<Wanted> = vec![
@@ -93,23 +106,60 @@ fn account(fields: &Fields, is_imap: bool, secret: Option<&str>) -> Vec<Wanted> 
         (&["source", "authentication"], text("authentication").filter(|_| fields.text("authentication") != "password")),
         (&["source", "user"], text("user")),
     ];
-    if let Some(secret) = secret.filter(|_| fields.text("authentication") != "oauth2") {
-        let place: InlineTable = [("file", secret)].into_iter().collect();
-        wanted.push((&["source", "password"], Some(Value::InlineTable(place))));
+    if has_application(fields) {
+        wanted.push((&["source", "password"], None));
+    } else if let Some(place) = &secrets.password {
+        wanted.push((&["source", "password"], Some(in_file(place))));
     }
-    wanted.push((&["source", "mailbox"], fields.filled("mailbox").filter(|_| is_imap).map(mailboxes)));
+    let mailbox = fields.all("mailbox").collect::<Vec<_>>().join(",");
+    wanted.push((&["source", "mailbox"], Some(mailbox).filter(|_| is_imap).and_then(|names| mailboxes(&names))));
+    if let Some(existing) = fields.filled("existing_mail") {
+        wanted.push((&["source", "existing_mail"], Some(Value::from(existing))));
+    }
     wanted
 }
 
-fn mailboxes(text: &str) -> Value {
-    let names: Vec<&str> = text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
-    match names.as_slice() {
-        [one] => Value::from(*one),
-        several => Value::Array(several.iter().copied().collect()),
+/// The path of a text of an OAuth 2.0 client.
+fn oauth_keys(key: &str) -> &'static [&'static str] {
+    match key {
+        "provider" => &["source", "oauth", "provider"],
+        "client_id" => &["source", "oauth", "client_id"],
+        "tenant" => &["source", "oauth", "tenant"],
+        "grant" => &["source", "oauth", "grant"],
+        "token_url" => &["source", "oauth", "token_url"],
+        "device_url" => &["source", "oauth", "device_url"],
+        _ => &["source", "oauth", "authorize_url"],
     }
 }
 
-fn schedule(fields: &Fields) -> Vec<Wanted> {
+fn oauth(fields: &Fields, secrets: &Secrets) -> Vec<Wanted> {
+    if !has_application(fields) {
+        return vec![(&["source", "oauth"], None)];
+    }
+    let texts = ["provider", "client_id", "tenant", "grant", "token_url", "device_url", "authorize_url"];
+    let text = |key: &'static str| (oauth_keys(key), fields.filled(key).map(Value::from));
+    let mut wanted: Vec<Wanted> = texts.into_iter().map(text).collect();
+    let scopes = fields.filled("scopes").map(|scopes| {
+        let each = scopes.split(',').map(str::trim).filter(|scope| !scope.is_empty());
+        Value::Array(each.collect())
+    });
+    wanted.push((&["source", "oauth", "scopes"], scopes));
+    if let Some(place) = &secrets.client_secret {
+        wanted.push((&["source", "oauth", "client_secret"], Some(in_file(place))));
+    }
+    wanted
+}
+
+fn mailboxes(text: &str) -> Option<Value> {
+    let names: Vec<&str> = text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    match names.as_slice() {
+        [] => None,
+        [one] => Some(Value::from(*one)),
+        several => Some(Value::Array(several.iter().copied().collect())),
+    }
+}
+
+pub(super) fn schedule(fields: &Fields) -> Vec<Wanted> {
     let mut wanted: Vec<Wanted> = Vec::new();
     for key in TEXTS {
         wanted.push((schedule_keys(key), fields.filled(key).map(Value::from)));
