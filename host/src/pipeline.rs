@@ -159,6 +159,7 @@ fn hops(
     report.steps.extend(processed.steps);
     report.decisions = processed.decisions;
     report.actions = processed.actions;
+    report.warnings.extend(action::shorten(&mut report.actions));
     report.micros.statements = lap.micros();
 
     let view = message.document.view(&report.body.cuts, applied);

@@ -105,6 +105,9 @@ pub struct Facts {
     pub client: ClientGuess,
     /// What was wrong with it.
     pub defects: Vec<Defect>,
+    /// What was made of it that is nothing wrong.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
     /// Its attachments.
     pub attachments: Vec<AttachmentFacts>,
 }
@@ -126,6 +129,9 @@ pub struct AttachmentFacts {
     /// What a message or a calendar in it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// The file that it was packed in, such as `winmail.dat`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packed_in: Option<String>,
     /// Why it does not go to a ticket, if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
@@ -250,6 +256,7 @@ impl Facts {
             inline: attachment.inline,
             seen: attachment.seen.clone().filter(|seen| *seen != attachment.media_type),
             description: attachment.description.clone(),
+            packed_in: attachment.packed_in.clone(),
             refused: attachment.refused.clone(),
         });
         Self {
@@ -262,6 +269,7 @@ impl Facts {
             origin: message.origin,
             client: message.client.clone(),
             defects: message.defects.clone(),
+            remarks: message.remarks.clone(),
             attachments: attachments.collect(),
         }
     }

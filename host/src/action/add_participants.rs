@@ -2,7 +2,7 @@
 
 use super::Facts;
 use super::edit::Edit;
-use super::verb::{Argument, Arguments, Fault, PROSE_BYTES_MAX, Step, Verb, address, excerpt, too_long};
+use super::verb::{Argument, Arguments, Fault, PROSE_BYTES_MAX, Step, Verb, address, person, too_long};
 use crate::field::ValueType::Text;
 use crate::message::Address;
 use crate::outgoing::is_own;
@@ -20,7 +20,8 @@ pub(super) const VERB: Verb = Verb {
             Text,
             "who: addresses, with `,` or line ends between them; else the message's recipients",
         )
-        .prose(),
+        .prose()
+        .of_form(|text| items(text).into_iter().try_for_each(|item| person("participants", item).map(drop))),
         Argument::optional(
             "except",
             Text,
@@ -30,12 +31,15 @@ pub(super) const VERB: Verb = Verb {
         Argument::TICKET,
     ],
     plan,
+    fault: |_| None,
+    verdict: false,
+    creates: false,
 };
 
 fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
     let wanted = match list(arguments, "participants")? {
         None => facts.recipients.to_vec(),
-        Some(texts) => texts.into_iter().map(read).collect::<Result<Vec<_>, _>>()?,
+        Some(texts) => texts.into_iter().map(|text| person("participants", text)).collect::<Result<Vec<_>, _>>()?,
     };
     let except = list(arguments, "except")?.unwrap_or_default();
     let mut participants: Vec<Address> = Vec::new();
@@ -57,6 +61,11 @@ fn list<'a>(arguments: &Arguments<'a>, name: &'static str) -> Result<Option<Vec<
     if text.len() > PROSE_BYTES_MAX {
         return Err(too_long(name, text.len(), "bytes", PROSE_BYTES_MAX));
     }
+    Ok(Some(items(text)))
+}
+
+/// The items of a list, with `,`, `;` or line ends between them; within quotes these count as any character.
+fn items(text: &str) -> Vec<&str> {
     let mut items = Vec::new();
     let (mut start, mut is_quoted) = (0, false);
     for (at, character) in text.char_indices() {
@@ -70,12 +79,7 @@ fn list<'a>(arguments: &Arguments<'a>, name: &'static str) -> Result<Option<Vec<
         }
     }
     items.push(text.get(start..).unwrap_or_default());
-    Ok(Some(items.into_iter().map(str::trim).filter(|item| !item.is_empty()).collect()))
-}
-
-fn read(text: &str) -> Result<Address, Fault> {
-    let expected = "address such as `Ann Lee <ann@example.org>`";
-    address(text).ok_or_else(|| Fault::Malformed { argument: "participants", found: excerpt(text), expected })
+    items.into_iter().map(str::trim).filter(|item| !item.is_empty()).collect()
 }
 
 /// Whether `except` is the address, or its domain.

@@ -2,6 +2,7 @@
 
 use super::edit::Edit;
 use super::verb::{Argument, Arguments, Fault, Step, Verb};
+use super::written::Written;
 use super::{Facts, Update};
 use crate::field::ValueType::Text;
 
@@ -15,12 +16,24 @@ pub(super) const VERB: Verb = Verb {
         Argument::TICKET,
     ],
     plan,
+    fault,
+    verdict: false,
+    creates: false,
 };
+
+fn fault(written: &Written<'_>) -> Option<Fault> {
+    let is_given = written.has("person", false) || written.has("group", false);
+    (!is_given).then(nobody)
+}
+
+fn nobody() -> Fault {
+    Fault::Nothing { arguments: "person, group".to_owned() }
+}
 
 fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
     let (person, group) = (arguments.line("person")?, arguments.line("group")?);
     if person.is_none() && group.is_none() {
-        return Err(Fault::Nothing { arguments: "person, group".to_owned() });
+        return Err(nobody());
     }
     // Whoever had it before has it no more.
     let update = Update { person: person.or_else(none), group: group.or_else(none), ..Update::default() };

@@ -13,12 +13,15 @@ pub(super) const VERB: Verb = Verb {
     name: "comment",
     summary: "adds a comment to a ticket",
     arguments: &[
-        Argument::optional("text", Text, "what it says; else the message's body").prose(),
+        Argument::optional("text", Text, "what it says; else the message's body").prose().shortened(),
         Argument::optional("visibility", Text, "who can read it: `public` (the default) or `internal`")
             .one_of(Choices::These(Visibility::names)),
         Argument::TICKET,
     ],
     plan,
+    fault: |_| None,
+    verdict: false,
+    creates: false,
 };
 
 fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {

@@ -1,9 +1,11 @@
 //! `create-ticket`: the message becomes a ticket.
 
 use super::edit::of_class;
-use super::verb::{Argument, Arguments, Choices, Fault, LINE_CHARS_MAX, Step, Verb};
+use super::verb::{Argument, Arguments, Choices, Fault, LINE_CHARS_MAX, Step, Verb, person};
+use super::written::Written;
 use super::{Assignment, Change, Facts};
 use crate::field::ValueType::Text;
+use crate::ticket::Status;
 
 /// The subject of a ticket whose message has none.
 const NO_SUBJECT: &str = "(no subject)";
@@ -13,16 +15,25 @@ pub(super) const VERB: Verb = Verb {
     summary: "creates a ticket of the message",
     arguments: &[
         Argument::required("class", Text, "the ticket's class, such as `incident`").one_of(Choices::Classes),
-        Argument::optional("subject", Text, "its subject; else the message's"),
-        Argument::optional("description", Text, "its description; else the message's body").prose(),
-        Argument::optional("requester", Text, "who asks, as `Name <address>`; else the message's sender"),
+        Argument::optional("subject", Text, "its subject; else the message's").shortened(),
+        Argument::optional("description", Text, "its description; else the message's body").prose().shortened(),
+        Argument::optional("requester", Text, "who asks, as `Name <address>`; else the message's sender")
+            .of_form(|text| person("requester", text).map(drop)),
         Argument::optional("status", Text, "its status; else the one that tickets of its class begin with")
             .one_of(Choices::Statuses),
         Argument::optional("person", Text, "who is to work on it"),
         Argument::optional("group", Text, "the group that is to work on it"),
     ],
     plan,
+    fault,
+    verdict: false,
+    creates: true,
 };
+
+/// A status that tickets of the class have not.
+fn fault(written: &Written<'_>) -> Option<Fault> {
+    of_class(Status::new(written.constant("status")?), written.creates()?).err()
+}
 
 fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
     let spec = arguments.choice("class", facts, |name| facts.classes.get(name))?;

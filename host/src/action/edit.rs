@@ -40,7 +40,8 @@ pub(super) enum NewStatus {
 }
 
 impl NewStatus {
-    fn of(self, spec: &ClassSpec) -> Result<Status, Fault> {
+    /// Which one it is for a ticket of that class.
+    pub(super) fn of(self, spec: &ClassSpec) -> Result<Status, Fault> {
         match self {
             Self::Named(status) => of_class(status, spec),
             Self::Reopened => Ok(spec.reopened.clone()),

@@ -11,6 +11,7 @@ mod close;
 mod comment;
 mod create_ticket;
 mod edit;
+mod fault;
 mod forward;
 mod ignore;
 mod notify;
@@ -19,13 +20,17 @@ mod reject;
 mod reopen;
 mod set_field;
 mod set_status;
+mod shorten;
 mod store_maildir;
 mod update_ticket;
 mod verb;
 mod webhook;
+mod written;
 
 pub use plan::{ACTIONS_MAX, Error, Facts, Sending, plan};
-pub use verb::{Argument, Choices, Fault, Verb, verbs};
+pub use shorten::shorten;
+pub use verb::{Argument, Choices, Fault, Verb, placeholders, verbs};
+pub use written::{Given, Written};
 
 use crate::field::Entry;
 use crate::message::Address;

@@ -7,8 +7,11 @@ use crate::field::ValueType::Text;
 pub(super) const VERB: Verb = Verb {
     name: "reject",
     summary: "refuses the message; it must be the only action",
-    arguments: &[Argument::required("reason", Text, "why, for the log")],
+    arguments: &[Argument::required("reason", Text, "why, for the log").shortened()],
     plan,
+    fault: |_| None,
+    verdict: true,
+    creates: false,
 };
 
 fn plan(arguments: &Arguments<'_>, _: &Facts<'_>) -> Result<Step, Fault> {

@@ -9,6 +9,9 @@ pub(super) const VERB: Verb = Verb {
     summary: "sets the status of a ticket to the one that `reopen` in rules/classes.toml names for its class",
     arguments: &[Argument::TICKET],
     plan,
+    fault: |_| None,
+    verdict: false,
+    creates: false,
 };
 
 fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {

@@ -3,6 +3,7 @@
 use super::Facts;
 use super::edit::Edit;
 use super::verb::{Argument, Arguments, Fault, PROSE_BYTES_MAX, Step, Verb, excerpt, listed, too_long};
+use super::written::Written;
 use crate::field::{Entry, Value, ValueType};
 
 /// The longest name of a field, in characters.
@@ -16,13 +17,15 @@ pub(super) const VERB: Verb = Verb {
     name: "set-field",
     summary: "sets a field of the ticket that an earlier action creates, or else of the one that the message follows up",
     arguments: &[
-        Argument::required("field", ValueType::Text, "the field's name: lower-case letters, digits and `-`"),
+        Argument::required("field", ValueType::Text, "the field's name: lower-case letters, digits and `-`")
+            .of_form(|text| name(text).map(drop)),
         Argument::optional(
             "text",
             ValueType::Text,
             "its value, if it is a text; without any value the field is cleared",
         )
-        .prose(),
+        .prose()
+        .shortened(),
         Argument::optional("integer", ValueType::Integer, "its value, if it is a whole number"),
         Argument::optional("decimal", ValueType::Decimal, "its value, if it is a decimal number"),
         Argument::optional("boolean", ValueType::Boolean, "its value, if it is true or false"),
@@ -32,15 +35,23 @@ pub(super) const VERB: Verb = Verb {
         Argument::TICKET,
     ],
     plan,
+    fault,
+    verdict: false,
+    creates: false,
 };
 
 fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
-    let field = Entry { name: name(arguments)?, value: value(arguments)? };
+    let field = Entry { name: name(arguments.text("field").unwrap_or_default())?, value: value(arguments)? };
     Ok(Step::Edit { ticket: arguments.named_ticket(facts)?, edit: Edit::Field(field) })
 }
 
-fn name(arguments: &Arguments<'_>) -> Result<String, Fault> {
-    let name = arguments.text("field").unwrap_or_default().trim();
+fn fault(written: &Written<'_>) -> Option<Fault> {
+    let given: Vec<&str> = VALUES.into_iter().filter(|name| written.has(name, true)).collect();
+    (given.len() > 1).then(|| Fault::ManyValues { arguments: listed(given.into_iter()) })
+}
+
+fn name(text: &str) -> Result<String, Fault> {
+    let name = text.trim();
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if name.len() > NAME_CHARS_MAX || !name.bytes().all(allowed) {
         let expected = "name of a field (lower-case letters, digits and `-`, at most 64)";

@@ -3,6 +3,7 @@
 use super::Facts;
 use super::edit::{Edit, NewStatus};
 use super::verb::{Argument, Arguments, Choices, Fault, Step, Verb};
+use super::written::Written;
 use crate::field::ValueType::Text;
 
 pub(super) const VERB: Verb = Verb {
@@ -13,7 +14,14 @@ pub(super) const VERB: Verb = Verb {
         Argument::TICKET,
     ],
     plan,
+    fault,
+    verdict: false,
+    creates: false,
 };
+
+fn fault(written: &Written<'_>) -> Option<Fault> {
+    written.fault_of_status(NewStatus::Named)
+}
 
 fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
     let status = arguments.status().ok_or(Fault::MissingArgument { argument: "status" })?;

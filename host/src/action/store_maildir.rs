@@ -10,6 +10,9 @@ pub(super) const VERB: Verb = Verb {
     summary: "puts a copy of the message into a Maildir, once the message is committed",
     arguments: &[Argument::required("folder", Text, "which one: a name in [maildir] of the settings")],
     plan,
+    fault: |_| None,
+    verdict: false,
+    creates: false,
 };
 
 fn plan(arguments: &Arguments<'_>, _: &Facts<'_>) -> Result<Step, Fault> {

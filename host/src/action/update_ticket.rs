@@ -1,7 +1,8 @@
 //! `update-ticket`: several attributes of a ticket at once.
 
-use super::edit::Edit;
-use super::verb::{Argument, Arguments, Choices, Fault, Step, Verb, listed};
+use super::edit::{Edit, NewStatus};
+use super::verb::{Argument, Arguments, Choices, Fault, Step, Verb, listed, person};
+use super::written::Written;
 use super::{Facts, Update};
 use crate::field::ValueType::Text;
 
@@ -10,15 +11,30 @@ pub(super) const VERB: Verb = Verb {
     summary: "changes attributes of the ticket that an earlier action creates, or else of the one that the message \
               follows up",
     arguments: &[
-        Argument::optional("subject", Text, "its new subject"),
+        Argument::optional("subject", Text, "its new subject").shortened(),
         Argument::optional("status", Text, "its new status, such as `open`").one_of(Choices::Statuses),
-        Argument::optional("requester", Text, "who asks, as `Name <address>`"),
+        Argument::optional("requester", Text, "who asks, as `Name <address>`")
+            .of_form(|text| person("requester", text).map(drop)),
         Argument::optional("person", Text, "who is to work on it"),
         Argument::optional("group", Text, "the group that is to work on it"),
         Argument::TICKET,
     ],
     plan,
+    fault,
+    verdict: false,
+    creates: false,
 };
+
+fn attributes() -> impl Iterator<Item = &'static str> {
+    VERB.arguments.iter().map(|argument| argument.name).filter(|name| *name != Argument::TICKET.name)
+}
+
+fn fault(written: &Written<'_>) -> Option<Fault> {
+    if !attributes().any(|name| written.has(name, false)) {
+        return Some(Fault::Nothing { arguments: listed(attributes()) });
+    }
+    written.fault_of_status(NewStatus::Named)
+}
 
 fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
     let update = Update {
@@ -29,9 +45,7 @@ fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {
         group: arguments.line("group")?,
     };
     if update == Update::default() {
-        let names = VERB.arguments.iter().map(|argument| argument.name);
-        let arguments = listed(names.filter(|name| *name != Argument::TICKET.name));
-        return Err(Fault::Nothing { arguments });
+        return Err(Fault::Nothing { arguments: listed(attributes()) });
     }
     Ok(Step::Edit { ticket: arguments.named_ticket(facts)?, edit: Edit::Attributes(update) })
 }

@@ -1,13 +1,15 @@
 //! The table of verbs, and what they have in common.
 
 use super::edit::Edit;
+pub use super::fault::Fault;
+use super::written::Written;
 use super::{Change, Facts, Outcome};
 use crate::field::{Entry, Value, ValueType};
 use crate::message::Address;
 use crate::message::document::TEXT_BYTES_MAX;
-use crate::outgoing::Outgoing;
+use crate::outgoing::{Outgoing, PLACES};
 use crate::thread::Conversation;
-use crate::ticket::{ClassSpec, Classes, Status, TicketClass, TicketNumber};
+use crate::ticket::{ClassSpec, Classes, Status, TicketNumber};
 
 /// The longest subject, reason or text of a field, in characters.
 pub(super) const LINE_CHARS_MAX: usize = 1000;
@@ -37,6 +39,13 @@ pub fn verbs() -> &'static [Verb] {
     &VERBS
 }
 
+/// What stands in braces in an argument of a verb for something that is filled in later: `ticket` for `{ticket}`.
+#[must_use]
+pub fn placeholders(verb: &str, argument: &str) -> &'static [&'static str] {
+    let row = |verb: &Verb| verb.arguments.iter().any(|row| row.name == argument && row.filled);
+    if verbs().iter().any(|known| known.name == verb && row(known)) { &PLACES } else { &[] }
+}
+
 /// An action that statements can ask for: one row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Verb {
@@ -47,6 +56,12 @@ pub struct Verb {
     /// What it takes.
     pub arguments: &'static [Argument],
     pub(super) plan: fn(&Arguments<'_>, &Facts<'_>) -> Result<Step, Fault>,
+    /// What is wrong with an action as a rule writes it, whatever the message is.
+    pub(super) fault: fn(&Written<'_>) -> Option<Fault>,
+    /// Whether it decides about the message as a whole, and so must be the only action.
+    pub verdict: bool,
+    /// Whether it creates a ticket, of the class that its argument `class` names.
+    pub creates: bool,
 }
 
 /// An argument of a verb.
@@ -64,6 +79,12 @@ pub struct Argument {
     pub choices: Choices,
     /// Whether it is a text of one line.
     pub one_line: bool,
+    /// Whether a text beyond the limit is cut, with a warning; else the action is refused.
+    pub shortened: bool,
+    /// Whether [`PLACES`] in it are filled once the message is committed.
+    pub filled: bool,
+    /// What is wrong with a text of it, as far as that does not depend on the message.
+    pub(super) form: fn(&str) -> Result<(), Fault>,
     /// What it is for, as one sentence.
     pub summary: &'static str,
 }
@@ -77,6 +98,8 @@ pub enum Choices {
     Classes,
     /// The names of the statuses that a class has.
     Statuses,
+    /// The names of those in which the life of a ticket is over.
+    TerminalStatuses,
     /// These.
     These(fn() -> Vec<&'static str>),
 }
@@ -89,6 +112,7 @@ impl Choices {
             Self::Any => Vec::new(),
             Self::Classes => classes.names(),
             Self::Statuses => classes.statuses(),
+            Self::TerminalStatuses => classes.terminal_statuses(),
             Self::These(names) => names(),
         }
     }
@@ -96,11 +120,22 @@ impl Choices {
 
 impl Argument {
     pub(super) const fn required(name: &'static str, kind: ValueType, summary: &'static str) -> Self {
-        Self { name, kind, required: true, blank: false, choices: Choices::Any, one_line: true, summary }
+        Self { required: true, blank: false, ..Self::optional(name, kind, summary) }
     }
 
     pub(super) const fn optional(name: &'static str, kind: ValueType, summary: &'static str) -> Self {
-        Self { name, kind, required: false, blank: true, choices: Choices::Any, one_line: true, summary }
+        Self {
+            name,
+            kind,
+            required: false,
+            blank: true,
+            choices: Choices::Any,
+            one_line: true,
+            shortened: false,
+            filled: false,
+            form: |_| Ok(()),
+            summary,
+        }
     }
 
     /// The same, and it is to be one of these texts.
@@ -118,12 +153,28 @@ impl Argument {
         Self { one_line: false, ..self }
     }
 
+    /// The same, and what is too long of it is cut.
+    pub(super) const fn shortened(self) -> Self {
+        Self { shortened: true, ..self }
+    }
+
+    /// The same, with places for the ticket's number and tag.
+    pub(super) const fn filled(self) -> Self {
+        Self { filled: true, ..self }
+    }
+
+    /// The same, and its texts have this form.
+    pub(super) const fn of_form(self, form: fn(&str) -> Result<(), Fault>) -> Self {
+        Self { form, ..self }
+    }
+
     /// The argument with which a verb names its ticket.
     pub(super) const TICKET: Self = Self::optional(
         "ticket",
         ValueType::Text,
         "the ticket's number; else the ticket that an earlier action creates, or that the message follows up",
-    );
+    )
+    .of_form(|text| ticket_number(text).map(drop));
 }
 
 /// What one action comes to.
@@ -147,123 +198,6 @@ pub(super) enum Step {
     },
     /// It decides about the message as a whole.
     Verdict(Outcome),
-}
-
-/// What is wrong with an action.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// No such verb.
-    #[error("there is no such verb; there are {}", names_of_verbs())]
-    UnknownVerb,
-    /// No such argument.
-    #[error("it takes no argument `{argument}`; it takes {known}")]
-    UnknownArgument {
-        /// The argument.
-        argument: String,
-        /// The arguments that there are.
-        known: String,
-    },
-    /// The same argument twice.
-    #[error("the argument `{argument}` is given twice")]
-    RepeatedArgument {
-        /// The argument.
-        argument: String,
-    },
-    /// A required argument is not there, or blank.
-    #[error("the argument `{argument}` is missing or blank")]
-    MissingArgument {
-        /// The argument.
-        argument: &'static str,
-    },
-    /// An argument of another type.
-    #[error("the argument `{argument}` is to be of type {expected}, not {found}")]
-    WrongType {
-        /// The argument.
-        argument: String,
-        /// The type it has in the table.
-        expected: ValueType,
-        /// The type of the value.
-        found: ValueType,
-    },
-    /// A value that is none of those allowed.
-    #[error("the argument `{argument}` is \"{found}\", which is none of {allowed}")]
-    NoneOf {
-        /// The argument.
-        argument: &'static str,
-        /// The value.
-        found: String,
-        /// The values that are allowed.
-        allowed: String,
-    },
-    /// A value that has not the form it needs.
-    #[error("the argument `{argument}` is \"{found}\", which is no {expected}")]
-    Malformed {
-        /// The argument.
-        argument: &'static str,
-        /// The value.
-        found: String,
-        /// What it should be.
-        expected: &'static str,
-    },
-    /// A text that is too long.
-    #[error(
-        "the argument `{argument}` is {length} {unit} long; at most {max} are allowed (shorten it: `{{{{ name | first {max} }}}}`)"
-    )]
-    TooLong {
-        /// The argument.
-        argument: &'static str,
-        /// How long it is.
-        length: usize,
-        /// What is counted.
-        unit: &'static str,
-        /// How long it may be.
-        max: usize,
-    },
-    /// More than one value for one field.
-    #[error("the arguments {arguments} exclude each other: a field has one value")]
-    ManyValues {
-        /// Those given.
-        arguments: String,
-    },
-    /// A status that tickets of the class have not.
-    #[error("the argument `status` is \"{found}\", but a ticket of the class {class} is {allowed}")]
-    StatusOfAnotherClass {
-        /// The value.
-        found: String,
-        /// The class.
-        class: TicketClass,
-        /// The statuses of that class.
-        allowed: String,
-    },
-    /// The class of the ticket is none that there is any more.
-    #[error("the ticket is of the class {class}, which rules/classes.toml has no more")]
-    ClassGone {
-        /// The class.
-        class: TicketClass,
-    },
-    /// Nothing is asked for.
-    #[error("at least one of the arguments {arguments} is needed")]
-    Nothing {
-        /// Those that there are.
-        arguments: String,
-    },
-    /// It needs a ticket and there is none.
-    #[error("the message follows up no ticket: ask for it in the condition (`ticket is not blank`)")]
-    NoTicket,
-    /// It would change somebody else's ticket.
-    #[error(
-        "the argument `ticket` is {named}, but the message follows up {follows_up}: no other ticket can be changed"
-    )]
-    ForeignTicket {
-        /// The ticket that the action names.
-        named: TicketNumber,
-        /// What the message follows up, in words.
-        follows_up: String,
-    },
-}
-
-fn names_of_verbs() -> String {
-    listed(verbs().iter().map(|verb| verb.name))
 }
 
 /// The arguments of an action, checked against its row of the table.
@@ -363,21 +297,13 @@ impl<'a> Arguments<'a> {
     /// `Name <local@domain>` or `local@domain`; none if it is not given.
     pub(super) fn address(&self, name: &'static str) -> Result<Option<Address>, Fault> {
         let Some(text) = self.line(name)? else { return Ok(None) };
-        let read = address(&text);
-        let expected = "address such as `Ann Lee <ann@example.org>`";
-        read.map(Some).ok_or_else(|| Fault::Malformed { argument: name, found: excerpt(&text), expected })
+        person(name, &text).map(Some)
     }
 
     /// The ticket that the argument `ticket` names; none if it is not given.
     pub(super) fn named_ticket(&self, facts: &Facts<'_>) -> Result<Option<TicketNumber>, Fault> {
         let Some(text) = self.text(Argument::TICKET.name) else { return Ok(None) };
-        let Some(named) = TicketNumber::parse(text) else {
-            return Err(Fault::Malformed {
-                argument: Argument::TICKET.name,
-                found: excerpt(text),
-                expected: "ticket number",
-            });
-        };
+        let named = ticket_number(text)?;
         match followed_up(facts) {
             Some(ticket) if ticket == named => Ok(Some(named)),
             other => {
@@ -418,6 +344,17 @@ pub(super) fn address(text: &str) -> Option<Address> {
     let well_formed = !local.is_empty() && !domain.is_empty() && !email.contains(char::is_whitespace);
     let name = name.trim().trim_matches('"').trim();
     well_formed.then(|| Address { name: name.to_owned(), email: email.to_owned() })
+}
+
+/// Reads an argument as an address.
+pub(super) fn person(argument: &'static str, text: &str) -> Result<Address, Fault> {
+    let expected = "address such as `Ann Lee <ann@example.org>`";
+    address(text).ok_or_else(|| Fault::Malformed { argument, found: excerpt(text), expected })
+}
+
+fn ticket_number(text: &str) -> Result<TicketNumber, Fault> {
+    let (argument, expected) = (Argument::TICKET.name, "ticket number");
+    TicketNumber::parse(text).ok_or_else(|| Fault::Malformed { argument, found: excerpt(text), expected })
 }
 
 /// A piece of a value that is short enough for an error message.

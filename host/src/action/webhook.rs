@@ -12,10 +12,13 @@ pub(super) const VERB: Verb = Verb {
     arguments: &[
         Argument::required("name", Text, "which one: NAME is [webhook.NAME] of the settings"),
         Argument::optional("event", Text, "the type of the event; else `message.handled`"),
-        Argument::optional("text", Text, "further text for it").prose(),
+        Argument::optional("text", Text, "further text for it").prose().shortened(),
         Argument::TICKET,
     ],
     plan,
+    fault: |_| None,
+    verdict: false,
+    creates: false,
 };
 
 fn plan(arguments: &Arguments<'_>, facts: &Facts<'_>) -> Result<Step, Fault> {

@@ -77,7 +77,7 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
         return print_json(&Trial { report: &report, receipt: &receipt });
     }
     let ends = Ends {
-        fetched: &format!("{}, {} bytes", options.message.display(), parsed.raw.content.len()),
+        fetched: &format!("{}, {} bytes", named(&options.message), parsed.raw.content.len()),
         committed: &format!("would be {}: {}", receipt.outcome.name(), result(&receipt)),
         marked: &marked(&receipt),
     };
@@ -87,6 +87,10 @@ pub(super) async fn run(global: &Global, options: Options) -> Done {
     };
     let paint = Paint::new(stdout_has_colour());
     print(&format!("{}{}", paint.paint(Style::Dim, handled), story(&report, &ends, paint)))
+}
+
+fn named(message: &Path) -> String {
+    if message == Path::new("-") { "from standard input".to_owned() } else { message.display().to_string() }
 }
 
 /// What `--json` prints.

@@ -71,7 +71,18 @@ fn attachment(part: &MessagePart<'_>, enclosure: Enclosure, raw: &Content) -> Re
         _ => None,
     };
     let seen = seen(&enclosure, raw)?;
-    Ok(Attachment { name: name(part), media_type, seen, content_id, inline, description, refused: None, enclosure })
+    let (packed_in, refused) = (None, None);
+    Ok(Attachment {
+        name: name(part),
+        media_type,
+        seen,
+        content_id,
+        inline,
+        description,
+        packed_in,
+        refused,
+        enclosure,
+    })
 }
 
 /// The media type that the first bytes show.
@@ -109,13 +120,24 @@ fn unpacked(packed: &Attachment, raw: &Content, has_text: bool) -> Result<Unpack
         let said = named_type(&file.media_type);
         let guessed = || file.seen.clone().unwrap_or_else(|| "application/octet-stream".to_owned());
         let content_id = content_id(&file.content_id);
+        let description = file
+            .message
+            .as_ref()
+            .map(|nested| described(&nested.subject, &nested.sender_name, &nested.sender_address, nested.sent.clone()));
         found.push(Attachment {
-            name: file_name(&file.name),
-            media_type: said.unwrap_or_else(guessed),
+            name: match &file.message {
+                Some(nested) => name_of_message(&nested.subject, "tnef"),
+                None => file_name(&file.name),
+            },
+            media_type: match &file.message {
+                Some(_) => tnef::MEDIA_TYPES[0].to_owned(),
+                None => said.unwrap_or_else(guessed),
+            },
             inline: !content_id.is_empty(),
             content_id,
             seen: file.seen,
-            description: None,
+            description,
+            packed_in: Some(packed.name.clone()),
             refused: None,
             enclosure,
         });
@@ -149,18 +171,23 @@ pub(super) fn content_id(given: &str) -> String {
 
 /// What a nested message is about: `message: Lamp, from Ann Lee <ann@example.org>, 2026-01-31 10:00`.
 fn about(nested: &mail_parser::Message<'_>) -> String {
-    let subject = line(nested.subject().unwrap_or_default());
-    let mut parts = vec![format!("message: {}", if subject.is_empty() { "without a subject" } else { &subject })];
     let from = nested.from().and_then(|from| from.first());
     let (name, address) = from.map(|from| (from.name(), from.address())).unwrap_or_default();
-    let address = Address { name: line(name.unwrap_or_default()), email: line(address.unwrap_or_default()) };
+    let date = nested.date().filter(|date| date.is_valid()).map(|date| {
+        let mail_parser::DateTime { year, month, day, hour, minute, .. } = date;
+        format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
+    });
+    described(nested.subject().unwrap_or_default(), name.unwrap_or_default(), address.unwrap_or_default(), date)
+}
+
+fn described(subject: &str, name: &str, address: &str, date: Option<String>) -> String {
+    let subject = line(subject);
+    let mut parts = vec![format!("message: {}", if subject.is_empty() { "without a subject" } else { &subject })];
+    let address = Address { name: line(name), email: line(address) };
     if address != Address::default() {
         parts.push(format!("from {address}"));
     }
-    if let Some(date) = nested.date().filter(|date| date.is_valid()) {
-        let mail_parser::DateTime { year, month, day, hour, minute, .. } = date;
-        parts.push(format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}"));
-    }
+    parts.extend(date);
     parts.join(", ")
 }
 
@@ -189,19 +216,31 @@ fn media_type(part: &MessagePart<'_>) -> String {
 fn name(part: &MessagePart<'_>) -> String {
     match (&part.body, part.attachment_name()) {
         (_, Some(name)) => file_name(name),
-        (PartType::Message(message), None) => {
-            let name = file_name(message.subject().unwrap_or_default());
-            let stem = if name.is_empty() { "message" } else { &name };
-            format!("{}.eml", stem.get(..stem.floor_char_boundary(NAME_BYTES_MAX - 4)).unwrap_or_default())
-        }
+        (PartType::Message(message), None) => name_of_message(message.subject().unwrap_or_default(), "eml"),
         (_, None) => String::new(),
     }
+}
+
+/// A message is called after its subject, in which a slash separates nothing.
+fn name_of_message(subject: &str, extension: &str) -> String {
+    let name = safe(subject);
+    let stem = if name.is_empty() { "message" } else { &name };
+    let bytes_max = NAME_BYTES_MAX - extension.len() - 1;
+    format!("{}.{extension}", stem.get(..stem.floor_char_boundary(bytes_max)).unwrap_or_default())
+}
+
+/// The name of a file: of a path its last piece that is one.
+fn file_name(given: &str) -> String {
+    let mut bytes = given.trim_start().bytes();
+    let has_drive = bytes.next().is_some_and(|letter| letter.is_ascii_alphabetic()) && bytes.next() == Some(b':');
+    let path = if has_drive { given.trim_start().get(2..).unwrap_or_default() } else { given };
+    path.rsplit(['/', '\\']).map(safe).find(|name| !name.is_empty()).unwrap_or_default()
 }
 
 /// A name that is safe for a file: no separators, no control characters, none that turn the direction of writing or
 /// are not shown, no dots at its start, neither dots nor blanks at its end, and none of the names that Windows keeps for
 /// devices.
-fn file_name(name: &str) -> String {
+fn safe(name: &str) -> String {
     let is_safe = |c: &char| !c.is_control() && !is_unseen(*c) && !r#"/\:*?"<>|"#.contains(*c);
     let kept: String = name.chars().filter(is_safe).collect();
     let kept = kept.trim_start_matches(|c: char| c == '.' || c.is_whitespace()).trim_end();
@@ -239,9 +278,31 @@ mod tests {
     fn a_name_is_no_path() {
         let check = |name: &str, expect: &str| assert_eq!(file_name(name), expect, "{name:?}");
         check("a.pdf", "a.pdf");
-        check("../../etc/passwd", "etcpasswd");
-        check(r"C:\temp\x.doc", "Ctempx.doc");
+        // Of a path the last piece counts, whatever separates it.
+        check("evil/invoice.pdf", "invoice.pdf");
+        check(r"evil\invoice.pdf", "invoice.pdf");
+        check("../../etc/passwd", "passwd");
+        check(r"..\..\windows\win.ini", "win.ini");
+        check("/etc/passwd", "passwd");
+        check(r"C:\temp\x.doc", "x.doc");
+        check("C:/temp/x.doc", "x.doc");
+        check("c:x.doc", "x.doc");
+        check(r"\\server\share\x.doc", "x.doc");
+        check(r"a/b\c.txt", "c.txt");
+        check("Re: c.txt", "Re c.txt");
+        // A piece that is no name of a file is none.
+        check("invoice.pdf/", "invoice.pdf");
+        check("invoice.pdf/..", "invoice.pdf");
+        check(r"a\.\..", "a");
+        check("a/\u{200b}/ ", "a");
+        check("a/con", "_con");
+        check(".", "");
         check("..", "");
+        check("....", "");
+        check("../..", "");
+        check("/", "");
+        check("C:", "");
+        check("a/.hidden", "hidden");
         check(" ünï.txt\r\n", "ünï.txt");
         check(&"ä".repeat(200), &"ä".repeat(127));
         check("a\u{202e}gpj.exe", "agpj.exe");
@@ -260,6 +321,16 @@ mod tests {
         check("conout$.txt", "_conout$.txt");
         check("LPT\u{b9}.txt", "_LPT\u{b9}.txt");
         check("conin", "conin");
+    }
+
+    #[test]
+    fn a_message_is_called_after_its_subject() {
+        let check = |subject: &str, expect: &str| assert_eq!(name_of_message(subject, "eml"), expect, "{subject:?}");
+        check("Lamp", "Lamp.eml");
+        check("Offer 1/2: lamps", "Offer 12 lamps.eml");
+        check("../..", "message.eml");
+        check("", "message.eml");
+        check(&"ä".repeat(200), &format!("{}.eml", "ä".repeat(125)));
     }
 
     #[test]

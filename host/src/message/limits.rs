@@ -95,6 +95,7 @@ mod tests {
             content_id: String::new(),
             inline: false,
             description: None,
+            packed_in: None,
             refused: None,
             enclosure: Enclosure {
                 range: 0..size,

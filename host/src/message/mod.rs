@@ -15,6 +15,7 @@ mod loops;
 mod marks;
 mod origin;
 mod parse;
+mod remarks;
 mod skeleton;
 mod smime;
 mod tnef;
@@ -116,6 +117,8 @@ pub struct Attachment {
     pub inline: bool,
     /// What a message or a calendar in it is about, in one line.
     pub description: Option<String>,
+    /// The file that it was packed in, by its name, such as `winmail.dat`; none: it is a part of the message.
+    pub packed_in: Option<String>,
     /// Why it does not go to a ticket, if it does not; see [`AttachmentLimits`].
     pub refused: Option<String>,
     /// Its content.
@@ -156,6 +159,8 @@ pub struct Message {
     pub attachments: Vec<Attachment>,
     /// What was wrong with it.
     pub defects: Vec<Defect>,
+    /// What was made of it that is nothing wrong, each as a clause: a signed message was read, a packed file opened.
+    pub remarks: Vec<String>,
 }
 
 impl Message {

@@ -2,7 +2,7 @@
 
 use super::document::{Document, TEXT_BYTES_MAX};
 use super::skeleton::Skeleton;
-use super::{Defect, Enclosure, Message, attachment, authentication, body, client, header, origin, smime};
+use super::{Defect, Enclosure, Message, attachment, authentication, body, client, header, origin, remarks, smime};
 use crate::content::{self, Content};
 use crate::field::DateTime;
 use mail_parser::{Encoding, MessageParser, MessagePart, PartType};
@@ -114,6 +114,7 @@ fn with_structure(
         None => body::of(parsed, &mut defects),
     };
     let date = header::date(parsed, &mut defects);
+    let attachments = attachment::of(parsed, &body.parts, source, &mut defects)?;
     let is_cut = body.parts.iter().filter_map(|id| parsed.part(*id)).any(|part| source.is_cut(part));
     Ok(Message {
         subject: header::value(&headers, "Subject").unwrap_or_default().to_owned(),
@@ -128,7 +129,8 @@ fn with_structure(
         authentication: authentication::of(parsed),
         client: client::guess(&headers, body.html.as_deref().unwrap_or_default()),
         document: body.document(is_cut, &mut defects),
-        attachments: attachment::of(parsed, &body.parts, source, &mut defects)?,
+        remarks: remarks::of(parsed, &body, &attachments),
+        attachments,
         headers,
         defects,
     })
@@ -192,6 +194,7 @@ fn without_structure(raw: &[u8], received: Option<DateTime>) -> Message {
         document: Document::from_plain(&String::from_utf8_lossy(raw.get(..TEXT_BYTES_MAX).unwrap_or(raw))),
         attachments: Vec::new(),
         defects: vec![Defect(reason.to_owned())],
+        remarks: Vec::new(),
     }
 }
 

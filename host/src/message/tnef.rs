@@ -3,8 +3,11 @@
 //!
 //! The file is read once, front to back; the contents of the files in it are not kept, only where they lie.
 
+mod nested;
+
 use super::attachment::ATTACHMENTS_MAX;
 use mail_parser::decoders::charsets::map::charset_decoder;
+use nested::Nested;
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Read};
 use std::ops::Range;
@@ -21,10 +24,13 @@ const VALUE_BYTES_MAX: u64 = 64 << 10;
 const PROPERTIES_MAX: u32 = 1_000;
 /// How much of a file is looked at to see what it is.
 const SEEN_BYTES: usize = 8 << 10;
+/// How much of a message in it is looked at to see what it is about: that stands before its own files.
+const MESSAGE_BYTES: usize = 64 << 10;
 
 /// MS-OXTNEF section 2.1.3.2: the attributes that matter, by their number and type.
 mod tag {
     pub(super) const BODY: u32 = 0x0002_800c;
+    pub(super) const SUBJECT: u32 = 0x0001_8004;
     pub(super) const MESSAGE_PROPERTIES: u32 = 0x0006_9003;
     pub(super) const RENDERING: u32 = 0x0006_9002;
     pub(super) const TITLE: u32 = 0x0001_8010;
@@ -35,6 +41,13 @@ mod tag {
 /// MS-OXPROPS: the properties that matter.
 mod property {
     pub(super) const BODY: [u16; 3] = [0x1000, 0x1009, 0x1013];
+    pub(super) const SUBJECT: u16 = 0x0037;
+    /// The name of whom the message is from, and then of whoever sent it for them.
+    pub(super) const SENDER_NAME: [u16; 2] = [0x0042, 0x0c1a];
+    /// The addresses of these, as SMTP knows them and as the mail system does.
+    pub(super) const SENDER_ADDRESS: [u16; 4] = [0x5d02, 0x5d01, 0x0065, 0x0c1f];
+    /// When it was sent, or else delivered.
+    pub(super) const SENT: [u16; 2] = [0x0039, 0x0e06];
     pub(super) const DATA: u16 = 0x3701;
     pub(super) const LONG_FILE_NAME: u16 = 0x3707;
     pub(super) const MEDIA_TYPE: u16 = 0x370e;
@@ -47,6 +60,7 @@ mod kind {
     pub(super) const NARROW: u16 = 0x001e;
     pub(super) const WIDE: u16 = 0x001f;
     pub(super) const BINARY: u16 = 0x0102;
+    pub(super) const TIME: u16 = 0x0040;
 }
 
 /// MS-OXTNEF section 2.1.3.4.4: what the value of an object begins with says what it is; this is a message.
@@ -57,7 +71,7 @@ const MESSAGE_OBJECT: [u8; 16] = [0x07, 0x03, 0x02, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0
 pub(super) struct Opened {
     /// The files in it.
     pub(super) files: Vec<Packed>,
-    /// Whether something in it could not be taken out, such as a message: then it is worth keeping.
+    /// Whether something in it could not be taken out, such as a link to a file: then it is worth keeping.
     pub(super) is_partly: bool,
     /// Whether it holds the text of the message.
     pub(super) has_text: bool,
@@ -78,6 +92,8 @@ pub(super) struct Packed {
     pub(super) sha256: [u8; 32],
     /// The media type that its content shows.
     pub(super) seen: Option<String>,
+    /// What it is about, if it is a message: its content is such a file again.
+    pub(super) message: Option<Nested>,
 }
 
 /// Whether it begins as such a file does.
@@ -135,7 +151,7 @@ impl Unpacking {
                 self.end_file();
                 self.file = Some((Packed::default(), false));
             }
-            (tag::DATA, Some((file, is_found))) => match reader.digest(length)? {
+            (tag::DATA, Some((file, is_found))) => match reader.digest(length, SEEN_BYTES)? {
                 Some(digest) => {
                     (file.at, file.sha256, file.seen) = (end - length..end, digest.sha256, digest.seen);
                     *is_found = true;
@@ -151,11 +167,12 @@ impl Unpacking {
                     match property.id {
                         property::DATA => match content(property, properties)? {
                             // What is in the attribute of its own counts; two contents are one too many.
-                            Some(content) if !*is_found || file.at.is_empty() => {
-                                (file.at, file.sha256, file.seen) = content;
+                            Some(found) if !*is_found || file.at.is_empty() => {
+                                (file.at, file.sha256, file.seen) = (found.at, found.digest.sha256, found.digest.seen);
+                                file.message = found.message;
                                 *is_found = true;
                             }
-                            Some((_, sha256, _)) if sha256 == file.sha256 => {}
+                            Some(found) if found.digest.sha256 == file.sha256 => {}
                             Some(_) | None => self.opened.is_partly = true,
                         },
                         property::LONG_FILE_NAME => set(&mut file.name, property, properties)?,
@@ -208,22 +225,30 @@ fn set<R: Read>(text: &mut String, property: Property, from: &mut Properties<'_,
     Ok(())
 }
 
-/// Where a content lies, its SHA-256, and what it shows to be.
-type Found = (Range<u64>, [u8; 32], Option<String>);
+/// A content, and where it lies.
+struct Found {
+    at: Range<u64>,
+    digest: Digested,
+    message: Option<Nested>,
+}
 
-/// The content that a property is; none if it is a message, or is not all there.
+/// The content that a property is; none if it is not all there.
 fn content<R: Read>(property: Property, from: &mut Properties<'_, R>) -> io::Result<Option<Found>> {
     let mut length = property.length;
+    let mut what = [0; MESSAGE_OBJECT.len()];
     if property.kind == kind::OBJECT {
-        let mut what = [0; MESSAGE_OBJECT.len()];
         length = length.saturating_sub(16);
-        if property.length < 16 || !from.reader.fill(&mut what)? || what == MESSAGE_OBJECT {
+        if property.length < 16 || !from.reader.fill(&mut what)? {
             return Ok(None);
         }
     }
-    let start = from.reader.at;
-    let digest = from.reader.digest(length)?;
-    Ok(digest.map(|digest| (start..start + length, digest.sha256, digest.seen)))
+    let (start, is_message) = (from.reader.at, what == MESSAGE_OBJECT);
+    let Some(digest) = from.reader.digest(length, if is_message { MESSAGE_BYTES } else { SEEN_BYTES })? else {
+        return Ok(None);
+    };
+    // Whatever it says that it is: what is no such file cannot be described.
+    let message = (is_message && begins(&digest.head)).then(|| Nested::of(&digest.head));
+    Ok((message.is_some() || !is_message).then(|| Found { at: start..start + length, digest, message }))
 }
 
 /// A property (MS-OXTNEF section 2.1.3.4) whose value is next.
@@ -252,7 +277,7 @@ impl<R: Read> Properties<'_, R> {
                 0x0001 => 0,
                 // Fixed values stand on borders of four bytes.
                 0x0002 | 0x0003 | 0x0004 | 0x000a | 0x000b => 4,
-                0x0005 | 0x0006 | 0x0007 | 0x0014 | 0x0040 => 8,
+                0x0005 | 0x0006 | 0x0007 | 0x0014 | kind::TIME => 8,
                 0x0048 => 16,
                 kind::OBJECT | kind::NARROW | kind::WIDE | kind::BINARY => {
                     let Some(count) = self.number()? else { return Ok(()) };
@@ -271,6 +296,12 @@ impl<R: Read> Properties<'_, R> {
                 }
                 _ => return Ok(()),
             };
+            if !is_list && kind == kind::TIME && self.reader.at.saturating_add(width) <= self.end {
+                let end = self.reader.at + width;
+                take(Property { kind, id, length: width }, self)?;
+                self.skip(end.saturating_sub(self.reader.at))?;
+                continue;
+            }
             let count = if is_list { self.number()?.unwrap_or(u32::MAX) } else { 1 };
             self.skip(u64::from(count).saturating_mul(width))?;
         }
@@ -322,6 +353,8 @@ struct Reader<R> {
 struct Digested {
     sha256: [u8; 32],
     seen: Option<String>,
+    /// Its first bytes.
+    head: Vec<u8>,
 }
 
 impl<R: Read> Reader<R> {
@@ -351,24 +384,25 @@ impl<R: Read> Reader<R> {
         Ok(skipped == length)
     }
 
-    /// The SHA-256 of what follows, and what it shows to be; none if there is not so much.
-    fn digest(&mut self, length: u64) -> io::Result<Option<Digested>> {
+    /// The SHA-256 of what follows, what it shows to be, and up to `kept` of its first bytes; none if there is not so
+    /// much.
+    fn digest(&mut self, length: u64, kept: usize) -> io::Result<Option<Digested>> {
         let (mut digest, mut rest) = (Sha256::new(), length);
         let mut buffer = [0; SEEN_BYTES];
-        let mut seen = None;
+        let mut head = Vec::new();
         while rest > 0 {
             let wanted = usize::try_from(rest).unwrap_or(usize::MAX).min(buffer.len());
             let piece = buffer.get_mut(..wanted).unwrap_or_default();
             if !self.fill(piece)? {
                 return Ok(None);
             }
-            if rest == length {
-                seen = infer::get(piece).map(|kind| kind.mime_type().to_owned());
-            }
+            let missing = kept.saturating_sub(head.len()).min(wanted);
+            head.extend_from_slice(piece.get(..missing).unwrap_or_default());
             digest.update(&*piece);
             rest -= u64::try_from(wanted).unwrap_or(rest);
         }
-        Ok(Some(Digested { sha256: digest.finalize().into(), seen }))
+        let seen = infer::get(&head).map(|kind| kind.mime_type().to_owned());
+        Ok(Some(Digested { sha256: digest.finalize().into(), seen, head }))
     }
 }
 

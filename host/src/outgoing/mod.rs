@@ -6,9 +6,11 @@
 mod caution;
 #[cfg(test)]
 mod tests;
+mod wording;
 
 pub use caution::{Occasion, is_own, objection};
 pub(crate) use caution::{no_recipient, own_address};
+pub use wording::{PLACES, Wording};
 
 use crate::message::{Address, AddressPattern, MessageId};
 use crate::thread::{OwnIds, ThreadTag};
@@ -74,10 +76,10 @@ impl Outgoing {
 pub struct Notice {
     /// Who gets it.
     pub to: Recipient,
-    /// Its subject, without the ticket's tag. `{ticket}` and `{tag}` stand for the ticket's number and tag.
-    pub subject: String,
-    /// Its text. As the subject.
-    pub text: String,
+    /// Its subject, without the ticket's tag, unless that has a place in it.
+    pub subject: Wording,
+    /// Its text.
+    pub text: Wording,
     /// Whether the message that it is about goes along.
     pub forwards: bool,
     /// The message that it is about.
@@ -249,7 +251,7 @@ impl Sender {
         }
     }
 
-    fn subject(&self, subject: &str, ticket: Option<&TicketNumber>) -> String {
+    fn subject(&self, subject: &Wording, ticket: Option<&TicketNumber>) -> String {
         let subject: String = one_line(&self.filled(subject, ticket)).chars().take(SUBJECT_CHARS_MAX).collect();
         let Some(ticket) = ticket else { return subject };
         let has_tag = self.tag.tickets(&subject).any(|tagged| tagged == *ticket);
@@ -260,10 +262,10 @@ impl Sender {
         }
     }
 
-    /// A text with the ticket's number and tag in place of what stands for them.
-    fn filled(&self, text: &str, ticket: Option<&TicketNumber>) -> String {
+    /// A text with the ticket's number and tag in their places.
+    fn filled(&self, text: &Wording, ticket: Option<&TicketNumber>) -> String {
         let (number, tag) = ticket.map(|it| (it.to_string(), self.tag.of(it))).unwrap_or_default();
-        text.replace("{ticket}", &number).replace("{tag}", &tag)
+        text.filled(&number, &tag)
     }
 }
 

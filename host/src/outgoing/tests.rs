@@ -107,8 +107,8 @@ fn nothing_is_sent_where_something_speaks_against_it() {
     let notice = |to: Recipient, headers: &str| {
         Outgoing::Mail(Notice {
             to,
-            subject: String::new(),
-            text: String::new(),
+            subject: Wording::default(),
+            text: Wording::default(),
             forwards: false,
             about: occasion(headers),
         })
@@ -146,7 +146,7 @@ fn nothing_is_sent_where_something_speaks_against_it() {
 fn the_subject_has_the_tag_once() {
     let ticket = TicketNumber::new(5);
     let check = |end: TagEnd, subject: &str, expect: &str| {
-        assert_eq!(sender(end).subject(subject, Some(&ticket)), expect, "{subject:?}");
+        assert_eq!(sender(end).subject(&subject.to_owned().into(), Some(&ticket)), expect, "{subject:?}");
     };
     check(TagEnd::End, "printer", "printer MessageID:T00005#");
     check(TagEnd::Beginning, "printer", "MessageID:T00005# printer");
@@ -156,7 +156,7 @@ fn the_subject_has_the_tag_once() {
     check(TagEnd::End, "Re: MessageID:T00004#", "Re: MessageID:T00004# MessageID:T00005#");
     check(TagEnd::End, "", "MessageID:T00005#");
     check(TagEnd::End, "a\r\nBcc: x@y.example", "a Bcc: x@y.example MessageID:T00005#");
-    assert_eq!(sender(TagEnd::End).subject("about {ticket}", None), "about");
+    assert_eq!(sender(TagEnd::End).subject(&"about {ticket}".to_owned().into(), None), "about");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::clock::Clock;
 use super::patterns::{self as host_patterns, PatternCache, PatternError};
 use super::sight::Finders;
 use super::{Fault, Limits};
+use crate::action;
 use crate::message::document::BodyKind;
 use crate::reading::{self, Reading};
 use std::sync::Arc;
@@ -392,6 +393,11 @@ impl lookup::Host for State {
     fn fault_of_currency(&mut self, code: String) -> Result<Option<String>> {
         self.enter()?;
         Ok(reading::fault_of_currency(&code))
+    }
+
+    fn placeholders(&mut self, verb: String, argument: String) -> Result<Vec<String>> {
+        self.enter()?;
+        Ok(action::placeholders(&verb, &argument).iter().map(|place| (*place).to_owned()).collect())
     }
 }
 

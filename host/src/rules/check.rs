@@ -8,6 +8,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, suggestion};
 use crate::field::{Entry, Value};
 use crate::message::document::{CutKind, CutKinds};
 use crate::message::{Message, parse};
+use crate::outgoing::Wording;
 use crate::plugin::capabilities::LogLine;
 use crate::thread::Conversation;
 use crate::ticket::{ClassSpec, Classes, Status, TicketNumber, TicketSummary};
@@ -264,7 +265,8 @@ fn decided(instances: &mut Instances, case: &Case, seen: &mut Seen) -> Result<Co
     let done = done.map_err(|fault| seen.fault(&fault))?;
     seen.steps(&done.steps);
     seen.reached.statements(&done);
-    let actions = done.actions;
+    let mut actions = done.actions;
+    action::shorten(&mut actions);
     // What would be quarantined is not sound, whatever the test expects.
     let facts = Facts {
         sender: message.sender.as_ref(),
@@ -276,12 +278,23 @@ fn decided(instances: &mut Instances, case: &Case, seen: &mut Seen) -> Result<Co
         sending: action::Sending::default(),
     };
     action::plan(&actions, &facts).map_err(|error| error.to_string())?;
+    actions.iter_mut().for_each(as_sent);
     let asked = |at: usize| expected.get(at).and_then(Json::as_object);
     let found = actions.iter().enumerate().map(|(at, action)| action_line(action, asked(at)));
     let found: Vec<_> = found.collect();
     let json = actions.iter().enumerate().map(|(at, action)| action_json(action, asked(at))).collect();
     let expected: Vec<_> = expected.iter().map(expected_line).collect();
     Ok(Compared { expected: expected.join("\n"), found: found.join("\n"), json })
+}
+
+/// Shows texts as they are sent, with the places in them that are filled then.
+fn as_sent(action: &mut Action) {
+    for entry in &mut action.arguments {
+        if let ([ticket, tag], Value::Text(text)) = (action::placeholders(&action.verb, &entry.name), &mut entry.value)
+        {
+            *text = Wording::from(std::mem::take(text)).filled(&format!("{{{ticket}}}"), &format!("{{{tag}}}"));
+        }
+    }
 }
 
 /// An action as `expect` would say it, with the arguments that the test asks for.

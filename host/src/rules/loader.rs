@@ -2,7 +2,9 @@
 
 use super::file::RuleFiles;
 use super::languages::{self, Languages};
-use super::{CLIENTS, Hop, Instances, PIPELINE, REVISION_DIGITS, Revision, RuleSet, Step, classes, pipeline, review};
+use super::{
+    CLIENTS, Hop, Instances, PIPELINE, REVISION_DIGITS, Revision, RuleSet, Step, classes, constants, pipeline, review,
+};
 use crate::action::verbs;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, suggestion};
 use crate::message::client;
@@ -61,6 +63,9 @@ impl Loader<'_> {
             let Some(mut step) = loaded else { continue };
             step.config.fields = if step.hop == Hop::Process { fields.clone() } else { Vec::new() };
             let instance = configure(pipeline, listed, &step, cleaner.unwrap_or_else(|| step.instance()), out);
+            if step.hop == Hop::Process && step.component.about().name == constants::PLUGIN {
+                constants::check(&step.files, &self.classes, out);
+            }
             if let Some(instance) = &instance {
                 fields.extend_from_slice(instance.declares());
                 step.interest = instance.interest().clone();

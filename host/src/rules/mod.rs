@@ -5,6 +5,7 @@
 
 mod check;
 mod classes;
+mod constants;
 mod coverage;
 mod expectation;
 mod file;

@@ -70,6 +70,7 @@ fn message() -> Value {
         required("inline", "Whether it belongs into the body.", truth()),
         optional("seen", "The media type that its content shows, where it is another one.", text()),
         optional("description", "What a message or a calendar in it is about.", text()),
+        optional("packed_in", "The file that it was packed in, such as `winmail.dat`.", text()),
         optional("refused", "Why it does not go to a ticket, if it does not.", text()),
     ]);
     let origins = words(["human", "auto-generated", "auto-replied", "bounce", "list"]);
@@ -83,6 +84,7 @@ fn message() -> Value {
         required("origin", "Who or what wrote it.", origins),
         required("client", "The mail client that it looks like, and why.", client),
         required("defects", "What was wrong with it.", list(&text())),
+        optional("remarks", "What was made of it that is nothing wrong.", list(&text())),
         required("attachments", "Its attachments.", list(&attachment)),
     ])
 }

@@ -30,8 +30,8 @@ fn notify(ticket: Option<u64>, to: Recipient) -> Change {
     let message = parse(b"From: ann@example.org\r\nMessage-ID: <1@example.org>\r\n\r\nhello", None);
     let notice = Notice {
         to,
-        subject: "Re: it".to_owned(),
-        text: "We have it as {ticket}.".to_owned(),
+        subject: "Re: it".to_owned().into(),
+        text: "We have it as {ticket}.".to_owned().into(),
         forwards: false,
         about: Occasion::of(&message),
     };

@@ -60,13 +60,13 @@ impl Classes {
     /// The names of the statuses of all classes, each once.
     #[must_use]
     pub fn statuses(&self) -> Vec<&str> {
-        let mut names = Vec::new();
-        for status in self.iter().flat_map(|spec| &spec.statuses) {
-            if !names.contains(&status.name()) {
-                names.push(status.name());
-            }
-        }
-        names
+        names(self.iter().flat_map(|spec| &spec.statuses))
+    }
+
+    /// The names of those in which the life of a ticket of some class is over, each once.
+    #[must_use]
+    pub fn terminal_statuses(&self) -> Vec<&str> {
+        names(self.iter().flat_map(|spec| &spec.terminal))
     }
 
     /// Whether the life of such a ticket is over. That of a ticket whose class there is no more is, and that of one whose
@@ -77,6 +77,16 @@ impl Classes {
         let is_over = |spec: &ClassSpec| spec.terminal.contains(status) || spec.status(status.name()).is_none();
         self.get(class.name()).is_none_or(is_over)
     }
+}
+
+fn names<'s>(statuses: impl Iterator<Item = &'s Status>) -> Vec<&'s str> {
+    let mut names = Vec::new();
+    for status in statuses {
+        if !names.contains(&status.name()) {
+            names.push(status.name());
+        }
+    }
+    names
 }
 
 impl Default for Classes {

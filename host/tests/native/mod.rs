@@ -168,6 +168,9 @@ impl Host for Native {
     fn fault_of_currency(&self, code: &str) -> Option<String> {
         reading::fault_of_currency(code)
     }
+    fn placeholders(&self, verb: &str, argument: &str) -> Vec<String> {
+        mailmill::action::placeholders(verb, argument).iter().map(|place| (*place).to_owned()).collect()
+    }
     fn cut(&self, at: Span, kind: CutKind, rule: &str) {
         self.with(|call| call.cut(to_host(at), cut_kind(kind), rule.to_owned()).expect("the cut fits"));
     }

@@ -422,6 +422,8 @@ pub trait Host {
     fn fault_of_time_zone(&self, name: &str) -> Option<String>;
     /// What is wrong with a currency, if something is.
     fn fault_of_currency(&self, code: &str) -> Option<String>;
+    /// What the host fills in in this argument of this verb: `ticket` for `{ticket}`. There, `{{` stands for `{`.
+    fn placeholders(&self, verb: &str, argument: &str) -> Vec<String>;
 
     /// Cuts a span of the body.
     fn cut(&self, at: Span, kind: CutKind, rule: &str);

@@ -164,6 +164,9 @@ impl Host for TestHost {
     fn fault_of_currency(&self, code: &str) -> Option<String> {
         (code == "xx").then(|| "unknown currency".to_owned())
     }
+    fn placeholders(&self, verb: &str, _: &str) -> Vec<String> {
+        if verb == "notify" { vec!["ticket".to_owned(), "tag".to_owned()] } else { Vec::new() }
+    }
     fn cut(&self, _: Span, _: CutKind, _: &str) {
         panic!("this plugin is no preprocessor");
     }

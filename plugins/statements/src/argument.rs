@@ -1,7 +1,7 @@
 //! Arguments of actions: constants, texts with macros, and fields that keep their type.
 
 use crate::name::Name;
-use crate::template::{Target, Template};
+use crate::template::{Setting, Target, Template};
 use mailmill_sdk::settings::{Json, Table, unknown};
 use mailmill_sdk::{Argument as Row, Declaration, Entry, Host, Reading, Value, ValueType, Verb};
 
@@ -44,13 +44,14 @@ pub(crate) fn arguments<H: Host>(host: &H, table: &Table<'_>, verb: &Verb, field
             }
             return None;
         };
-        let source = source(host, table, row, json, fields)?;
+        let places = host.placeholders(&verb.name, &row.name);
+        let source = source(host, table, row, json, &Setting { fields, places: &places })?;
         Some(Argument { name: row.name.clone(), source })
     };
     verb.arguments.iter().filter_map(read).collect()
 }
 
-fn source<H: Host>(host: &H, table: &Table<'_>, row: &Row, json: &Json, fields: &[Declaration]) -> Option<Source> {
+fn source<H: Host>(host: &H, table: &Table<'_>, row: &Row, json: &Json, setting: &Setting<'_>) -> Option<Source> {
     let refuse = || {
         table.complain(&row.name, format!("the argument \"{}\" is to be of type {}", row.name, row.kind), None);
         None
@@ -68,7 +69,7 @@ fn source<H: Host>(host: &H, table: &Table<'_>, row: &Row, json: &Json, fields: 
         _ if row.one_line => Target::Line,
         _ => Target::Text,
     };
-    let template = match Template::parse(host, text, fields, target) {
+    let template = match Template::parse(host, text, setting, target) {
         Ok(template) => template,
         Err(fault) => {
             table.complain(&row.name, fault.reason, u32::try_from(fault.at).ok());

@@ -156,6 +156,9 @@ impl<'a, H: Host> Parser<'a, H> {
         if self.take_word("is") {
             return self.is(name, at);
         }
+        if self.take_word("equals") {
+            return Ok(Test::OneOf { operands: self.list(|parser| parser.operand(name))?, wanted: true });
+        }
         for (sign, allowed) in ORDERS {
             if self.take_sign(sign) {
                 return self.order(name, at, allowed);
@@ -174,6 +177,16 @@ impl<'a, H: Host> Parser<'a, H> {
         }
         if self.take_word("matches") {
             return self.matches(name, at);
+        }
+        if let Some(Kind::Word(word)) = self.tokens.first().map(|token| &token.kind) {
+            if matches!(word.as_str(), "not" | "does" | "doesn") {
+                let reason =
+                    format!("`not` stands before the name: write `not {} contains …`, or `is not …`", name.name);
+                return fault(at, reason);
+            }
+            if let Some(right) = meant(word) {
+                return fault(at, format!("there is no operator `{word}`: write `{} {right}`", name.name));
+            }
         }
         if name.kind == ValueType::Boolean {
             return Ok(Test::Truth);
@@ -195,6 +208,13 @@ impl<'a, H: Host> Parser<'a, H> {
                 return self.apart(name, at, after);
             }
         }
+        let here = self.at();
+        if let Some(Kind::Word(word)) = self.tokens.first().map(|token| &token.kind)
+            && !self.is_field(word)
+            && let Some(right) = meant_behind_is(word)
+        {
+            return fault(here, format!("there is no operator `is {word}`: write `{} {right}`", name.name));
+        }
         if !self.take_word("in") {
             return Ok(Test::OneOf { operands: vec![self.operand(name)?], wanted });
         }
@@ -205,6 +225,10 @@ impl<'a, H: Host> Parser<'a, H> {
             return fault(self.at(), "here `[` is expected, or `domain`");
         }
         Ok(Test::OneOf { operands: self.list(|parser| parser.operand(name))?, wanted })
+    }
+
+    fn is_field(&self, name: &str) -> bool {
+        Name::find(name, &self.config.fields, 0).is_ok()
     }
 
     fn is_sign(&self, sign: &str) -> bool {
@@ -412,7 +436,42 @@ impl<'a, H: Host> Parser<'a, H> {
 /// The longest duration: 36500 days.
 const DURATION_SECONDS_MAX: i64 = 36_500 * 86_400;
 
-const OPERATORS: &str = "is, is not, is blank, is not blank, is in [...], is in domain, is before, is after, contains, \
+/// What somebody means who writes an operator as other languages call it, or as one word; in the order of the list.
+const MEANT: [(&[&str], &str); 14] = [
+    (&["is-blank", "blank", "is-empty", "empty", "isblank"], "is blank"),
+    (&["is-not-blank", "not-blank", "is-not-empty", "exists"], "is not blank"),
+    (&["is-equal-to", "equal", "eq"], "is …"),
+    (&["is-not", "not-equals", "not-equal", "ne"], "is not …"),
+    (&["in", "is-in", "in-list", "one-of", "is-in-list"], "is in […]"),
+    (&["is-not-in", "not-in"], "is not in […]"),
+    (&["starts-with", "startswith", "begins", "begins-with"], "starts with …"),
+    (&["ends-with", "endswith"], "ends with …"),
+    (&["contain", "includes", "has"], "contains …"),
+    (&["match", "regex", "like", "is-like"], "matches /…/"),
+    (&["greater", "greater-than", "more", "gt", "is-greater-than"], "> …"),
+    (&["less", "less-than", "lt", "is-less-than"], "< …"),
+    (&["before", "is-before"], "is before …"),
+    (&["after", "is-after"], "is after …"),
+];
+
+/// The operator that a word stands for that is none.
+fn meant(word: &str) -> Option<&'static str> {
+    let word = lower(word);
+    let is = |(words, _): &&(&[&str], &str)| words.contains(&word.as_str());
+    MEANT.iter().find(is).map(|(_, right)| *right)
+}
+
+/// The same for a word behind `is`: `is empty`, `is greater than`.
+fn meant_behind_is(word: &str) -> Option<&'static str> {
+    match word {
+        "in" => None,
+        "equal" => Some("is …"),
+        "one" => Some("is in […]"),
+        word => meant(word),
+    }
+}
+
+const OPERATORS: &str = "is (or equals), is not, is blank, is not blank, is in [...], is in domain, is before, is after, contains, \
      starts with, ends with, matches, >, <, >=, <=";
 
 /// Whether two values in this order pass.

@@ -10,6 +10,17 @@ use mailmill_sdk::{Declaration, Host, Value, ValueType};
 pub(crate) struct Template {
     pieces: Vec<Piece>,
     target: Target,
+    /// Whether the host fills something in: then what is to stay as it is has its braces doubled.
+    is_filled: bool,
+}
+
+/// What a text can have in it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting<'a> {
+    /// The extracted fields.
+    pub(crate) fields: &'a [Declaration],
+    /// What the host fills in, such as `ticket` for `{ticket}`.
+    pub(crate) places: &'a [String],
 }
 
 /// Where the text goes. What a message puts into it is escaped accordingly: it stays what it is, a text.
@@ -41,25 +52,22 @@ const FILTERS: &str = "first NUMBER, lower, one-line, default \"TEXT\"";
 
 impl Template {
     /// Reads a text and checks its macros. A literal `{{` is written `{{ "{{" }}`.
-    pub(crate) fn parse<H: Host>(
-        host: &H,
-        source: &str,
-        fields: &[Declaration],
-        target: Target,
-    ) -> Result<Self, Fault> {
+    pub(crate) fn parse<H: Host>(host: &H, source: &str, setting: &Setting<'_>, target: Target) -> Result<Self, Fault> {
+        let is_filled = !setting.places.is_empty();
+        let written = |text: &str| if is_filled { kept(text, setting.places) } else { text.to_owned() };
         let mut pieces = Vec::new();
         let mut at = 0;
         while let Some((text, rest)) = source.get(at..).and_then(|rest| split_around(rest, "{{")) {
-            push_text(&mut pieces, text);
+            push_text(&mut pieces, written(text));
             let start = at + text.len() + 2;
             let Some(length) = macro_length(rest) else {
                 return fault(start - 2, "the macro has no closing }}");
             };
-            pieces.push(piece(host, rest.get(..length).unwrap_or_default(), start, fields, target)?);
+            pieces.push(piece(host, rest.get(..length).unwrap_or_default(), start, setting, target)?);
             at = start + length + 2;
         }
-        push_text(&mut pieces, source.get(at..).unwrap_or_default());
-        Ok(Self { pieces, target })
+        push_text(&mut pieces, written(source.get(at..).unwrap_or_default()));
+        Ok(Self { pieces, target, is_filled })
     }
 
     /// The name, if the text is one macro without filters and nothing else: then its value keeps its type.
@@ -85,7 +93,8 @@ impl Template {
             Piece::Text(text) => text.clone(),
             Piece::Macro { name, filters } => {
                 let text = filters.iter().fold(name.value(host).to_string(), |text, filter| filter.apply(text));
-                self.target.escaped(text, name.kind)
+                let text = self.target.escaped(text, name.kind);
+                if self.is_filled { kept(&text, &[]) } else { text }
             }
         };
         self.pieces.iter().map(render).collect()
@@ -137,10 +146,24 @@ impl Filter {
     }
 }
 
-fn push_text(pieces: &mut Vec<Piece>, text: &str) {
+fn push_text(pieces: &mut Vec<Piece>, text: String) {
     if !text.is_empty() {
-        pieces.push(Piece::Text(text.to_owned()));
+        pieces.push(Piece::Text(text));
     }
+}
+
+/// A text that the host leaves as it is, but for these places.
+fn kept(text: &str, places: &[String]) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = split_around(rest, "{") {
+        let is_place = |place: &String| after.strip_prefix(place.as_str()).is_some_and(|end| end.starts_with('}'));
+        kept.push_str(before);
+        kept.push_str(if places.iter().any(is_place) { "{" } else { "{{" });
+        rest = after;
+    }
+    kept.push_str(rest);
+    kept
 }
 
 /// The bytes before `}}`; braces in quotes do not count.
@@ -159,16 +182,16 @@ fn macro_length(text: &str) -> Option<usize> {
     None
 }
 
-fn piece<H: Host>(host: &H, source: &str, base: usize, fields: &[Declaration], target: Target) -> Result<Piece, Fault> {
+fn piece<H: Host>(host: &H, source: &str, base: usize, setting: &Setting<'_>, target: Target) -> Result<Piece, Fault> {
     let tokens = tokens(host, source, base)?;
     let end = base + source.len();
     let mut parts = tokens.split(|token| token.kind == Kind::Sign("|"));
     match parts.next() {
         Some([Token { kind: Kind::Literal(Value::Text(text)), .. }]) if parts.next().is_none() => {
-            Ok(Piece::Text(text.clone()))
+            Ok(Piece::Text(if setting.places.is_empty() { text.clone() } else { kept(text, &[]) }))
         }
         Some([Token { kind: Kind::Word(word), at }]) => {
-            let name = Name::find(word, fields, *at)?;
+            let name = Name::find(word, setting.fields, *at)?;
             let filters = parts.map(|part| filter(part, end)).collect::<Result<Vec<_>, _>>()?;
             if name.kind == ValueType::Html {
                 check_html(word, *at, &filters, target)?;

@@ -42,6 +42,7 @@ fn configured_with(host: &TestHost, rules: String) -> Result<Statements<TestHost
             verb("create-ticket", &[("class", ValueType::Text, true)]),
             verb("set-status", &[("status", ValueType::Text, true)]),
             verb("reopen", &[]),
+            verb("notify", &[("subject", ValueType::Text, false), ("text", ValueType::Text, true)]),
             verb(
                 "set-field",
                 &[

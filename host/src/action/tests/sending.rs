@@ -4,7 +4,7 @@ use super::*;
 use crate::outgoing::{Notice, Outgoing, Outlets, Recipient};
 
 fn notice(to: Recipient, subject: &str, text: &str) -> Outgoing {
-    let (subject, text) = (subject.to_owned(), text.to_owned());
+    let (subject, text) = (subject.to_owned().into(), text.to_owned().into());
     Outgoing::Mail(Notice { to, subject, text, forwards: false, about: Occasion::default() })
 }
 

@@ -1,3 +1,4 @@
+use super::nested::sent;
 use super::*;
 use proptest::prelude::*;
 
@@ -122,15 +123,54 @@ fn nothing_in_it_is_lost_unseen() {
     // Two contents of one file are one too many; twice the same is once.
     check(&[file("a", &[data(b"first"), inline.clone()])], &[("a", b"first")], true);
     check(&[file("a", &[data(b"in a property"), inline])], &[("a", b"in a property")], false);
-    // A message, and what has no content, cannot be taken out.
+    // A message is a file, too, if it is one of this kind. What has no content cannot be taken out.
     let message = object(&MESSAGE_OBJECT, &winmail());
-    check(&[file("mail", &[message]), file("b", &[data(b"b")])], &[("b", b"b")], true);
+    check(&[file("mail", &[message]), file("b", &[data(b"b")])], &[("mail", &winmail()), ("b", b"b")], false);
+    let no_message = object(&MESSAGE_OBJECT, b"From: ann@example.org");
+    check(&[file("mail", &[no_message]), file("b", &[data(b"b")])], &[("b", b"b")], true);
     check(&[file("short", &[object(&storage[..8], b"")])], &[], true);
     check(&[file("linked", &[])], &[], true);
     // Formatting alone is nothing to take out.
     check(&[attribute(1, 0x0008_9006, &[0, 0, 1, 0])], &[], false);
     let many: Vec<Vec<u8>> = (0..=ATTACHMENTS_MAX).map(|_| file("n", &[data(b"n")])).collect();
     check(&many, &vec![("n", b"n".as_slice()); ATTACHMENTS_MAX], true);
+}
+
+/// A file that is a message about the lamp, with a file of its own.
+pub(in crate::message) fn message() -> Vec<u8> {
+    let time = |id: u16, ticks: u64| [&kind::TIME.to_le_bytes()[..], &id.to_le_bytes(), &ticks.to_le_bytes()].concat();
+    let about = [
+        property(kind::WIDE, 0x0037, &utf16("Die Lampe")),
+        property(kind::NARROW, 0x0c1f, b"/O=DESK/CN=ANN\0"),
+        property(kind::WIDE, 0x0042, &utf16("Ann Lee")),
+        time(0x0039, 134_142_876_000_000_000),
+        property(kind::WIDE, 0x5d01, &utf16("ann@example.org")),
+    ];
+    let nested = packed(&[attribute(1, tag::MESSAGE_PROPERTIES, &properties(&about)), file("a.txt", &[data(b"a")])]);
+    let value = property(kind::OBJECT, property::DATA, &[&MESSAGE_OBJECT[..], &nested].concat());
+    file("Die Lampe", &[attribute(2, tag::PROPERTIES, &properties(&[value]))])
+}
+
+#[test]
+fn a_message_in_it_says_what_it_is_about() {
+    let raw = packed(&[message(), file("b", &[data(b"b")])]);
+    let opened = open(raw.as_slice()).unwrap().unwrap();
+    let text = str::to_owned;
+    let expect = Nested {
+        subject: text("Die Lampe"),
+        sender_name: text("Ann Lee"),
+        sender_address: text("ann@example.org"),
+        sent: Some(text("2026-01-30 23:00")),
+    };
+    assert_eq!((opened.files.len(), opened.is_partly), (2, false));
+    assert_eq!((&opened.files[0].message, &opened.files[1].message), (&Some(expect), &None));
+    let content = content_of(&raw, &opened.files[0]);
+    assert_eq!(open(content.as_slice()).unwrap().unwrap().files[0].name, "a.txt");
+    // As far as it goes.
+    for end in 0..content.len() {
+        let _ = Nested::of(&content[..end]);
+    }
+    assert_eq!(sent(u64::MAX), None);
 }
 
 #[test]

@@ -148,6 +148,10 @@ impl Host for Guest {
         rules::lookup::fault_of_currency(code)
     }
 
+    fn placeholders(&self, verb: &str, argument: &str) -> Vec<String> {
+        rules::lookup::placeholders(verb, argument)
+    }
+
     fn cut(&self, at: Span, kind: CutKind, rule: &str) {
         rules::edit::cut(at.into(), kind.into(), rule);
     }

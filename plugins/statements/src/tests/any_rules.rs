@@ -139,6 +139,20 @@ fn messages() -> impl Strategy<Value = TestHost> {
     })
 }
 
+/// A text as the host sends it: read from left to right.
+fn filled(text: &str) -> String {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let places = [("{{", "{"), ("{ticket}", "T1"), ("{tag}", "#T1#")];
+        let place = places.iter().find_map(|(place, with)| Some((rest.strip_prefix(place)?, *with)));
+        let (with, after) = place.map_or_else(|| rest.split_at(first.len_utf8()), |(after, with)| (with, after));
+        filled.push_str(with);
+        rest = after;
+    }
+    filled
+}
+
 proptest! {
     #[test]
     fn are_taken_or_refused_and_then_always_decide_alike(condition in conditions(), host in messages()) {
@@ -189,6 +203,23 @@ proptest! {
         ).expect("the statement is right");
         let outcome = plugin.process(&host).expect("decides");
         prop_assert_eq!(outcome.actions[0].arguments[0].value.to_string(), text);
+    }
+
+    #[test]
+    fn have_nothing_of_a_message_filled_in(text in "([{}a]|\\{ticket\\}|\\{tag\\}|.){0,9}", phone in "([{}a]|ticket\\}|tag\\}){0,4}") {
+        let mut host = TestHost::new(&[(Field::Subject, &text)]);
+        host.extracted = vec![("phone".to_owned(), Value::Text(phone.clone()))];
+        let plugin = configured(
+            &message(),
+            r#"{ "name": "s", "then": [{ "do": "notify", "subject": "{ticket} {{ \"{\" }}{{ subject }}{{ phone }} {{ \"{ticket}\" }}",
+                 "text": "{{ subject }}{ticket}{{ phone }}{{ phone | default \"{tag}\" }}{tag}" }] }"#,
+        ).expect("the statement is right");
+        let outcome = plugin.process(&host).expect("decides");
+        let filled = |at: usize| filled(&outcome.actions[0].arguments[at].value.to_string());
+        let line = |text: &str| -> String { text.chars().map(|c| if ends_line(c) { ' ' } else { c }).collect() };
+        prop_assert_eq!(filled(0), format!("T1 {{{}{} {{ticket}}", line(&text), line(&phone)));
+        let default = if phone.trim().is_empty() { "{tag}" } else { &phone };
+        prop_assert_eq!(filled(1), format!("{text}T1{phone}{default}#T1#"));
     }
 
     #[test]

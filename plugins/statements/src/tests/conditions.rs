@@ -11,6 +11,8 @@ fn conditions_hold_or_not() {
     };
     check(r#"subject is "re: printer {X}""#, true);
     check(r#"subject is not "printer""#, true);
+    check(r#"subject equals "re: printer {X}" and not subject equals "printer" and priority equals 2"#, true);
+    check(r#"subject equals ["x", "re: printer {X}"] and subject equals subject"#, true);
     check("phone is blank and subject is not blank", true);
     check(r#"phone is not "x""#, true);
     check(r#"phone is "x" or phone contains "x" or due > 2026-01-01"#, false);
@@ -179,6 +181,8 @@ fn every_operator_knows_its_types() {
         };
         check(" is blank", true);
         check(" is not blank", true);
+        check(&format!(" equals {constant}"), compared.contains(&kind));
+        check(&format!(" equals {name}"), compared.contains(&kind));
         for operator in ["is", "is not"] {
             check(&format!(" {operator} {constant}"), compared.contains(&kind));
             check(&format!(" {operator} {name}"), compared.contains(&kind));
@@ -281,6 +285,27 @@ fn a_faulty_condition_is_explained() {
         44,
         "unknown status \"done\": expected one of new, open, resolved, closed",
     );
+    let meant = |operator: &str, right: &str| {
+        let expect = format!("there is no operator `{operator}`: write `subject {right}`");
+        check(&format!("subject {operator} \"x\""), 8, &expect);
+    };
+    meant("is-blank", "is blank");
+    meant("isBlank", "is blank");
+    meant("is-not-blank", "is not blank");
+    meant("not-equals", "is not …");
+    meant("in-list", "is in […]");
+    meant("starts-with", "starts with …");
+    meant("endsWith", "ends with …");
+    meant("includes", "contains …");
+    meant("regex", "matches /…/");
+    meant("greater", "> …");
+    meant("before", "is before …");
+    check("subject is empty", 11, "there is no operator `is empty`: write `subject is blank`");
+    check("priority is greater than 3", 12, "there is no operator `is greater`: write `priority > …`");
+    check("subject is equal to \"x\"", 11, "there is no operator `is equal`: write `subject is …`");
+    let not = "`not` stands before the name: write `not subject contains …`, or `is not …`";
+    check("subject does not contain \"x\"", 8, not);
+    check("subject not contains \"x\"", 8, not);
     check("subject = \"x\"", 8, "'=' is no operator: write `is` or `is not`");
     check("subject is \"x", 11, "the text has no closing \"");
     check("body matches /x", 13, "the pattern has no closing /");

@@ -55,7 +55,7 @@ fn a_winmail_dat_that_cannot_be_opened_is_kept() {
     assert_eq!(message.attachments.len(), 1);
     assert_eq!(message.attachments[0].name, "winmail.dat");
     let expect = "attachment 1 is a winmail.dat that cannot be opened: it is kept as it is";
-    assert_eq!(message.defects.last(), Some(&crate::message::Defect(expect.to_owned())));
+    assert!(message.defects.contains(&crate::message::Defect(expect.to_owned())), "{:?}", message.defects);
 }
 
 /// What becomes of a `winmail.dat`, in a message of that text: the names of the attachments, and what is said of it.
@@ -85,6 +85,18 @@ fn a_winmail_dat_is_kept_beside_what_was_taken_out_of_it_unless_that_is_all() {
     check(&with_text("hello"), "hello", &["winmail.dat"], false);
     // The text is nowhere else.
     check(&with_text("hello"), " ", &["winmail.dat"], true);
+}
+
+#[test]
+fn a_message_in_a_winmail_dat_is_described_as_any_other() {
+    let winmail = encoded(&crate::message::tnef::tests::packed(&[crate::message::tnef::tests::message()]));
+    let head = "Content-Type: application/ms-tnef; name=winmail.dat\r\nContent-Transfer-Encoding: base64";
+    let found = attachments(&[&format!("{head}\r\n\r\n{winmail}")]);
+    let [nested] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((nested.name.as_str(), nested.media_type.as_str()), ("Die Lampe.tnef", "application/vnd.ms-tnef"));
+    assert_eq!(nested.packed_in.as_deref(), Some("winmail.dat"));
+    let about = "message: Die Lampe, from Ann Lee <ann@example.org>, 2026-01-30 23:00";
+    assert_eq!(nested.description.as_deref(), Some(about));
 }
 
 #[test]

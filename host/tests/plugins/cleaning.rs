@@ -1,15 +1,12 @@
 //! The preprocess steps that are shipped, on the tests in their own rule files: natively, in the pipeline's order.
-#![allow(clippy::expect_used, reason = "tests, with what they share")]
 
-mod native;
-
+use crate::native::Native;
 use mailmill::message::document::{Cut, CutKind, CutKinds};
 use mailmill::message::{Document, Message};
 use mailmill::plugin::capabilities::Call;
 use mailmill::plugin::patterns::PatternCache;
 use mailmill::plugin::sight::{Finders, Sight};
 use mailmill_sdk::{Config, Diagnostic, Failure, Preprocessor, Verdict};
-use native::Native;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 use std::path::{Path, PathBuf};
