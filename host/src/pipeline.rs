@@ -103,7 +103,10 @@ pub fn run(
     report.warnings.extend(parsed.keys.forged.iter().map(|id| forged(&id.0)));
     report.warnings.extend(refused_attachments(message));
     let plan = match &threading.held {
-        Some(reason) => Err(held(reason)),
+        Some(reason) => {
+            report.body.skipped = Some("the message is held for a person to decide".to_owned());
+            Err(held(reason))
+        }
         None => hops(instances, message, &threading.conversation, cleaning, outlets, &mut report),
     };
     report.warnings.extend(logged_warnings(&report.steps));
