@@ -31,6 +31,10 @@ pub struct Receipt {
     pub revision: String,
     /// `accepted`, `rejected`, `ignored` or `quarantined`.
     pub outcome: String,
+    /// The message's Message-ID, with the angle brackets; empty if it has none.
+    pub message_id: String,
+    /// When it was written (RFC 3339).
+    pub committed_at: String,
     /// The numbers of the tickets it created.
     pub created: Vec<String>,
     /// The numbers of the tickets it updated.
@@ -218,6 +222,8 @@ fn receipt(value: &Value) -> Result<Receipt> {
         uid: text(key, "uid")?,
         revision: text(value, "revision")?,
         outcome: text(value, "outcome")?,
+        message_id: text(value, "message_id").map(|id| format!("<{id}>")).unwrap_or_default(),
+        committed_at: text(value, "committed_at")?,
         created: texts(value, "created")?,
         updated: texts(value, "updated")?,
     })

@@ -1,4 +1,5 @@
-//! The unit for systemd that is shipped: systemd understands it, and counts it as well locked up.
+//! What is shipped for operation: systemd understands the unit, and counts it as well locked up; the alerts ask for numbers that
+//! there are.
 
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
@@ -7,9 +8,13 @@ use std::process::Command;
 /// Of 100, as `systemd-analyze security` counts the exposure of a service: below 20 it calls it OK.
 const EXPOSURE_MAX: &str = "15";
 
-fn unit() -> Result<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/mailmill.service");
+fn shipped(path: &str) -> Result<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
     std::fs::read_to_string(&path).with_context(|| path.display().to_string())
+}
+
+fn unit() -> Result<String> {
+    shipped("packaging/mailmill.service")
 }
 
 #[test]
@@ -55,5 +60,22 @@ fn systemd_takes_the_unit() -> Result<()> {
     let threshold = format!("--threshold={EXPOSURE_MAX}");
     let (locked, told) = analyze(&["security", "--offline=true", "--no-pager", &threshold])?;
     ensure!(locked, "{told}");
+    Ok(())
+}
+
+#[test]
+fn the_alerts_ask_for_numbers_that_there_are() -> Result<()> {
+    let (rules, page) = (shipped("packaging/mailmill.rules.yml")?, shipped("docs/operations.md")?);
+    let (numbers, alerts) = page.split_once("## Alerts to set").context("no alerts on the page")?;
+    let expressions: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("expr: ")).collect();
+    assert!(expressions.len() > 10, "{expressions:?}");
+    let words = expressions.iter().flat_map(|text| text.split(|it: char| !it.is_ascii_alphanumeric() && it != '_'));
+    for name in words.filter_map(|word| word.strip_prefix("mailmill_")) {
+        let name = name.trim_end_matches("_bucket");
+        assert!(numbers.contains(&format!("`{name}`")) || numbers.contains(&format!("`{name}{{")), "mailmill_{name}");
+    }
+    for name in rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
+        assert!(alerts.contains(&format!("`{name}`")), "{name} is not on the page");
+    }
     Ok(())
 }
