@@ -162,7 +162,8 @@ fn conversation(report: &Report, taken: Option<&Finding>) -> String {
     let why = why.unwrap_or_default();
     match &report.conversation {
         Conversation::New if report.thread.is_empty() => {
-            "a new conversation: it has no tag of a ticket that there is, and answers no message that is known".to_owned()
+            "a new conversation: it has no tag of a ticket that there is, and answers no message that is known"
+                .to_owned()
         }
         Conversation::New => "a new conversation".to_owned(),
         Conversation::Active(ticket) => {

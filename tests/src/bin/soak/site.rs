@@ -214,6 +214,7 @@ impl Job {
     }
 }
 
+/// A job that takes any number of messages of one sender: an hour of them would be a flood.
 fn write_job(installation: &Installation, server: &Dovecot, user: &str, kind: Kind) -> Result<()> {
     let (protocol, name, success) = match kind {
         Kind::Seen => (Protocol::Imap, "imap", "{ seen = true }"),
@@ -226,7 +227,8 @@ fn write_job(installation: &Installation, server: &Dovecot, user: &str, kind: Ki
         &format!(
             "[source]\ntype = \"{name}\"\nhost = \"{}\"\nport = {}\nsecurity = \"tls\"\nca_file = '{}'\nuser = \"{user}\"\n\
              password = {{ file = '{}' }}\nexisting_mail = \"handle\"\n\n[schedule]\nevery = \"1s\"\n\n\
-             [preprocess]\nsteps = \"recommended\"\napply_to = \"all\"\n\n[handling]\non_success = {success}\n",
+             [preprocess]\nsteps = \"recommended\"\napply_to = \"all\"\n\n[handling]\non_success = {success}\n\n\
+             [brake]\nsender_messages_max = 0\nthread_messages_max = 0\n",
             endpoint.host,
             endpoint.port,
             server.authority().display(),
