@@ -80,7 +80,11 @@ impl Site {
         installation.write("mailmill.toml", &(installation.read("mailmill.toml")? + SETTINGS))?;
         installation.write("password", PASSWORD)?;
         let add = |number: usize| {
-            let kind = [Kind::Moved, Kind::Seen, Kind::Deleted, Kind::Seen][number % 4];
+            let kind = match number % 4 {
+                0 => Kind::Moved,
+                2 => Kind::Deleted,
+                _ => Kind::Seen,
+            };
             let user = format!("{name}{number}");
             write_job(&installation, server, &user, kind)?;
             let mailbox = server.mailbox(&user)?;
