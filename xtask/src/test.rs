@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that can fail, on a machine that has only Rust.
 
-use crate::command::{self, build, cargo, say, succeeds};
-use crate::{languages, servers};
+use crate::command::{self, cargo, say, succeeds};
+use crate::{languages, plugins, servers};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -10,9 +10,9 @@ use std::process::Stdio;
 pub(crate) fn run() -> Result<()> {
     servers::set_up()?;
     languages::set_up()?;
-    build()?;
+    // The daemon is built with the tests: by itself it would be built with other features of what they share.
+    plugins::run(&plugins::Args { way: plugins::Way::Auto })?;
     if succeeds(&mut cargo(&["nextest", "--version"])?) {
-        command::run(&mut cargo(&["test", "--workspace", "--doc", "--quiet"])?)?;
         command::run(&mut cargo(&["nextest", "run", "--workspace", "--no-fail-fast"])?)
     } else {
         cargo_test()
