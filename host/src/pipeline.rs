@@ -154,6 +154,7 @@ fn hops(
         .map_err(|fault| give_up("extract", fault, &mut report.steps))?;
     report.steps.extend(extracted.steps);
     report.fields = extracted.fields;
+    report.sources = extracted.sources;
     report.micros.extract = lap.micros();
 
     let processed = instances

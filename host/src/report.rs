@@ -7,7 +7,7 @@ use crate::field::{DateTime, Entry};
 use crate::message::document::{BodyKind, Cut, CutKinds};
 use crate::message::{Address, ClientGuess, Defect, Message, Origin};
 use crate::plugin::Decision;
-use crate::rules::StepReport;
+use crate::rules::{FieldSource, StepReport};
 use crate::thread::{Conversation, Finding, Threading};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -28,6 +28,9 @@ pub struct Report {
     pub body: Body,
     /// The fields taken out of it (hop 5).
     pub fields: Vec<Entry>,
+    /// Where the fields come from (hop 5).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<FieldSource>,
     /// The conditions that were looked at (hop 6).
     pub decisions: Vec<Decision>,
     /// What the statements asked for (hop 6).
@@ -197,6 +200,7 @@ impl Report {
                 left_in_plan: false,
             },
             fields: Vec::new(),
+            sources: Vec::new(),
             decisions: Vec::new(),
             actions: Vec::new(),
             plan: None,

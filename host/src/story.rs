@@ -1,12 +1,12 @@
 //! A report as a story for people: hop by hop, with each cut in its place.
 
-use crate::action::{Change, Outcome, Plan, Update};
+use crate::action::{Change, Outcome, Plan, Update, verbs};
 use crate::message::document::Cut;
 use crate::message::{Address, Origin};
 use crate::paint::{Paint, Style};
-use crate::plugin::capabilities::Level;
+use crate::plugin::capabilities::{Found, Level};
 use crate::report::{AttachmentFacts, Body, Facts, Report, micros};
-use crate::rules::Hop;
+use crate::rules::{FieldSource, Hop};
 use crate::store::Receipt;
 use crate::tame::{short, tame};
 use crate::thread::{Conversation, Finding};
@@ -266,10 +266,22 @@ fn fields(report: &Report) -> String {
         .iter()
         .map(|field| {
             let kind = field.value.value_type().map_or_else(|| "blank".to_owned(), |kind| kind.to_string());
-            format!("{} = {} ({kind})", field.name, short(&field.value.to_string(), LINE_CHARS_MAX))
+            let value = short(&field.value.to_string(), LINE_CHARS_MAX);
+            let source = report.sources.iter().find(|source| source.name == field.name);
+            format!("{} = {value} ({kind}){}", field.name, source.map(came_from).unwrap_or_default())
         })
         .collect();
     lines.join("\n")
+}
+
+/// Where a field comes from, as what follows its value.
+fn came_from(source: &FieldSource) -> String {
+    let step = tame(&source.step);
+    let Some(Found { how, part, text, .. }) = &source.found else { return format!(", by step \"{step}\"") };
+    let how = if how.is_empty() { String::new() } else { format!(", {}", tame(how)) };
+    let part = part.as_ref().map(|part| format!(" from {}", tame(part))).unwrap_or_default();
+    let text = text.as_ref().map(|text| format!(": \"{}\"", tame(text))).unwrap_or_default();
+    format!(", by step \"{step}\"{part}{how}{text}")
 }
 
 fn statements(report: &Report, paint: Paint) -> String {
@@ -283,7 +295,9 @@ fn statements(report: &Report, paint: Paint) -> String {
         .collect();
     for action in &report.actions {
         let branch = if came_from_else(report, &action.statement) { "else branch of" } else { "statement" };
-        lines.push(format!("asks for {} ({branch} \"{}\")", action.verb, action.statement));
+        // A verb that there is no more, or not yet, is told when the plan is made.
+        let phrase = verbs().iter().find(|verb| verb.name == action.verb).map_or(&*action.verb, |verb| verb.phrase);
+        lines.push(format!("asks to {phrase} ({branch} \"{}\")", action.statement));
     }
     if lines.is_empty() { "no statement looked".to_owned() } else { lines.join("\n") }
 }

@@ -12,6 +12,7 @@ const PARTICIPANTS_MAX: usize = 100;
 
 pub(super) const VERB: Verb = Verb {
     name: "add-participants",
+    phrase: "add participants",
     summary: "adds people to those who take part in the ticket that an earlier action creates, or else in the one that \
               the message follows up",
     arguments: &[

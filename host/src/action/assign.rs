@@ -8,6 +8,7 @@ use crate::field::ValueType::Text;
 
 pub(super) const VERB: Verb = Verb {
     name: "assign",
+    phrase: "assign the ticket",
     summary: "says who is to work on the ticket that an earlier action creates, or else on the one that the message \
               follows up: what is not given is nobody",
     arguments: &[

@@ -8,6 +8,7 @@ use crate::field::ValueType::Text;
 
 pub(super) const VERB: Verb = Verb {
     name: "close",
+    phrase: "close the ticket",
     summary: "ends the life of a ticket",
     arguments: &[
         Argument::optional("status", Text, "the status, one of the terminal ones of its class; else the first of them")

@@ -11,6 +11,7 @@ const NO_TEXT: &str = "(no text)";
 
 pub(super) const VERB: Verb = Verb {
     name: "comment",
+    phrase: "add a comment",
     summary: "adds a comment to a ticket",
     arguments: &[
         Argument::optional("text", Text, "what it says; else the message's body").prose().shortened(),

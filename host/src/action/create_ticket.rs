@@ -12,6 +12,7 @@ const NO_SUBJECT: &str = "(no subject)";
 
 pub(super) const VERB: Verb = Verb {
     name: "create-ticket",
+    phrase: "create a ticket",
     summary: "creates a ticket of the message",
     arguments: &[
         Argument::required("class", Text, "the ticket's class, such as `incident`").one_of(Choices::Classes),

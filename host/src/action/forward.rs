@@ -11,6 +11,7 @@ const NO_TEXT: &str = "The message is attached.";
 
 pub(super) const VERB: Verb = Verb {
     name: "forward",
+    phrase: "forward the message",
     summary: "sends the message on, unchanged, as an attachment",
     arguments: &[
         Argument::required("to", Text, "who gets it: an address as `Name <address>`, `requester` or `participants`")

@@ -6,6 +6,7 @@ use crate::field::ValueType::Text;
 
 pub(super) const VERB: Verb = Verb {
     name: "ignore",
+    phrase: "ignore the message",
     summary: "keeps the message and does nothing; it must be the only action",
     arguments: &[Argument::required("reason", Text, "why, for the log").shortened()],
     plan,

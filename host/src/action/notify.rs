@@ -12,6 +12,7 @@ const PARTICIPANTS: &str = "participants";
 
 pub(super) const VERB: Verb = Verb {
     name: "notify",
+    phrase: "send a mail",
     summary: "sends a mail once the message is committed; automatic mail is never answered",
     arguments: &[
         Argument::optional(

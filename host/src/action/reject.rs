@@ -6,6 +6,7 @@ use crate::field::ValueType::Text;
 
 pub(super) const VERB: Verb = Verb {
     name: "reject",
+    phrase: "reject the message",
     summary: "refuses the message; it must be the only action",
     arguments: &[Argument::required("reason", Text, "why, for the log").shortened()],
     plan,

@@ -6,6 +6,7 @@ use super::verb::{Argument, Arguments, Fault, Step, Verb};
 
 pub(super) const VERB: Verb = Verb {
     name: "reopen",
+    phrase: "reopen the ticket",
     summary: "sets the status of a ticket to the one that `reopen` in rules/classes.toml names for its class",
     arguments: &[Argument::TICKET],
     plan,

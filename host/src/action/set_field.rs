@@ -15,6 +15,7 @@ const VALUES: [&str; 7] = ["text", "integer", "decimal", "boolean", "date-time",
 
 pub(super) const VERB: Verb = Verb {
     name: "set-field",
+    phrase: "set a field",
     summary: "sets a field of the ticket that an earlier action creates, or else of the one that the message follows up",
     arguments: &[
         Argument::required("field", ValueType::Text, "the field's name: lower-case letters, digits and `-`")

@@ -8,6 +8,7 @@ use crate::field::ValueType::Text;
 
 pub(super) const VERB: Verb = Verb {
     name: "set-status",
+    phrase: "set the status",
     summary: "sets the status of a ticket",
     arguments: &[
         Argument::required("status", Text, "the new status, such as `open`").one_of(Choices::Statuses),

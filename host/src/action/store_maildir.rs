@@ -7,6 +7,7 @@ use crate::outgoing::Outgoing;
 
 pub(super) const VERB: Verb = Verb {
     name: "store-maildir",
+    phrase: "keep a copy",
     summary: "puts a copy of the message into a Maildir, once the message is committed",
     arguments: &[Argument::required("folder", Text, "which one: a name in [maildir] of the settings")],
     plan,

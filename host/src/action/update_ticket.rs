@@ -8,6 +8,7 @@ use crate::field::ValueType::Text;
 
 pub(super) const VERB: Verb = Verb {
     name: "update-ticket",
+    phrase: "change the ticket",
     summary: "changes attributes of the ticket that an earlier action creates, or else of the one that the message \
               follows up",
     arguments: &[

@@ -51,6 +51,8 @@ pub fn placeholders(verb: &str, argument: &str) -> &'static [&'static str] {
 pub struct Verb {
     /// Its name, such as `create-ticket`.
     pub name: &'static str,
+    /// What is asked for with it, as what follows "asks to": `create a ticket`.
+    pub phrase: &'static str,
     /// What it does, as one sentence.
     pub summary: &'static str,
     /// What it takes.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 pub(super) const VERB: Verb = Verb {
     name: "webhook",
+    phrase: "tell a program",
     summary: "tells a program of the ticket, the message and its fields, once the message is committed",
     arguments: &[
         Argument::required("name", Text, "which one: NAME is [webhook.NAME] of the settings"),

@@ -3,9 +3,10 @@
 use super::{Address, Defect, HeaderField, MessageId, encoded_word};
 use crate::field::DateTime;
 use mail_parser::parsers::MessageStream;
-use mail_parser::{Header, HeaderValue};
+use mail_parser::{Header, HeaderName, HeaderValue};
+use std::collections::BTreeSet;
 
-/// The most header fields that are kept.
+/// How many header fields are kept whatever they are, and how many more of names that the parser does not know.
 pub(super) const FIELDS_MAX: usize = 1_000;
 /// The most recipients that are kept.
 pub(super) const RECIPIENTS_MAX: usize = 1_000;
@@ -16,7 +17,10 @@ pub(super) const MESSAGE_IDS_MAX: usize = 1_000;
 pub(super) fn fields(parsed: &mail_parser::Message<'_>, defects: &mut Vec<Defect>) -> Vec<HeaderField> {
     let headers = parsed.parts.first().map_or(&[][..], |part| &part.headers);
     if headers.len() > FIELDS_MAX {
-        defects.push(Defect(format!("{} header fields: only the first {FIELDS_MAX} are kept", headers.len())));
+        let count = headers.len();
+        defects.push(Defect(format!(
+            "{count} header fields: the first {FIELDS_MAX} are kept, and of those behind them the first of each name"
+        )));
     }
     let field = |header: &Header<'_>| {
         let raw = parsed.raw_message.get(header.offset_start as usize..header.offset_end as usize);
@@ -24,7 +28,23 @@ pub(super) fn fields(parsed: &mail_parser::Message<'_>, defects: &mut Vec<Defect
         let value = MessageStream::new(&raw).parse_unstructured();
         HeaderField { name: header.name.as_str().to_owned(), value: as_text(&value) }
     };
-    headers.iter().take(FIELDS_MAX).map(field).collect()
+    kept(headers).map(field).collect()
+}
+
+/// The first header fields, and of those behind them the first of each name that did not come before: who puts a thousand
+/// fields in front of the subject hides nothing.
+fn kept<'h, 'x>(headers: &'h [Header<'x>]) -> impl Iterator<Item = &'h Header<'x>> {
+    let (first, rest) = headers.split_at(headers.len().min(FIELDS_MAX));
+    let name = |header: &Header<'_>| header.name.as_str().to_ascii_lowercase();
+    let mut names: BTreeSet<String> = if rest.is_empty() { BTreeSet::new() } else { first.iter().map(name).collect() };
+    let mut unknown = 0;
+    let rest = rest.iter().filter(move |header| {
+        let is_unknown = matches!(header.name, HeaderName::Other(_));
+        let is_kept = (!is_unknown || unknown < FIELDS_MAX) && names.insert(name(header));
+        unknown += usize::from(is_kept && is_unknown);
+        is_kept
+    });
+    first.iter().chain(rest)
 }
 
 /// The value of the first field of that name, any case.
@@ -92,7 +112,7 @@ pub(super) fn address_fields(parsed: &mail_parser::Message<'_>) -> Vec<(String, 
         };
         (!found.is_empty()).then(|| (name.to_owned(), found))
     };
-    headers.iter().take(FIELDS_MAX).filter_map(field).collect()
+    kept(headers).filter_map(field).collect()
 }
 
 fn addresses(list: &mail_parser::Address<'_>) -> Vec<Address> {

@@ -8,6 +8,7 @@ use super::sight::Sight;
 use crate::field::Value;
 use crate::message::Message;
 use crate::message::document::{self, Cut, CutKind, CutKinds, Span};
+use crate::tame::short;
 use crate::thread::Conversation;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -20,6 +21,10 @@ use std::time::Instant;
 pub const EDITS_MAX: usize = 10_000;
 /// The most bytes of log that one call may write; what is beyond is dropped, with a remark.
 pub const LOG_BYTES_MAX: usize = 64 * 1024;
+/// The most fields of which one call may say where they come from; what is beyond is dropped.
+const FOUND_MAX: usize = 1_000;
+/// The most characters of what is said of one.
+const FOUND_CHARS_MAX: usize = 120;
 
 /// What can be read of a message; see `field` in `wit/rules.wit`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +75,46 @@ pub enum Level {
     Warn,
     /// Something failed.
     Error,
+}
+
+impl Source {
+    /// The part of the message, in words.
+    fn describe(&self) -> String {
+        let words = match self {
+            Self::Subject => "the subject",
+            Self::Sender => "the sender",
+            Self::Recipients => "the recipients",
+            Self::MessageId => "the Message-ID",
+            Self::Client => "the mail client",
+            Self::Origin => "the origin",
+            Self::Body => "the body",
+            Self::WholeBody => "the whole body",
+            Self::Header(name) => return format!("the header field {name}"),
+            Self::Extracted(name) => return format!("the field {name}"),
+            Self::SenderAddress => "the sender's address",
+            Self::SenderName => "the sender's name",
+            Self::RecipientAddresses => "the recipients' addresses",
+            Self::HeaderAddresses(name) => return format!("the addresses of the header field {name}"),
+            Self::AttachmentNames => "the names of the attachments",
+            Self::AttachmentTypes => "the types of the attachments",
+        };
+        words.to_owned()
+    }
+}
+
+/// Where the value of an extracted field comes from, as the plugin says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// The field.
+    pub name: String,
+    /// How it was found, in the plugin's words.
+    pub how: String,
+    /// The part of the message, in words: `the body`. None if it is from nowhere in the message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// The text that it was read from; the beginning of a long one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 /// A line that a plugin wrote.
@@ -128,6 +173,7 @@ pub struct Call {
     edits: Vec<(Span, CutKind, String, Option<String>)>,
     log: Vec<LogLine>,
     log_bytes: usize,
+    found: Vec<Found>,
     /// When searches are given up.
     until: Option<Instant>,
     /// Whether a pattern that is given up counts as one that finds nothing.
@@ -142,6 +188,8 @@ pub struct Effects {
     pub cuts: Vec<Cut>,
     /// What was logged.
     pub log: Vec<LogLine>,
+    /// Where fields come from.
+    pub found: Vec<Found>,
     /// The patterns that were given up and then counted as finding nothing.
     pub given_up: Vec<GivenUp>,
 }
@@ -156,6 +204,7 @@ impl Call {
             edits: Vec::new(),
             log: Vec::new(),
             log_bytes: 0,
+            found: Vec::new(),
             until: None,
             does_without: false,
             given_up: RefCell::default(),
@@ -178,7 +227,7 @@ impl Call {
     /// Ends the call and hands over what it did. Cuts of nothing are left out.
     #[must_use]
     pub fn finish(self) -> Effects {
-        let Self { sight, step, edits, log, given_up, .. } = self;
+        let Self { sight, step, edits, log, found, given_up, .. } = self;
         let view = sight.view();
         let mut cuts = Vec::new();
         for (span, kind, rule, replacement) in edits {
@@ -194,7 +243,7 @@ impl Call {
                 replacement: replacement.clone(),
             }));
         }
-        Effects { cuts, log, given_up: given_up.into_inner() }
+        Effects { cuts, log, found, given_up: given_up.into_inner() }
     }
 
     /// The message being handled.
@@ -415,6 +464,23 @@ impl Call {
             (level, text.to_owned())
         };
         self.log.push(LogLine { level, text });
+    }
+
+    /// Keeps where the value of a field comes from.
+    ///
+    /// # Errors
+    /// If the span does not fit.
+    pub fn found(&mut self, name: &str, how: &str, at: Option<(Source, Span)>) -> Result<(), Misuse> {
+        let text = at.as_ref().map(|(source, at)| self.slice(source, *at)).transpose()?;
+        if self.found.len() < FOUND_MAX {
+            self.found.push(Found {
+                name: short(name, FOUND_CHARS_MAX),
+                how: short(how, FOUND_CHARS_MAX),
+                part: at.map(|(source, _)| source.describe()),
+                text: text.map(|text| short(&text, FOUND_CHARS_MAX)),
+            });
+        }
+        Ok(())
     }
 
     fn check_edit(&self, at: Span) -> Result<(), Misuse> {

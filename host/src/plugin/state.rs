@@ -302,6 +302,11 @@ impl mail::Host for State {
         Ok(self.call()?.message().attachments.iter().map(Into::into).collect())
     }
 
+    fn found(&mut self, name: String, how: String, at: Option<(types::Field, types::Span)>) -> Result<()> {
+        let at = at.map(|(field, at)| (field.into(), at.into()));
+        Ok(self.call()?.found(&name, &how, at).map_err(Fault::from)?)
+    }
+
     fn matches(&mut self, field: types::Field, pattern: Resource<Pattern>) -> Result<bool> {
         self.run(&pattern, |call, pattern| call.matches(&field.into(), &pattern.0))
     }

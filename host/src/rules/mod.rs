@@ -27,7 +27,7 @@ pub use expectation::UpdateError;
 pub use listing::Offer;
 pub use pipeline::{Hop, RECOMMENDED};
 pub use reload::Reloader;
-pub use run::{Extracted, Instances, Preprocessed, Processed, StepFault, StepReport};
+pub use run::{Extracted, FieldSource, Instances, Preprocessed, Processed, StepFault, StepReport};
 pub use untested::Untested;
 
 use crate::diagnostic::{Diagnostics, Source};

@@ -5,7 +5,7 @@ use crate::action::Action;
 use crate::field::Entry;
 use crate::message::Message;
 use crate::message::document::{Cut, CutKinds};
-use crate::plugin::capabilities::{Call, Effects, LogLine};
+use crate::plugin::capabilities::{Call, Effects, Found, LogLine};
 use crate::plugin::sight::Sight;
 use crate::plugin::{Called, ConfigureError, Decision, Fault, Instance, Verdict};
 use crate::thread::Conversation;
@@ -47,11 +47,25 @@ pub struct Preprocessed {
     pub idle: usize,
 }
 
+/// Where an extracted field comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldSource {
+    /// The field.
+    pub name: String,
+    /// The step that made it.
+    pub step: String,
+    /// What the plugin says of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found: Option<Found>,
+}
+
 /// What hop 5 comes to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Extracted {
     /// The fields. Of fields with the same name, the one that a later step made.
     pub fields: Vec<Entry>,
+    /// Where they come from, in the same order.
+    pub sources: Vec<FieldSource>,
     /// The steps that ran.
     pub steps: Vec<StepReport>,
 }
@@ -186,7 +200,15 @@ impl Instances {
             let called = self.call(index, &sight, Instance::extract);
             done.steps.extend(self.report(index, &called));
             let made = called.result.map_err(|fault| self.fault(index, &fault, &done.steps))?;
-            done.fields.retain(|field| made.iter().all(|later| later.name != field.name));
+            let step = self.set.steps.get(index).map(|step| step.name.to_string()).unwrap_or_default();
+            let is_made = |name: &str| made.iter().any(|later| later.name == name);
+            done.fields.retain(|field| !is_made(&field.name));
+            done.sources.retain(|source| !is_made(&source.name));
+            done.sources.extend(made.iter().map(|field| FieldSource {
+                name: field.name.clone(),
+                step: step.clone(),
+                found: called.effects.found.iter().rfind(|found| found.name == field.name).cloned(),
+            }));
             done.fields.extend(made);
         }
         Ok(done)

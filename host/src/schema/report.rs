@@ -30,6 +30,7 @@ pub(super) fn schema() -> Value {
         optional("thread", "What was made of each ticket that it refers to (hop 3).", list(&finding())),
         required("body", "The body and what was cut of it (hop 4).", body()),
         required("fields", "The fields taken out of it (hop 5).", list(&entry())),
+        optional("sources", "Where the fields come from (hop 5).", list(&source())),
         required("decisions", "The conditions that were looked at (hop 6).", list(&decision())),
         required("actions", "What the statements asked for (hop 6).", list(&action())),
         required("plan", "What is allowed of it (hop 7); null if the message is quarantined.", nullable(plan())),
@@ -86,6 +87,20 @@ fn message() -> Value {
         required("defects", "What was wrong with it.", list(&text())),
         optional("remarks", "What was made of it that is nothing wrong.", list(&text())),
         required("attachments", "Its attachments.", list(&attachment)),
+    ])
+}
+
+fn source() -> Value {
+    let found = table(vec![
+        required("name", "The field.", text()),
+        required("how", "How it was found, in the plugin's words.", text()),
+        optional("part", "The part of the message, in words; none if it is from nowhere in it.", text()),
+        optional("text", "The text that it was read from; the beginning of a long one.", text()),
+    ]);
+    table(vec![
+        required("name", "The field.", text()),
+        required("step", "The step that made it.", text()),
+        optional("found", "What the plugin says of it.", found),
     ])
 }
 

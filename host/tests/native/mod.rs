@@ -126,6 +126,10 @@ impl Host for Native {
             attachments.map(attachment).collect()
         })
     }
+    fn found(&self, name: &str, how: &str, at: Option<(&Field, Span)>) {
+        let at = at.map(|(field, at)| (source(field), to_host(at)));
+        self.with(|call| call.found(name, how, at).expect("the span fits"));
+    }
     fn matches(&self, field: &Field, pattern: &Self::Pattern) -> bool {
         self.with(|call| call.matches(&source(field), pattern)).unwrap_or_default()
     }

@@ -53,12 +53,18 @@ impl<H: Host> Extractor<H> for Fields<H> {
                     bytes -= text_bytes(&value);
                     value = Value::None;
                 }
-                let value = if value.is_blank() { rule.default.clone() } else { value };
+                let is_found = !value.is_blank();
+                let value = if is_found { value } else { rule.default.clone() };
                 if value.is_blank() && rule.required {
                     let reason = format!("the required field \"{}\" is not in the message", rule.name);
                     return Err(Failure { reason, rule: Some(rule.name.clone()) });
                 }
                 if !value.is_blank() {
+                    if is_found {
+                        host.found(&rule.name, &search.how, found.place(host, search, at));
+                    } else {
+                        host.found(&rule.name, "its default", None);
+                    }
                     entries.push(Entry { name: rule.name.clone(), value });
                 }
             }

@@ -40,6 +40,24 @@ pub(crate) fn read<H: Host>(host: &H, table: &Table<'_>) -> Option<Method<H::Pat
     }
 }
 
+/// How a field is found, in words for the report.
+pub(crate) fn describe(table: &Table<'_>) -> String {
+    let text = |key: &str| table.value(key).and_then(|_| table.text(key));
+    let count = |key: &str| table.value(key).and_then(|_| table.count(key));
+    match (text("pattern"), text("after"), text("before"), text("check_for")) {
+        (Some(pattern), ..) => format!("by `{pattern}`"),
+        (_, Some(after), Some(before), _) => format!("between \"{after}\" and \"{before}\""),
+        (_, Some(after), None, _) => format!("after \"{after}\""),
+        (_, None, Some(before), _) => format!("before \"{before}\""),
+        (.., Some(_)) => "looked for".to_owned(),
+        _ => match (count("at"), count("length")) {
+            (None, None) => "all of it".to_owned(),
+            (at, None) => format!("from character {}", at.unwrap_or(0)),
+            (at, Some(length)) => format!("characters {} to {}", at.unwrap_or(0), at.unwrap_or(0) + length),
+        },
+    }
+}
+
 pub(crate) fn pattern<H: Host>(host: &H, table: &Table<'_>) -> Option<H::Pattern> {
     match host.pattern(table.text("pattern")?) {
         Ok(pattern) => Some(pattern),

@@ -25,6 +25,8 @@ pub(crate) struct Search<P> {
     /// The first one that has something is taken.
     pub(crate) sources: Vec<Field>,
     pub(crate) method: Method<P>,
+    /// The method in words that follow where it was found: `after "Order:"`.
+    pub(crate) how: String,
     pub(crate) rules: Vec<Rule>,
 }
 
@@ -78,7 +80,7 @@ impl<H: Host> Reader<'_, H> {
         if let Method::Pattern(pattern) = &method {
             rule.group = method::value_group(&self.host.groups(pattern));
         }
-        Some(Search { sources: sources?, method, rules: vec![rule] })
+        Some(Search { sources: sources?, method, how: method::describe(table), rules: vec![rule] })
     }
 
     /// A pattern that fills the fields that its groups are named for.
@@ -96,7 +98,8 @@ impl<H: Host> Reader<'_, H> {
         let rules: Vec<Option<Rule>> =
             fields.iter().map(|field| self.captured(field, &reading, groups.as_deref())).collect();
         let rules = rules.into_iter().collect::<Option<Vec<Rule>>>()?;
-        Some(Search { sources: sources?, method: Method::Pattern(pattern?), rules })
+        let how = method::describe(table);
+        Some(Search { sources: sources?, method: Method::Pattern(pattern?), how, rules })
     }
 
     /// A field that a group of a pattern fills: the group of its name, with `_` for `-`, or the one that it names.

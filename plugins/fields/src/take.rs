@@ -15,6 +15,24 @@ pub(crate) enum Found<'a> {
     Nothing,
 }
 
+impl<'a> Found<'a> {
+    /// The piece of the message that the field at `at` of the search was read from.
+    pub(crate) fn place<H: Host>(
+        &self,
+        host: &H,
+        search: &'a Search<H::Pattern>,
+        at: usize,
+    ) -> Option<(&'a Field, Span)> {
+        match (self, &search.method) {
+            (Self::Pieces(source, pieces), _) => Some((source, pieces.get(at)?.as_ref()?.at)),
+            (Self::Truth(true), Method::CheckFor(pattern)) => {
+                search.sources.iter().find_map(|source| Some((source, host.find(source, pattern, 0)?)))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A piece of a source without the white space around it.
 #[derive(Debug)]
 pub(crate) struct Piece {

@@ -346,3 +346,23 @@ fn the_shipped_rules_pass_their_own_tests() {
         assert_eq!(found, expect, "{}", text("name"));
     }
 }
+
+#[test]
+fn where_a_field_comes_from_is_told() {
+    let check = |field: &str, expect: &[&str]| {
+        let host = TestHost::new(&[(Field::Subject, "Order No. 4711: urgent"), (Field::Body, "Due: 2026-02-01\n")]);
+        configured(&host, field).expect("the rule is right").extract(&host).expect("extracts");
+        assert_eq!(*host.found.borrow(), expect, "{field}");
+    };
+    check(r#""from": "subject""#, &["f: all of it: Order No. 4711: urgent"]);
+    check(r#""from": "subject", "pattern": "No\\. (\\d+)""#, &[r"f: by `No\. (\d+)`: 4711"]);
+    check(r#""from": "subject-and-body", "after": "due:", "type": "date-time""#, &["f: after \"due:\": 2026-02-01"]);
+    check(r#""from": "subject", "after": "No.", "before": ":""#, &["f: between \"No.\" and \":\": 4711"]);
+    check(r#""from": "subject", "before": " No""#, &["f: before \" No\": Order"]);
+    check(r#""from": "subject", "check_for": "URGENT""#, &["f: looked for: urgent"]);
+    check(r#""from": "subject", "check_for": "late""#, &["f: looked for: "]);
+    check(r#""from": "subject", "at": 6, "length": 3"#, &["f: characters 6 to 9: No."]);
+    check(r#""from": "subject", "at": 16"#, &["f: from character 16: urgent"]);
+    check(r#""from": "body", "pattern": "\\d{9}", "default": "none""#, &["f: its default: "]);
+    check(r#""from": "body", "pattern": "\\d{9}""#, &[]);
+}

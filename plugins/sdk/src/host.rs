@@ -397,6 +397,8 @@ pub trait Host {
     fn kind_of_body(&self) -> BodyKind;
     /// Its attachments.
     fn attachments(&self) -> Vec<Attachment>;
+    /// Says where the value of an extracted field comes from, for the report.
+    fn found(&self, name: &str, how: &str, at: Option<(&Field, Span)>);
 
     /// Whether the pattern matches anywhere in the field.
     fn matches(&self, field: &Field, pattern: &Self::Pattern) -> bool;

@@ -12,12 +12,15 @@ pub(crate) struct TestHost {
     pub(crate) extracted: Vec<(String, Value)>,
     pub(crate) thread: Conversation,
     pub(crate) log: RefCell<Vec<String>>,
+    /// What is said of where fields come from: the field, how, and the text.
+    pub(crate) found: RefCell<Vec<String>>,
 }
 
 impl TestHost {
     pub(crate) fn new(fields: &[(Field, &str)]) -> Self {
         let fields = fields.iter().map(|(field, text)| (field.clone(), (*text).to_owned())).collect();
-        Self { fields, extracted: Vec::new(), thread: Conversation::New, log: RefCell::default() }
+        let (log, found) = (RefCell::default(), RefCell::default());
+        Self { fields, extracted: Vec::new(), thread: Conversation::New, log, found }
     }
 
     fn get(&self, field: &Field) -> Option<String> {
@@ -122,6 +125,10 @@ impl Host for TestHost {
     }
     fn attachments(&self) -> Vec<Attachment> {
         Vec::new()
+    }
+    fn found(&self, name: &str, how: &str, at: Option<(&Field, Span)>) {
+        let text = at.map(|(field, at)| self.slice(field, at)).unwrap_or_default();
+        self.found.borrow_mut().push(format!("{name}: {how}: {text}"));
     }
     fn matches(&self, field: &Field, pattern: &Regex) -> bool {
         self.get(field).is_some_and(|text| pattern.is_match(&text))

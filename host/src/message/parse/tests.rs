@@ -2,6 +2,7 @@ mod kept;
 
 use super::super::document::BodyKind;
 use super::*;
+use crate::message::Origin;
 use proptest::prelude::*;
 
 const MAIL: &str = "From: =?utf-8?q?J=C3=BCrgen?= <j@example.org>\r\nTo: a@example.org, \"B, C\" <b@example.org>\r\n\
@@ -116,6 +117,26 @@ fn defects_are_listed() {
             .as_bytes(),
         &["a text part says it is in \"latin1\" but is read as \"utf-8\""],
     );
+}
+
+#[test]
+fn fields_without_end_hide_nothing() {
+    let check = |padding: String, kept: usize| {
+        let count = padding.lines().count() + 6;
+        let raw = format!(
+            "From: a@b.example\r\nMessage-ID: <1@b>\r\nDate: Mon, 2 Mar 2026 10:00:00 +0000\r\n{padding}Subject: shown\r\n\
+             Auto-Submitted: auto-replied\r\nSubject: another\r\n\r\nx"
+        );
+        let message = parse(raw.as_bytes(), None);
+        assert_eq!((message.subject.as_str(), message.headers.len()), ("shown", kept));
+        let said = "header fields: the first 1000 are kept, and of those behind them the first of each name";
+        assert_eq!(message.defects.iter().map(|defect| &*defect.0).collect::<Vec<_>>(), [format!("{count} {said}")]);
+        message.origin
+    };
+    assert_eq!(check("X-Same: y\r\n".repeat(5_000), 1_002), Origin::AutoReplied);
+    // Of more names than anyone has, only those are kept that every message may have.
+    let names: String = (0..5_000).map(|number| format!("X-{number}: y\r\n")).collect();
+    assert_eq!(check(names, 2_002), Origin::AutoReplied);
 }
 
 #[test]

@@ -108,6 +108,11 @@ impl Host for Guest {
         mail::attachments().into_iter().map(Into::into).collect()
     }
 
+    fn found(&self, name: &str, how: &str, at: Option<(&Field, Span)>) {
+        let at: Option<(rules::types::Field, rules::types::Span)> = at.map(|(field, at)| (field.into(), at.into()));
+        mail::found(name, how, at.as_ref().map(|(field, at)| (field, at)));
+    }
+
     fn matches(&self, field: &Field, pattern: &Self::Pattern) -> bool {
         mail::matches(&field.into(), pattern)
     }
