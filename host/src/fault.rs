@@ -3,7 +3,8 @@
 //! They are in development builds, and in release builds with the feature `faults`; otherwise [`pass`] does nothing at all. The
 //! variable `MAILMILL_FAULT=POINT:N` in the environment of `mailmill run` names the point, and at which passing, counted from 1,
 //! the process kills itself with SIGKILL: no destructor, no handler, nothing flushed. With `POINT:N:hang` whoever passes there
-//! hangs instead, for ever, as if a library below never came back.
+//! hangs instead, for ever, as if a library below never came back. With `POINT:N:fill:FILE` the process fills the disk of FILE, as
+//! others do, and goes on.
 
 /// A place between two hops, or inside one. Declared in the order of the hops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +87,7 @@ pub(crate) fn arm() -> Result<(), String> {
 #[cfg(any(feature = "faults", debug_assertions))]
 mod armed {
     use super::Point;
+    use std::io::Write;
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -121,31 +123,49 @@ mod armed {
         (Point::OutboxRecorded, "outbox.recorded"),
     ];
 
-    /// The point, how often it is still to be passed, and whether to hang there.
-    static ARMED: OnceLock<(Point, AtomicU32, bool)> = OnceLock::new();
+    /// What happens at the point.
+    enum Deed {
+        Kill,
+        Hang,
+        /// The disk of this file is filled up.
+        Fill(String),
+    }
+
+    /// The point, how often it is still to be passed, and what happens then.
+    static ARMED: OnceLock<(Point, AtomicU32, Deed)> = OnceLock::new();
 
     pub(super) fn arm() -> Result<(), String> {
         let Ok(wanted) = std::env::var(VARIABLE) else { return Ok(()) };
-        let (order, hangs) = wanted.strip_suffix(":hang").map_or((wanted.as_str(), false), |order| (order, true));
-        let (name, count) = order.split_once(':').unwrap_or((order, "1"));
+        let mut words = wanted.splitn(4, ':');
+        let (name, count) = (words.next().unwrap_or_default(), words.next().unwrap_or("1"));
+        let deed = match (words.next(), words.next()) {
+            (None, None) => Some(Deed::Kill),
+            (Some("hang"), None) => Some(Deed::Hang),
+            (Some("fill"), Some(file)) => Some(Deed::Fill(file.to_owned())),
+            _ => None,
+        };
         let point = NAMES.into_iter().find(|(_, known)| *known == name).map(|(point, _)| point);
-        let (Some(point), Ok(count)) = (point, count.parse()) else {
+        let (Some(point), Ok(count), Some(deed)) = (point, count.parse(), deed) else {
             let names: Vec<&str> = NAMES.into_iter().map(|(_, name)| name).collect();
             return Err(format!(
-                "{VARIABLE}: {wanted:?} is no POINT:N or POINT:N:hang; the points are {}",
+                "{VARIABLE}: {wanted:?} is no POINT:N, POINT:N:hang or POINT:N:fill:FILE; the points are {}",
                 names.join(" ")
             ));
         };
-        ARMED.get_or_init(|| (point, AtomicU32::new(count), hangs));
+        ARMED.get_or_init(|| (point, AtomicU32::new(count), deed));
         Ok(())
     }
 
     pub(super) fn pass(point: Point) {
-        if let Some((armed, left, hangs)) = ARMED.get()
+        if let Some((armed, left, deed)) = ARMED.get()
             && *armed == point
             && left.fetch_sub(1, Ordering::Relaxed) == 1
         {
-            if *hangs { hang() } else { kill() }
+            match deed {
+                Deed::Kill => kill(),
+                Deed::Hang => hang(),
+                Deed::Fill(file) => fill(file),
+            }
         }
     }
 
@@ -156,6 +176,14 @@ mod armed {
                 std::thread::park();
             }
         });
+    }
+
+    /// Writes until nothing more fits: pieces first, then bytes.
+    fn fill(path: &str) {
+        let Ok(mut file) = std::fs::File::create(path) else { return };
+        for piece in [&[0; 4096][..], &[0]] {
+            while file.write_all(piece).is_ok() {}
+        }
     }
 
     #[allow(unsafe_code, reason = "the standard library sends no signals")]

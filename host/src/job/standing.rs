@@ -56,13 +56,9 @@ pub enum Error {
 /// # Errors
 /// If the folder or the store cannot be read.
 pub async fn standings(folder: &Path, store: Option<&Store>) -> Result<Vec<Standing>, Error> {
-    let rows = match store {
-        Some(store) => store.jobs().await?,
-        None => Vec::new(),
-    };
-    let sessions = match store {
-        Some(store) => store.last_sessions().await?,
-        None => Vec::new(),
+    let (rows, sessions) = match store {
+        Some(store) => tokio::try_join!(store.jobs(), store.last_sessions())?,
+        None => Default::default(),
     };
     let mut standings = Vec::new();
     for file in job_files(folder)? {

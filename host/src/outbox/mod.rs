@@ -98,7 +98,7 @@ impl Outbox {
                 _ = stop.wait_for(|stop| *stop) => break,
                 Some(ended) = lanes.join_next() => {
                     match ended {
-                        Ok(lane) => { busy.remove(&lane); }
+                        Ok((lane, _told)) => { busy.remove(&lane); }
                         // Which lane it was is not known: those that are alive begin nothing that another one has begun.
                         Err(error) => { tracing::error!(%error, "sending has ended early"); busy.clear(); }
                     }
@@ -146,7 +146,14 @@ impl Outbox {
                 let (outbox, stop) = (self.clone(), never.clone());
                 lanes.spawn(async move { outbox.work_through(lane, &stop).await });
             }
-            while lanes.join_next().await.is_some() {}
+            let mut ended = Ok(());
+            while let Some(joined) = lanes.join_next().await {
+                if let Ok((_, Err(error))) = joined {
+                    ended = Err(error);
+                }
+            }
+            // Where nothing can be recorded, the same would be due again and again.
+            ended?;
         }
     }
 
@@ -174,8 +181,9 @@ impl Outbox {
         }
     }
 
-    /// Sends what is due in a lane, one after the other, until told to stop. Returns the lane.
-    async fn work_through(&self, lane: Lane, stop: &watch::Receiver<bool>) -> Lane {
+    /// Sends what is due in a lane, one after the other, until told to stop or the store fails. Returns the lane.
+    async fn work_through(&self, lane: Lane, stop: &watch::Receiver<bool>) -> (Lane, Result<(), store::Error>) {
+        let mut ended = Ok(());
         let mut connection = None;
         let mut unreachable: Option<Failure> = None;
         for _ in 0..IN_A_ROW_MAX {
@@ -187,6 +195,7 @@ impl Outbox {
                 Ok(None) => break,
                 Err(error) => {
                     tracing::warn!(%lane, %error, "what is to be sent cannot be read");
+                    ended = Err(error);
                     break;
                 }
             };
@@ -202,7 +211,7 @@ impl Outbox {
         if let Some(connection) = connection {
             connection.close().await;
         }
-        lane
+        (lane, ended)
     }
 
     /// Sends one entry; nobody else begins to, for as long as that takes.

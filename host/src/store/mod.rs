@@ -11,6 +11,8 @@ mod bulk;
 mod bytes;
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod disk_tests;
 mod dispatch;
 mod draft;
 mod error;

@@ -25,14 +25,24 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest file that is checked for damage whenever it is opened; the check reads all of it.
 const CHECKED_BYTES_MAX: u64 = 256 << 20;
 
-/// Pages of 16 KiB, where the file is new: most messages are some pages long, and each page costs. Full sync: a receipt
-/// that was returned survives a power cut. `busy_timeout` is in milliseconds. The cache (in KiB) keeps most pages of a
-/// batch from being written twice; the log of changes goes into the database every 2048 pages (32 MiB), and a longer log
-/// is cut to that.
-const WRITER_SETTINGS: &str = "PRAGMA page_size = 16384; PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; \
-                               PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -4096; \
-                               PRAGMA wal_autocheckpoint = 2048; PRAGMA journal_size_limit = 33554432";
-const READER_SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON";
+/// What a connection is set to. `busy_timeout` is in milliseconds.
+#[derive(Clone, Copy)]
+struct Settings {
+    /// What it cannot do without. It does not look at the file.
+    needed: &'static str,
+    /// What it can do without, and what the file remembers or is SQLite's own default.
+    tuning: &'static str,
+}
+
+/// Pages of 16 KiB, where the file is new: most messages are some pages long, and each page costs. Full sync, which is the
+/// default: a receipt that was returned survives a power cut. The cache (in KiB) keeps most pages of a batch from being
+/// written twice; the log of changes goes into the database every 2048 pages (32 MiB), and a longer log is cut to that.
+const WRITER: Settings = Settings {
+    needed: "PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON",
+    tuning: "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -4096; \
+             PRAGMA wal_autocheckpoint = 2048; PRAGMA journal_size_limit = 33554432",
+};
+const READER: Settings = Settings { needed: "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON", tuning: "" };
 
 /// The two pools over one database: one connection that writes, some that read.
 pub(super) struct Pools {
@@ -48,11 +58,11 @@ pub(super) async fn open(path: &Path, place: &str) -> Result<Pools, Error> {
     let mut connection = options.connect().await.map_err(|error| explain(place, &error))?;
     prepare(&mut connection, &path, place).await?;
     connection.close().await.map_err(|error| explain(place, &error))?;
-    let writer = pool(1, WRITER_SETTINGS)
+    let writer = pool(1, WRITER)
         // A transaction that SQLite ended by itself, such as on a full disk, leaves its connection out of step.
         .before_acquire(|connection, _| std::future::ready(Ok(!connection.is_in_transaction())).boxed())
         .connect_lazy_with(options.clone());
-    let readers = pool(READERS_MAX, READER_SETTINGS).connect_lazy_with(options);
+    let readers = pool(READERS_MAX, READER).connect_lazy_with(options);
     Ok(Pools { writer, readers })
 }
 
@@ -72,7 +82,7 @@ pub(super) async fn open_to_read(path: &Path, place: &str) -> Result<Pools, Erro
     let (options, mut connection) = opened?;
     check_schema(&mut connection, place).await?;
     connection.close().await.map_err(|error| explain(place, &error))?;
-    let readers = pool(READERS_MAX, READER_SETTINGS).connect_lazy_with(options);
+    let readers = pool(READERS_MAX, READER).connect_lazy_with(options);
     Ok(Pools { writer: readers.clone(), readers })
 }
 
@@ -120,7 +130,7 @@ async fn version(connection: &mut AnyConnection, place: &str) -> Result<i64, Err
 pub(super) async fn open_in_memory(place: &str) -> Result<Pools, Error> {
     sqlx::any::install_default_drivers();
     let options = AnyConnectOptions::from_str("sqlite::memory:").map_err(|error| explain(place, &error))?;
-    let pool = pool(1, WRITER_SETTINGS).idle_timeout(None).max_lifetime(None).connect_lazy_with(options);
+    let pool = pool(1, WRITER).idle_timeout(None).max_lifetime(None).connect_lazy_with(options);
     let mut connection = pool.acquire().await.map_err(|error| explain(place, &error))?;
     migrate(&mut connection, place).await?;
     drop(connection);
@@ -157,12 +167,15 @@ fn connect_options(path: &Path, how: &str) -> Result<AnyConnectOptions, sqlx::Er
     AnyConnectOptions::from_str(&url)
 }
 
-fn pool(connections_max: u32, settings: &'static str) -> AnyPoolOptions {
+fn pool(connections_max: u32, settings: Settings) -> AnyPoolOptions {
     // A file does not go away as a server does: asking before each use whether it is there is half of a query's time.
     let options = AnyPoolOptions::new().max_connections(connections_max).test_before_acquire(false);
     options.acquire_timeout(ACQUIRE_TIMEOUT).after_connect(move |connection, _| {
         async move {
-            sqlx::raw_sql(settings).execute(connection).await?;
+            sqlx::raw_sql(settings.needed).execute(&mut *connection).await?;
+            // A full disk refuses this, and the pool would try again until its time is up. What the connection is wanted for is
+            // refused at once, and says why.
+            drop(sqlx::raw_sql(settings.tuning).execute(connection).await);
             Ok(())
         }
         .boxed()
@@ -172,7 +185,9 @@ fn pool(connections_max: u32, settings: &'static str) -> AnyPoolOptions {
 /// Checks first, writes after: a file that is not ours, or damaged, is left as it is.
 async fn prepare(connection: &mut AnyConnection, path: &Path, place: &str) -> Result<(), Error> {
     check(connection, path, place).await?;
-    sqlx::raw_sql(WRITER_SETTINGS).execute(&mut *connection).await.map_err(|error| explain(place, &error))?;
+    for settings in [WRITER.needed, WRITER.tuning] {
+        sqlx::raw_sql(settings).execute(&mut *connection).await.map_err(|error| explain(place, &error))?;
+    }
     backup::before_migrating(connection, path, place).await?;
     migrate(connection, place).await
 }
@@ -267,7 +282,11 @@ pub(super) fn explain(place: &str, error: &sqlx::Error) -> Error {
         other => other.to_string(),
     };
     let code = match error {
-        sqlx::Error::Database(error) => error.code().and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff),
+        sqlx::Error::Database(error) => match error.code().and_then(|code| code.parse::<i32>().ok()) {
+            // SQLITE_IOERR_SHMSIZE: there is no room for what all readers share.
+            Some(4874) => Some(13),
+            code => code.map(|code| code & 0xff),
+        },
         sqlx::Error::PoolTimedOut => return Error::Locked { place },
         sqlx::Error::Io(error) => {
             let kept = error.get_ref().and_then(|inner| inner.downcast_ref::<content::Error>());

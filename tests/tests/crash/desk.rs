@@ -1,12 +1,14 @@
 //! A desk whose mail comes from a real server by IMAP and by POP3, and what must be true of it in the end.
 
 use crate::receiver::Receiver;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use mailmill_tests::records::{comments, outbox, quarantine, receipts, tickets};
 use mailmill_tests::servers::{PASSWORD, Protocol, Server, Tls};
-use mailmill_tests::{Daemon, Dovecot, Installation, Mailbox, wait_until};
+use mailmill_tests::{Daemon, Dovecot, Installation, Mailbox, SmallDisk, wait_until};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 /// The names of the jobs, of the users whose mail they read, and of the protocols.
 pub(crate) const JOBS: [&str; 2] = ["imap", "pop3"];
@@ -21,6 +23,12 @@ then = [
 ]
 stop = true
 "#;
+
+/// What a database with some messages needs, and its log of changes.
+const DISK_SIZE: &str = "16m";
+/// How long it stays full for a program that does not end.
+const FULL_FOR: Duration = Duration::from_millis(1_500);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// On a busy machine nothing may end for being slow. The address of the webhook is still to be added.
 const SETTINGS: &str = r#"
@@ -63,6 +71,8 @@ reuse = true
 "#;
 
 pub(crate) struct Desk {
+    /// The small disk that the database lies on, if it does. Before the installation, whose folder it is mounted in.
+    pub(crate) disk: Option<SmallDisk>,
     pub(crate) installation: Installation,
     server: Dovecot,
     receiver: Receiver,
@@ -107,7 +117,16 @@ impl Desk {
                 ),
             )?;
         }
-        Ok(Self { installation, server, receiver, sent: JOBS.map(|job| (job, 0)).into() })
+        Ok(Self { disk: None, installation, server, receiver, sent: JOBS.map(|job| (job, 0)).into() })
+    }
+
+    /// The same with its database on a small disk; none without the right to mount one.
+    pub(crate) fn on_a_small_disk() -> Result<Option<Self>> {
+        let mut desk = Self::new()?;
+        desk.disk = SmallDisk::mount(&desk.installation.path("disk"), DISK_SIZE)?;
+        let settings = desk.installation.read("mailmill.toml")?;
+        desk.installation.write("mailmill.toml", &format!("{settings}\n[store]\npath = \"disk/mailmill.db\"\n"))?;
+        Ok(desk.disk.is_some().then_some(desk))
     }
 
     /// A conversation arrives in a job's mailbox.
@@ -128,6 +147,34 @@ impl Desk {
         let log = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.signal() == Some(9), "{job}: {point}:{nth} is not reached: {}\n{log}", output.status);
         Ok(())
+    }
+
+    /// Runs one session of a job, in the middle of which the disk is full, from the first passing of a point on; whoever waits for
+    /// space gets it after a while. Whether the point was reached.
+    pub(crate) fn fill_at(&self, job: &str, point: &str) -> Result<bool> {
+        let filler = self.installation.path("disk/filler");
+        let mut command = self.installation.command()?;
+        let fault = format!("{point}:1:fill:{}", filler.display());
+        command.env("MAILMILL_FAULT", fault).args(["run", "--once", job]);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let ended = std::thread::spawn(|| child.wait_with_output());
+        let mut full_since = None;
+        while !ended.is_finished() {
+            std::thread::sleep(LOOK_EVERY);
+            if filler.exists() && full_since.get_or_insert_with(Instant::now).elapsed() > FULL_FOR {
+                std::fs::remove_file(&filler)?;
+            }
+        }
+        let output = ended.join().map_err(|_| anyhow!("nobody waited for the program"))??;
+        let log = String::from_utf8_lossy(&output.stderr);
+        // It may have come through, or have failed in order.
+        ensure!(matches!(output.status.code(), Some(0 | 1)), "{job}: {point}: {}\n{log}", output.status);
+        ensure!(!log.contains("panicked") && !log.contains("bug in"), "{job}: {point}: {log}");
+        if filler.exists() {
+            std::fs::remove_file(&filler)?;
+            return Ok(true);
+        }
+        Ok(full_since.is_some())
     }
 
     /// The server breaks all connections, and comes back.

@@ -106,6 +106,26 @@ fn nothing_is_lost_or_doubled_however_often_it_is_killed() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn nothing_is_lost_or_doubled_wherever_the_disk_fills_up() -> Result<()> {
+    let Some(mut desk) = Desk::on_a_small_disk()? else {
+        eprintln!("a small disk cannot be mounted here: that takes root; binary(imap) has a full disk without");
+        return Ok(());
+    };
+    let (mut reached, points) = (0, points(&desk)?);
+    for (at, point) in points.iter().enumerate() {
+        // Each point with one protocol: what is written is the same.
+        let job = JOBS.get(at % JOBS.len()).context("no job")?;
+        desk.deliver(job)?;
+        reached += usize::from(desk.fill_at(job, point)?);
+    }
+    // The points of the outbox are not passed where there was no room for its entries, nor is the first one, of the migration.
+    ensure!(reached + 6 > points.len(), "only {reached} points were reached");
+    let figures = desk.finish()?;
+    eprintln!("{reached} times the disk was full: {figures:?}");
+    Ok(())
+}
+
 /// How often the server restarts, and how many conversations it holds each time.
 const RESTARTS: usize = 4;
 const CONVERSATIONS: usize = 10;

@@ -35,9 +35,9 @@ pub(super) struct Part {
 }
 
 pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor, Query(part): Query<Part>) -> Answer {
-    let jobs =
-        standings(&site.config.jobs, Some(&site.ctx.store)).await.map_err(|error| Fault::Failed(error.to_string()))?;
-    let activity = site.ctx.store.activity(HOURS).await?;
+    let store = &site.ctx.store;
+    let (jobs, activity) = tokio::join!(standings(&site.config.jobs, Some(store)), store.activity(HOURS));
+    let (jobs, activity) = (jobs.map_err(|error| Fault::Failed(error.to_string()))?, activity?);
     let jobs: Vec<Standing> = jobs.into_iter().filter(|job| job.name > part.after).collect();
     let more = jobs.get(JOBS_MAX).and(jobs.get(JOBS_MAX - 1)).map(|last| last.name.clone());
     let rows: Vec<Vec<Markup>> = jobs
