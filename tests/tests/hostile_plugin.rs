@@ -10,7 +10,7 @@ const STEP: &str = "\n[[step]]\nname = \"hostile\"\nhop = \"preprocess\"\nplugin
 const RULES: &str = "rules/hostile.toml";
 /// What is set in this test: so many faults in a row, and so much time for each.
 const FAULTS_MAX: usize = 3;
-const LIMITS: &str = "\n[plugin_limits]\nfaults_max = 3\ndeadline_ms = 100\n";
+const LIMITS: &str = "\n[plugin_limits]\nfaults_max = 3\ndeadline_ms = 250\n";
 
 struct Scene {
     installation: Installation,
@@ -94,7 +94,7 @@ fn a_hostile_plugin_is_named_then_suspended_until_it_changes() -> Result<()> {
     for _ in 0..FAULTS_MAX {
         let [attacked, quiet] = scene.send()?;
         let told =
-            "step \"hostile\": it took longer than 100 ms and was stopped (limit `deadline_ms`); its cuts were dropped";
+            "step \"hostile\": it took longer than 250 ms and was stopped (limit `deadline_ms`); its cuts were dropped";
         assert_eq!((attacked, quiet), (vec![told.to_owned()], Vec::new()));
     }
     let skip = 0;
@@ -102,7 +102,7 @@ fn a_hostile_plugin_is_named_then_suspended_until_it_changes() -> Result<()> {
     assert!(line.contains("WARN") && line.contains("hostile") && line.contains("misbehave"), "{line}");
 
     let told = "step \"hostile\": it is suspended until the plugin \"misbehave\" or the step's rules change, because it has \
-                failed 3 times in a row; the last time it took longer than 100 ms and was stopped (limit `deadline_ms`)";
+                failed 3 times in a row; the last time it took longer than 250 ms and was stopped (limit `deadline_ms`)";
     let [attacked, quiet] = scene.send()?;
     assert_eq!((attacked, quiet), (vec![told.to_owned()], Vec::new()));
 

@@ -5,6 +5,7 @@ mod ci;
 mod command;
 mod demo;
 mod docs;
+mod fuzz;
 mod languages;
 mod plugins;
 mod servers;
@@ -32,6 +33,8 @@ enum Verb {
     Bench(bench::Args),
     /// Kills the program again and again while mail comes in, and looks whether anything is lost or doubled
     Soak(soak::Args),
+    /// Gives what reads mail, rules and servers' answers whatever a fuzzer thinks of
+    Fuzz(fuzz::Args),
     /// Writes the references in docs/reference anew
     Docs,
     /// Checks format, lints, dependencies and documentation, then runs all tests: what must pass before a push
@@ -45,6 +48,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Demo(args) => demo::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Soak(args) => soak::run(&args),
+        Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Docs => docs::run(),
         Verb::Ci => ci::run(),
     }

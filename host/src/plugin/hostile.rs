@@ -7,8 +7,9 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-/// What is in force in an installation unless its settings say otherwise, but for the time: a tenth, to see who overruns it.
-const DEADLINE_MS: u64 = 100;
+/// What is in force in an installation unless its settings say otherwise, but for the time: what is no endless misdeed has to be
+/// over within it on a busy machine too.
+const DEADLINE_MS: u64 = 250;
 /// Aimed at are 20 ms. The machine that runs the tests is busy with others, and this program is not optimised there.
 const OVERRUN_MAX: Duration = Duration::from_millis(1_500);
 
@@ -20,7 +21,7 @@ static MISBEHAVE: LazyLock<Component> = LazyLock::new(|| {
 /// What it does while it handles a message, and the sentence that this ends with (its beginning, or one of two: on a busy machine
 /// the time may be up first). Empty: no fault.
 const MISDEEDS: [(&str, &str); 33] = [
-    ("loop", "it took longer than 100 ms"),
+    ("loop", "it took longer than 250 ms"),
     ("recurse", "it used up its stack"),
     ("allocate", "it asked for more than 65536 KiB of memory|it took longer"),
     ("call the host", "it called the host's functions more than 100000 times|it took longer"),
@@ -44,13 +45,13 @@ const MISDEEDS: [(&str, &str); 33] = [
     ("guess handles", "it crashed: unknown handle index"),
     ("confuse kinds", "it crashed: handle index"),
     ("log", ""),
-    ("log for ever", "it took longer than 100 ms"),
-    ("exponential pattern", "it took longer than 100 ms"),
-    ("many patterns", "it took longer than 100 ms"),
-    ("slow pattern", "it took longer than 100 ms"),
-    ("html", "it took longer than 100 ms"),
-    ("read numbers", "it took longer than 100 ms"),
-    ("copy the body", "it took longer than 100 ms"),
+    ("log for ever", "it took longer than 250 ms"),
+    ("exponential pattern", "it took longer than 250 ms"),
+    ("many patterns", "it took longer than 250 ms"),
+    ("slow pattern", "it took longer than 250 ms"),
+    ("html", "it took longer than 250 ms"),
+    ("read numbers", "it took longer than 250 ms"),
+    ("copy the body", "it took longer than 250 ms"),
     ("stop", ""),
     ("change its mind", ""),
 ];

@@ -1,0 +1,4 @@
+//! Any cuts of any body.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(init: mailmill_fuzz::seeds::offer("cuts"), |input: &[u8]| mailmill_fuzz::cuts(input));

@@ -1,0 +1,4 @@
+//! Any text is HTML.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(init: mailmill_fuzz::seeds::offer("document"), |input: &[u8]| mailmill_fuzz::document(input));

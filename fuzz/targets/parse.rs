@@ -1,0 +1,4 @@
+//! Any bytes are a message.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(init: mailmill_fuzz::seeds::offer("parse"), |input: &[u8]| mailmill_fuzz::parse(input));

@@ -1,0 +1,4 @@
+//! Any selector, on any HTML.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(init: mailmill_fuzz::seeds::offer("selectors"), |input: &[u8]| mailmill_fuzz::selectors(input));

@@ -1,0 +1,4 @@
+//! Any statements, on any message.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(init: mailmill_fuzz::seeds::offer("statements"), |input: &[u8]| mailmill_fuzz::statements(input));

@@ -1,0 +1,4 @@
+//! Any `winmail.dat` (MS-OXTNEF).
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(init: mailmill_fuzz::seeds::offer("winmail"), |input: &[u8]| mailmill_fuzz::winmail(input));
