@@ -4,13 +4,14 @@
 
 use anyhow::Result;
 use mailmill_tests::records::{quarantine, receipts, tickets};
-use mailmill_tests::{Dovecot, Installation, Mailbox, Meddling, Proxy, Said, Speaker, messages};
+use mailmill_tests::{Dovecot, Installation, Mailbox, Meddling, Proxy, Run, Said, Speaker, messages};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 
-const SENDER: &str = "ann@client.example";
 const MESSAGES: usize = 3;
+/// How many jobs share an installation, and so the start of the program.
+const JOBS_AT_ONCE: usize = 8;
 /// What the whole program may use in any of these cases, in KiB.
 const MEMORY_MAX_KIB: u64 = 128 * 1024;
 
@@ -25,10 +26,11 @@ impl Scene {
         Ok(Self { installation: Installation::new()?, server: Dovecot::start()? })
     }
 
+    /// Messages for a user, from a sender of the same name.
     fn deliver(&self, user: &str) -> Result<Mailbox> {
         let mut mailbox = self.server.mailbox(user)?;
         for number in 0..MESSAGES {
-            mailbox.deliver(&messages::request(number, SENDER))?;
+            mailbox.deliver(&messages::request(number, &sender(user)))?;
         }
         Ok(mailbox)
     }
@@ -49,20 +51,42 @@ impl Scene {
         )
     }
 
-    /// Each message of a user has one receipt, one ticket and its mark.
-    fn assert_each_exactly_once(&self, user: &str, mailbox: &mut Mailbox) -> Result<()> {
-        assert_eq!(receipts(&self.installation)?.len(), MESSAGES, "receipts of {user}");
-        assert_eq!(tickets(&self.installation)?.len(), MESSAGES, "tickets of {user}");
-        assert_eq!(mailbox.seen()?, MESSAGES, "marked messages of {user}");
+    fn run_once(&self) -> Result<Run> {
+        self.installation.mailmill(&["run", "--once"])
+    }
+
+    /// Each message of these users, and of nobody else, has one receipt, one ticket and its mark.
+    fn assert_each_exactly_once(&self, mailboxes: &mut [(String, Mailbox)]) -> Result<()> {
+        let expect = |of: fn(usize, &str) -> (String, String)| {
+            let users = mailboxes.iter().map(|(user, _)| sender(user));
+            sorted(users.flat_map(|sender| (0..MESSAGES).map(move |number| of(number, &sender))))
+        };
+        let had = receipts(&self.installation)?.into_iter().map(|receipt| (receipt.message_id, String::new()));
+        assert_eq!(sorted(had), expect(|number, sender| (messages::message_id(number, sender), String::new())));
+        let tickets = tickets(&self.installation)?.into_iter().map(|ticket| (ticket.requester, ticket.subject));
+        assert_eq!(sorted(tickets), expect(|number, sender| (sender.to_owned(), format!("Request {number}"))));
+        for (user, mailbox) in mailboxes {
+            assert_eq!(mailbox.seen()?, MESSAGES, "marked messages of {user}");
+        }
         Ok(())
     }
+}
+
+fn sender(user: &str) -> String {
+    format!("{user}@client.example")
+}
+
+fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut items: Vec<T> = items.collect();
+    items.sort();
+    items
 }
 
 /// One session with a proxy that meddles, which fails with `expect` in its error, and one that does not.
 fn check(expect: &str, meddler: impl FnMut(&Said<'_>) -> Meddling + Send + 'static) -> Result<()> {
     let scene = Scene::new()?;
     let user = "desk";
-    let mut mailbox = scene.deliver(user)?;
+    let mailbox = scene.deliver(user)?;
     let proxy = Proxy::start(scene.server.imap, meddler)?;
     scene.add_job(user, proxy.port, "none")?;
     let (run, memory) = scene.installation.mailmill_measured(&["run", "--once"])?;
@@ -70,8 +94,8 @@ fn check(expect: &str, meddler: impl FnMut(&Said<'_>) -> Meddling + Send + 'stat
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert!(memory < MEMORY_MAX_KIB, "{memory} KiB");
     proxy.behave();
-    scene.installation.mailmill(&["run", "--once"])?.success()?;
-    scene.assert_each_exactly_once(user, &mut mailbox)
+    scene.run_once()?.success()?;
+    scene.assert_each_exactly_once(&mut [(user.to_owned(), mailbox)])
 }
 
 /// Meddles once, with the first thing that is right for it.
@@ -114,7 +138,7 @@ fn commands_of_a_session() -> Result<Vec<String>> {
         Meddling::Pass
     })?;
     scene.add_job("desk", proxy.port, "none")?;
-    scene.installation.mailmill(&["run", "--once"])?.success()?;
+    scene.run_once()?.success()?;
     let mut commands = Vec::new();
     for command in seen.try_iter() {
         if !commands.contains(&command) {
@@ -124,30 +148,46 @@ fn commands_of_a_session() -> Result<Vec<String>> {
     Ok(commands)
 }
 
-/// Each command of a session is refused once; the session after it makes good what was left undone.
-fn each_command_refused(with: &str) -> Result<()> {
+type Meddler = Box<dyn FnMut(&Said<'_>) -> Meddling + Send>;
+
+/// A session of each of these cases, meddled with in its own way, and then one that is not, which makes good what was left
+/// undone. What fails says why: with `expect`.
+fn check_each(cases: Vec<(String, Meddler)>, expect: &str) -> Result<()> {
     let mut scene = Scene::new()?;
-    for (number, command) in commands_of_a_session()?.into_iter().enumerate() {
-        let user = format!("desk{number}");
+    let mut cases = cases.into_iter().enumerate().peekable();
+    while cases.peek().is_some() {
         scene.installation = Installation::new()?;
-        let mut mailbox = scene.deliver(&user)?;
-        let (verb, answer) = (command.clone(), with.to_owned());
-        let refuse = once(move |said| said.is_command(&verb), move |said| Meddling::Answer(tagged(said, &answer)));
-        let proxy = Proxy::start(scene.server.imap, refuse)?;
-        scene.add_job(&user, proxy.port, "none")?;
-        let run = scene.installation.mailmill(&["run", "--once"])?;
-        // Some can be done without; for the others the error repeats what the server said.
-        assert!(
-            run.code == Some(0) || run.stderr.contains("for reasons of its own"),
-            "{command} refused: {:?}\n{}",
-            run.code,
-            run.stderr
-        );
-        proxy.behave();
-        scene.installation.mailmill(&["run", "--once"])?.success()?;
-        scene.assert_each_exactly_once(&user, &mut mailbox)?;
+        let (mut proxies, mut mailboxes) = (Vec::new(), Vec::new());
+        for (number, (name, meddler)) in cases.by_ref().take(JOBS_AT_ONCE) {
+            let user = format!("desk{number}");
+            let proxy = Proxy::start(scene.server.imap, meddler)?;
+            scene.add_job(&user, proxy.port, "none")?;
+            mailboxes.push((user.clone(), scene.deliver(&user)?));
+            proxies.push((name, user, proxy));
+        }
+        let run = scene.run_once()?;
+        assert!(matches!(run.code, Some(0 | 1)), "{:?}\n{}", run.code, run.stderr);
+        for (name, user, proxy) in &proxies {
+            let failed = |line: &&str| line.contains(" ERROR ") && line.contains(&format!("job=\"{user}\""));
+            for line in run.stderr.lines().filter(failed) {
+                assert!(line.contains(expect), "{name}: {expect}\n--- not in\n{line}");
+            }
+            proxy.behave();
+        }
+        scene.run_once()?.success()?;
+        scene.assert_each_exactly_once(&mut mailboxes)?;
     }
     Ok(())
+}
+
+/// Each command of a session is refused once.
+fn each_command_refused(with: &'static str) -> Result<()> {
+    let cases = commands_of_a_session()?.into_iter().map(|command| {
+        let name = format!("{command} refused");
+        let refuse = once(move |said| said.is_command(&command), move |said| Meddling::Answer(tagged(said, with)));
+        (name, Box::new(refuse) as Meddler)
+    });
+    check_each(cases.collect(), "for reasons of its own")
 }
 
 #[test]
@@ -160,56 +200,40 @@ fn each_command_is_not_understood() -> Result<()> {
     each_command_refused("BAD for reasons of its own")
 }
 
-/// The connection ends in the middle of each line that the server says, and after it.
-fn cut_at_each_point(halves: usize, parts: usize, part: usize) -> Result<()> {
+/// The connection ends when so much was said of a line, for each line of an ordinary session.
+fn cut_at_each_line(keep: fn(usize) -> usize) -> Result<()> {
     let lines = Arc::new(AtomicUsize::new(0));
-    {
-        let scene = Scene::new()?;
-        scene.deliver("desk")?;
-        let count = lines.clone();
-        let proxy = Proxy::start(scene.server.imap, move |said| {
-            if said.by == Speaker::Server && said.connection == 0 {
-                count.fetch_max(said.number + 1, Ordering::Relaxed);
-            }
-            Meddling::Pass
-        })?;
-        scene.add_job("desk", proxy.port, "none")?;
-        scene.installation.mailmill(&["run", "--once"])?.success()?;
-    }
-    let mut scene = Scene::new()?;
+    let scene = Scene::new()?;
+    scene.deliver("desk")?;
+    let count = lines.clone();
+    let proxy = Proxy::start(scene.server.imap, move |said| {
+        if said.by == Speaker::Server && said.connection == 0 {
+            count.fetch_max(said.number + 1, Ordering::Relaxed);
+        }
+        Meddling::Pass
+    })?;
+    scene.add_job("desk", proxy.port, "none")?;
+    scene.run_once()?.success()?;
     let lines = lines.load(Ordering::Relaxed);
     assert!(lines > 10, "only {lines} lines in a session");
-    for point in (0..lines * halves).filter(|point| point % parts == part) {
-        let user = format!("desk{point}");
-        scene.installation = Installation::new()?;
-        let mut mailbox = scene.deliver(&user)?;
-        let (line, half) = (point / halves, point % halves);
+    let cases = (0..lines).map(|line| {
         let cut = once(
             move |said| said.by == Speaker::Server && said.number == line,
-            move |said| {
-                let kept = if half == 0 { said.text.len() } else { said.text.len() / 2 };
-                Meddling::CutAfter(said.text.iter().take(kept).copied().collect())
-            },
+            move |said| Meddling::CutAfter(said.text.iter().take(keep(said.text.len())).copied().collect()),
         );
-        let proxy = Proxy::start(scene.server.imap, cut)?;
-        scene.add_job(&user, proxy.port, "none")?;
-        let run = scene.installation.mailmill(&["run", "--once"])?;
-        assert!(matches!(run.code, Some(0 | 1)), "cut at line {line}: {:?}\n{}", run.code, run.stderr);
-        proxy.behave();
-        scene.installation.mailmill(&["run", "--once"])?.success()?;
-        scene.assert_each_exactly_once(&user, &mut mailbox)?;
-    }
-    Ok(())
+        (format!("cut at line {line}"), Box::new(cut) as Meddler)
+    });
+    check_each(cases.collect(), "127.0.0.1")
 }
 
 #[test]
 fn the_connection_ends_after_each_line() -> Result<()> {
-    cut_at_each_point(1, 1, 0)
+    cut_at_each_line(|length| length)
 }
 
 #[test]
 fn the_connection_ends_within_each_line() -> Result<()> {
-    cut_at_each_point(2, 2, 1)
+    cut_at_each_line(|length| length / 2)
 }
 
 #[test]
@@ -234,8 +258,8 @@ fn a_message_is_announced_with_99_gigabytes() -> Result<()> {
 
     proxy.behave();
     scene.installation.mailmill(&["quarantine", "release", "1"])?.success()?;
-    scene.installation.mailmill(&["run", "--once"])?.success()?;
-    scene.assert_each_exactly_once("desk", &mut mailbox)
+    scene.run_once()?.success()?;
+    scene.assert_each_exactly_once(&mut [("desk".to_owned(), mailbox)])
 }
 
 #[test]
@@ -268,7 +292,7 @@ fn a_message_is_nil() -> Result<()> {
         Meddling::Pass
     })?;
     scene.add_job("desk", proxy.port, "none")?;
-    scene.installation.mailmill(&["run", "--once"])?.success()?;
+    scene.run_once()?.success()?;
     let causes: Vec<String> = quarantine(&scene.installation)?.into_iter().map(|entry| entry.cause).collect();
     let fault = "127.0.0.1 has the message but sends no text of it";
     assert!(matches!(causes.as_slice(), [cause] if cause.starts_with(fault)), "{causes:?}");
@@ -298,7 +322,7 @@ fn a_search_response_of_400000_messages() -> Result<()> {
 #[test]
 fn a_listing_of_400000_messages_that_are_not_there() -> Result<()> {
     let scene = Scene::new()?;
-    let mut mailbox = scene.deliver("desk")?;
+    let mailbox = scene.deliver("desk")?;
     let ghosts: String = (1000..401_000).map(|uid| format!("* 4 FETCH (UID {uid} RFC822.SIZE 100)\r\n")).collect();
     let list = once(is_untagged_fetch, move |said| Meddling::Instead([ghosts.as_bytes(), said.text].concat()));
     let proxy = Proxy::start(scene.server.imap, list)?;
@@ -306,13 +330,13 @@ fn a_listing_of_400000_messages_that_are_not_there() -> Result<()> {
     let (run, memory) = scene.installation.mailmill_measured(&["run", "--once"])?;
     run.success()?;
     assert!(memory < MEMORY_MAX_KIB * 2, "{memory} KiB");
-    scene.assert_each_exactly_once("desk", &mut mailbox)
+    scene.assert_each_exactly_once(&mut [("desk".to_owned(), mailbox)])
 }
 
 #[test]
 fn messages_come_out_of_order_and_more_than_once() -> Result<()> {
     let scene = Scene::new()?;
-    let mut mailbox = scene.deliver("desk")?;
+    let mailbox = scene.deliver("desk")?;
     // All of the server's answer to the first fetch of texts is kept back, and said in another order, twice.
     let mut parts: Vec<Vec<u8>> = Vec::new();
     let mut open = false;
@@ -341,8 +365,8 @@ fn messages_come_out_of_order_and_more_than_once() -> Result<()> {
         Meddling::Instead(answer)
     })?;
     scene.add_job("desk", proxy.port, "none")?;
-    scene.installation.mailmill(&["run", "--once"])?.success()?;
-    scene.assert_each_exactly_once("desk", &mut mailbox)
+    scene.run_once()?.success()?;
+    scene.assert_each_exactly_once(&mut [("desk".to_owned(), mailbox)])
 }
 
 #[test]
@@ -477,10 +501,10 @@ fn a_server_that_needs_no_login_cannot_be_secured() -> Result<()> {
 /// that is left alone works.
 fn starttls(expect: &str, meddler: impl FnMut(&Said<'_>) -> Meddling + Send + 'static) -> Result<()> {
     let scene = Scene::new()?;
-    let mut mailbox = scene.deliver("desk")?;
+    let mailbox = scene.deliver("desk")?;
     let proxy = Proxy::start(scene.server.imap, meddler)?;
     scene.add_job("desk", proxy.port, "starttls")?;
-    let run = scene.installation.mailmill(&["run", "--once"])?;
+    let run = scene.run_once()?;
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert!(run.stderr.contains(expect), "{expect}\n--- not in\n{}", run.stderr);
     let heard = String::from_utf8_lossy(&proxy.heard()).into_owned();
@@ -489,6 +513,6 @@ fn starttls(expect: &str, meddler: impl FnMut(&Said<'_>) -> Meddling + Send + 's
         assert!(!heard.contains(secret), "{secret} was sent:\n{heard}");
     }
     proxy.behave();
-    scene.installation.mailmill(&["run", "--once"])?.success()?;
-    scene.assert_each_exactly_once("desk", &mut mailbox)
+    scene.run_once()?.success()?;
+    scene.assert_each_exactly_once(&mut [("desk".to_owned(), mailbox)])
 }

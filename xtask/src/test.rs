@@ -13,10 +13,17 @@ pub(crate) fn run() -> Result<()> {
     // The daemon is built with the tests: by itself it would be built with other features of what they share.
     plugins::run(&plugins::Args { way: plugins::Way::Auto })?;
     if succeeds(&mut cargo(&["nextest", "--version"])?) {
-        command::run(&mut cargo(&["nextest", "run", "--workspace", "--no-fail-fast"])?)
+        let threads = threads().to_string();
+        command::run(&mut cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--test-threads", &threads])?)
     } else {
         cargo_test()
     }
+}
+
+/// How many tests run at a time: half as many again as there are cores, because many of them wait for servers.
+fn threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    cores + cores.div_ceil(2)
 }
 
 /// Without cargo-nextest: `cargo test`, whose many closing lines are added up to one.
