@@ -279,9 +279,9 @@ fn came_from(source: &FieldSource) -> String {
     let step = tame(&source.step);
     let Some(Found { how, part, text, .. }) = &source.found else { return format!(", by step \"{step}\"") };
     let how = if how.is_empty() { String::new() } else { format!(", {}", tame(how)) };
-    let part = part.as_ref().map(|part| format!(" from {}", tame(part))).unwrap_or_default();
+    let part = part.as_ref().map(|part| format!(", from {}", tame(part))).unwrap_or_default();
     let text = text.as_ref().map(|text| format!(": \"{}\"", tame(text))).unwrap_or_default();
-    format!(", by step \"{step}\"{part}{how}{text}")
+    format!("{part}{text} (step \"{step}\"{how})")
 }
 
 fn statements(report: &Report, paint: Paint) -> String {
