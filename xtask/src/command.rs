@@ -31,7 +31,8 @@ pub(crate) fn cargo(arguments: &[&str]) -> Result<Command> {
 /// Builds all plugins and the daemon.
 pub(crate) fn build() -> Result<()> {
     plugins::run(&plugins::Args { way: plugins::Way::Auto })?;
-    run(&mut cargo(&["build", "--package", "mailmill"])?)
+    // Of the whole workspace, so that what it shares with the tests is built once.
+    run(&mut cargo(&["build", "--workspace", "--bin", "mailmill"])?)
 }
 
 /// Runs a command, showing what it prints.
