@@ -168,9 +168,9 @@ settings! {
 settings! {
     /// What a plugin may use up for one message.
     pub struct PluginLimits {
-        /// Time, in milliseconds. What the host does for the plugin counts.
+        /// Processor time, in milliseconds. What the host does for the plugin counts; what other programs do does not.
         deadline_ms: NonZeroU64 => default(above_zero(1000)),
-        /// Time for taking its rules, when they are loaded, in milliseconds. Patterns are compiled there.
+        /// Processor time for taking its rules, when they are loaded, in milliseconds. Patterns are compiled there.
         configure_deadline_ms: NonZeroU64 => default(above_zero(5000)),
         /// Memory, in MiB.
         memory_mb: NonZeroU64 => default(above_zero(64)),

@@ -7,9 +7,9 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Limits {
-    /// The time for one message, patterns that the host runs for it included.
+    /// The processor time for one message, patterns that the host runs for it included.
     pub deadline_ms: u64,
-    /// The time for `describe` and for `configure`, each. Patterns are compiled there.
+    /// The processor time for `describe` and for `configure`, each. Patterns are compiled there.
     pub configure_deadline_ms: u64,
     /// The memory of the instance.
     pub memory_bytes: usize,

@@ -3,7 +3,7 @@
 
 use super::bindings::rules::{edit, log, lookup, mail, patterns, types, wake};
 use super::capabilities::{Call, GivenUp, Level, LogLine};
-use super::clock::Clock;
+use super::clock::{self, Clock};
 use super::patterns::{self as host_patterns, PatternCache, PatternError};
 use super::sight::Finders;
 use super::{Fault, Limits};
@@ -50,7 +50,8 @@ pub(super) struct State {
     deadline: Duration,
     /// The tick of the clock at which the time is up, unless the clock made up for ticks that it had missed.
     deadline_tick: u64,
-    began: Instant,
+    /// What the thread had used of the processor when the call began.
+    used: Duration,
     /// What the next random number follows from.
     seed: u64,
 }
@@ -72,7 +73,7 @@ impl State {
             output_bytes: 0,
             deadline: Duration::ZERO,
             deadline_tick: 0,
-            began: Instant::now(),
+            used: Duration::ZERO,
             seed: 0,
         }
     }
@@ -88,17 +89,17 @@ impl State {
         self.last_error = None;
         self.seed = 0;
         self.deadline = deadline;
-        self.began = Instant::now();
+        self.used = clock::used();
         self.deadline_tick = self.clock.ticks().saturating_add(Clock::ticks_in(deadline));
     }
 
-    /// How much of the time is left. When the clock's thread got no processor for a while, it makes up for many ticks
-    /// at once, so ticks alone would end a call that has just begun.
+    /// How much of the time is left: processor time, so that a machine that is busy with others ends no plugin. Ticks only say
+    /// when to look.
     ///
     /// # Errors
     /// If none is left.
     pub(super) fn left(&self) -> Result<Duration, Fault> {
-        match self.deadline.checked_sub(self.began.elapsed()) {
+        match self.deadline.checked_sub(clock::used().saturating_sub(self.used)) {
             Some(left) if !left.is_zero() => Ok(left),
             _ => Err(Fault::Deadline { limit: self.deadline }),
         }
