@@ -3,6 +3,7 @@
 mod desk;
 mod history;
 mod service;
+mod settings;
 mod setup;
 mod signals;
 
@@ -20,6 +21,7 @@ use crate::store::{Lease, Store};
 use crate::web::{self, observe::Server};
 use crate::{plugin, store};
 use desk::Desk;
+use settings::Settings;
 use signals::{Signals, Wish};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -155,7 +157,7 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
         }
         Mode::UntilStopped => {
             let ctx = Arc::new(ctx);
-            let _admin = admin(&config, &ctx, &reloader).await?;
+            let admin = settings::admin(file, &config, &ctx, &reloader).await?;
             service::warn_of_root();
             let server = match config.observe.listen {
                 Some(address) => Some(Server::bind(address).await?),
@@ -163,7 +165,7 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
             };
             let settings = Settings { file: file.to_owned(), config };
             let (board, refused) = (Arc::new(Board::default()), BTreeMap::new());
-            let running = Running { ctx, jobs: BTreeMap::new(), board, desk, reloader, refused, settings };
+            let running = Running { ctx, jobs: BTreeMap::new(), board, desk, reloader, refused, settings, admin };
             let changes = changes.unwrap_or_else(|| mpsc::channel(1).1);
             let signals = signals.map_or_else(Signals::new, Ok)?;
             running.until_stopped(jobs, (changes, signals), (stop, server), sending).await
@@ -174,13 +176,6 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
         store.close().await;
     }
     outcome
-}
-
-/// The web admin, if there is to be one, for as long as the answer is kept.
-async fn admin(config: &Config, ctx: &Arc<Context>, reloader: &Arc<Reloader>) -> Result<Option<JoinSet<()>>, Error> {
-    let Some(address) = config.web.listen else { return Ok(None) };
-    let server = web::Server::bind(address, config.web.behind_https_proxy).await?;
-    Ok(Some(server.begin(ctx.clone(), reloader.clone(), config).await?))
 }
 
 /// Runs the jobs at the same time, so that none waits for a server that does not answer another one.
@@ -221,17 +216,6 @@ async fn run_once(ctx: Context, mut list: Vec<Job>, once: Once, sending: Arc<Out
     if failed == 0 { Ok(()) } else { Err(Error::Sessions { failed, jobs }) }
 }
 
-impl Settings {
-    /// Says what a change of the file will mean: settings are read at the start.
-    fn changed(&self) {
-        match Config::load(&self.file) {
-            Ok(config) if config == self.config => tracing::info!("the settings are again what is in force"),
-            Ok(_) => tracing::warn!("the settings have changed: they come into force at the next start"),
-            Err(diagnostics) => tracing::error!("the settings have errors: the next start will fail\n{diagnostics}"),
-        }
-    }
-}
-
 /// The jobs that run.
 struct Running {
     ctx: Arc<Context>,
@@ -242,12 +226,8 @@ struct Running {
     /// Job files that were not taken: another set of rules may suit them.
     refused: BTreeMap<String, PathBuf>,
     settings: Settings,
-}
-
-/// The settings in force, and their file.
-struct Settings {
-    file: PathBuf,
-    config: Config,
+    /// The web admin, for as long as the jobs run.
+    admin: Option<web::Serving>,
 }
 
 impl Running {
@@ -272,7 +252,7 @@ impl Running {
         service::ready();
         let sending = tokio::spawn(sending.run(self.ctx.stop.clone()));
         let (board, store, rules) = (self.board.clone(), self.ctx.store.clone(), self.ctx.rules.clone());
-        let retention_days = self.settings.config.incoming_log.retention_days;
+        let retention_days = self.ctx.retention_days.subscribe();
         let shadow = self.shadow(&store);
         let outcome = tokio::select! {
             () = shadow => Ok(()),
@@ -344,7 +324,7 @@ impl Running {
                         }
                     }
                     Some(Changed::Job { name, file: None }) => self.end_job(&name).await,
-                    Some(Changed::Config) => self.settings.changed(),
+                    Some(Changed::Config) => self.settings.changed(&self.ctx.retention_days),
                     None => return Err(Error::Watch(notify::Error::generic("the watcher has stopped"))),
                 },
             }
@@ -354,7 +334,10 @@ impl Running {
     /// Takes everything into force that has changed, as somebody asks for: whether or not the change was noticed before.
     async fn reload_all(&mut self) {
         tracing::info!("somebody asks for all files to be read again");
-        self.settings.changed();
+        self.settings.changed(&self.ctx.retention_days);
+        if let Some(admin) = &self.admin {
+            admin.read_again();
+        }
         self.reload_rules().await;
         let files = match job_files(&self.settings.config.jobs) {
             Ok(files) => files,

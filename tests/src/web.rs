@@ -3,9 +3,16 @@
 use anyhow::{Context, Result};
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// What was answered.
 #[derive(Debug)]
@@ -24,6 +31,8 @@ pub struct Web {
     client: Client<HttpConnector, Full<hyper::body::Bytes>>,
     address: String,
     header: Option<(header::HeaderName, String)>,
+    /// The one authority whose certificates are good, in PEM; none: there is no TLS.
+    authority: Option<PathBuf>,
 }
 
 impl Web {
@@ -31,7 +40,13 @@ impl Web {
     #[must_use]
     pub fn new(address: &str) -> Self {
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { client, address: address.to_owned(), header: None }
+        Self { client, address: address.to_owned(), header: None, authority: None }
+    }
+
+    /// The same over TLS, trusting what this authority has signed: a PEM file.
+    #[must_use]
+    pub fn trusting(&self, authority: &Path) -> Self {
+        Self { authority: Some(authority.to_owned()), ..self.clone() }
     }
 
     /// The same with a token of the API.
@@ -79,20 +94,54 @@ impl Web {
         self.post(path, &fields).await
     }
 
-    /// Sends a request.
+    /// Sends a form as it is encoded, or nothing.
     ///
     /// # Errors
     /// If there is no answer.
     pub async fn send(&self, method: Method, path: &str, body: &str) -> Result<Answer> {
+        self.send_as("application/x-www-form-urlencoded", method, path, body).await
+    }
+
+    /// Sends JSON.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub async fn send_json(&self, method: Method, path: &str, body: &serde_json::Value) -> Result<Answer> {
+        self.send_as("application/json", method, path, &body.to_string()).await
+    }
+
+    async fn send_as(&self, kind: &str, method: Method, path: &str, body: &str) -> Result<Answer> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.address));
-        request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        request = request.header(header::CONTENT_TYPE, kind);
         if let Some((name, value)) = &self.header {
             request = request.header(name, value);
         }
-        let answer = self.client.request(request.body(Full::from(body.to_owned()))?).await?;
+        let request = request.body(Full::from(body.to_owned()))?;
+        let answer = match &self.authority {
+            None => self.client.request(request).await?,
+            Some(authority) => over_tls(authority, request).await?,
+        };
         let (parts, body) = answer.into_parts();
         let bytes = body.collect().await?.to_bytes();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         Ok(Answer { status: parts.status, headers: parts.headers, text })
     }
+}
+
+/// Sends one request over a TLS connection of its own.
+async fn over_tls(authority: &Path, request: Request<Full<hyper::body::Bytes>>) -> Result<http::Response<Incoming>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(authority)?)?;
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let place = request.uri().authority().context("a host in the address")?.clone();
+    let stream = tokio::net::TcpStream::connect(place.as_str()).await?;
+    let name = ServerName::try_from(place.host().to_owned())?;
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    // RFC 9112 section 3.2.1: a server is asked for a path, and told its own name beside it.
+    let (mut parts, body) = request.into_parts();
+    parts.headers.insert(header::HOST, place.as_str().parse()?);
+    parts.uri = parts.uri.path_and_query().context("a path in the address")?.as_str().parse()?;
+    Ok(sender.send_request(Request::from_parts(parts, body)).await?)
 }

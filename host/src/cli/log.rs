@@ -128,7 +128,7 @@ pub(super) fn since(text: &str) -> Result<Timestamp, String> {
 pub(super) async fn run(global: &Global, options: Options) -> Done {
     if let Some(Command::Clear { job, before, yes }) = options.command {
         let before = Some(before.unwrap_or_else(Timestamp::now));
-        return clear(&global.store().await?, &OldSessions { job, before }, yes).await;
+        return clear(&global.store().await?, &OldSessions { job, before, session: None }, yes).await;
     }
     let store = global.store_to_read().await?;
     if let Some(receipt) = options.message {

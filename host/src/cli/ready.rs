@@ -7,11 +7,17 @@ use crate::secret::{self, SecretRef};
 use crate::thread::TagError;
 use std::path::Path;
 
-/// Looks at what the settings file says of tickets.
+/// Looks at what the settings file says of tickets, and at the files that it names for HTTPS.
 pub(super) fn settings(file: &Path, config: &Config, faults: &mut Diagnostics) {
     if let Err(crate::daemon::Error::Tag(error)) = crate::daemon::tags(config) {
         let key = if let TagError::TooLong { part, .. } = &error { part } else { "prefix" };
         faults.push(error_at(file, &["thread", key], error.to_string()));
+    }
+    if let Some(tls) = &config.web.tls
+        && let Err(error) = crate::web::check_tls(tls)
+    {
+        let key = if let crate::web::Error::Tls { key, .. } = &error { key } else { "certificate" };
+        faults.push(error_at(file, &["web", "tls", key], error.to_string()));
     }
 }
 

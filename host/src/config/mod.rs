@@ -228,6 +228,18 @@ settings! {
         /// Whether a proxy that speaks HTTPS is before it. Then it may listen at an address that other hosts reach, and browsers
         /// send who is logged in over HTTPS only.
         behind_https_proxy: bool => default(false),
+        /// Its own certificate and key, for HTTPS: then, too, it may listen at an address that other hosts reach. Not set: HTTP.
+        tls: Option<WebTls> => unset("{ certificate = \"web.pem\", key = \"web.key\" }"),
+    }
+}
+
+settings! {
+    /// What the web admin speaks HTTPS with. The files are read at the start, and again at SIGHUP.
+    pub struct WebTls {
+        /// A PEM file: the certificate, and after it those that lead to an authority.
+        certificate: PathBuf => required("\"web.pem\""),
+        /// A PEM file: the private key of the certificate.
+        key: PathBuf => required("\"web.key\""),
     }
 }
 
@@ -285,6 +297,16 @@ impl Config {
     pub fn load(path: &Path) -> Result<Self, Diagnostics> {
         let mut out = Diagnostics::default();
         let config = Source::read(path, &mut out).and_then(|source| Self::read_source(&source, &mut out));
+        out.or(config)
+    }
+
+    /// The settings that a text describes, as the file of that path.
+    ///
+    /// # Errors
+    /// With everything that is wrong with it.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Diagnostics> {
+        let mut out = Diagnostics::default();
+        let config = Self::read_source(&Source::new(path, text), &mut out);
         out.or(config)
     }
 
@@ -349,6 +371,7 @@ impl Config {
             .into_iter()
             .chain(&mut self.shadow)
             .chain(&mut self.plugins_cache.dir)
+            .chain(self.web.tls.iter_mut().flat_map(|tls| [&mut tls.certificate, &mut tls.key]))
             .chain(self.maildir.0.values_mut());
         paths.for_each(|path| *path = dir.join(&*path));
         self.smtp.resolve(dir);

@@ -118,6 +118,7 @@ pub(super) fn context(
         stop,
         progress: None,
         metrics: Arc::default(),
+        retention_days: watch::Sender::new(config.incoming_log.retention_days),
         vitals: Arc::new(Vitals::new(Duration::from_millis(config.observe.stall_ms.get()))),
     }
 }

@@ -99,6 +99,8 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Whether the jobs get on.
     pub vitals: Arc<Vitals>,
+    /// For how many days the log is kept; 0: for ever.
+    pub retention_days: watch::Sender<u16>,
 }
 
 /// How far a session is.

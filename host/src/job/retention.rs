@@ -3,6 +3,7 @@
 use crate::store::{self, Forgotten, OldSessions, Store};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// The most rows that one transaction forgets.
 const PIECE_ROWS_MAX: u32 = 500;
@@ -36,7 +37,7 @@ pub async fn sweep_log(store: &Store, days: u16) {
 async fn sweep(store: &Store, days: u16, now: Timestamp) {
     let age = SignedDuration::from_hours(i64::from(days) * 24);
     let Some(before) = now.checked_sub(age).ok().filter(|_| days > 0) else { return };
-    let old = OldSessions { job: None, before: Some(before) };
+    let old = OldSessions { before: Some(before), ..OldSessions::default() };
     match forget(store, &old).await {
         Ok(forgotten) if forgotten.sessions > 0 => {
             let Forgotten { sessions, reports, .. } = forgotten;
@@ -47,11 +48,13 @@ async fn sweep(store: &Store, days: u16, now: Timestamp) {
     }
 }
 
-/// Keeps the log to so many days, for as long as the daemon runs.
-pub async fn keep_log(store: &Store, days: u16) {
+/// Keeps the log to so many days, for as long as the daemon runs; to another number as soon as somebody sets it.
+pub async fn keep_log(store: &Store, mut days: watch::Receiver<u16>) {
     loop {
-        sweep_log(store, days).await;
-        tokio::time::sleep(SWEEP_EVERY).await;
+        let wanted = *days.borrow_and_update();
+        sweep_log(store, wanted).await;
+        // That nobody can set it any more is as good as that nobody does.
+        let _ = tokio::time::timeout(SWEEP_EVERY, days.changed()).await;
     }
 }
 

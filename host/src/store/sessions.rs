@@ -99,12 +99,17 @@ pub(super) async fn list(connection: &mut AnyConnection, filter: &SessionFilter)
 
 /// The sessions that [`forget`] is about.
 const OLD: &str = "sessions.finished_at IS NOT NULL AND (CAST($1 AS TEXT) IS NULL OR sessions.job = $1) \
-                   AND sessions.started_at < $2";
+                   AND sessions.started_at < $2 AND (CAST($3 AS BIGINT) IS NULL OR sessions.id = $3)";
 
 /// How many sessions match.
 pub(super) async fn count_old(connection: &mut AnyConnection, old: &OldSessions) -> sqlx::Result<u64> {
     let select = AssertSqlSafe(format!("SELECT COUNT(*) AS sessions FROM sessions WHERE {OLD}"));
-    let row = sqlx::query(select).bind(old.job.as_deref()).bind(before(old)).fetch_one(connection).await?;
+    let row = sqlx::query(select)
+        .bind(old.job.as_deref())
+        .bind(before(old))
+        .bind(old.session.map(|id| id.0))
+        .fetch_one(connection)
+        .await?;
     rows::count(&row, "sessions")
 }
 
@@ -117,15 +122,16 @@ pub(super) async fn forget(
 ) -> sqlx::Result<Forgotten> {
     let receipts = format!(
         "UPDATE receipts SET session = NULL, report_json = 'null' WHERE id IN (SELECT receipts.id FROM sessions \
-         JOIN receipts ON receipts.session = sessions.id WHERE {OLD} LIMIT $3)"
+         JOIN receipts ON receipts.session = sessions.id WHERE {OLD} LIMIT $4)"
     );
     let empty = format!(
         "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE {OLD} \
-         AND NOT EXISTS (SELECT 1 FROM receipts WHERE receipts.session = sessions.id) LIMIT $3)"
+         AND NOT EXISTS (SELECT 1 FROM receipts WHERE receipts.session = sessions.id) LIMIT $4)"
     );
     let mut counts = [0; 2];
     for (statement, count) in [receipts, empty].into_iter().zip(&mut counts) {
         let query = sqlx::query(AssertSqlSafe(statement)).bind(old.job.as_deref()).bind(before(old));
+        let query = query.bind(old.session.map(|id| id.0));
         *count = query.bind(i64::from(rows_max)).execute(&mut *connection).await?.rows_affected();
     }
     let [reports, sessions] = counts;

@@ -21,7 +21,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use maud::{Markup, html};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// The cookie of who is logged in.
@@ -152,11 +151,11 @@ pub(super) async fn bearer(parts: &Parts, site: &Site) -> Result<Option<Known>, 
     Ok(site.ctx.store.api_token(&Sha256::of(token.trim().as_bytes())).await?)
 }
 
-/// The link with which the first user sets a password, for whoever reads what the daemon prints; none if there are users.
+/// The link with which the first user sets a password, at this origin, for whoever reads what the daemon prints; none if there are users.
 ///
 /// # Errors
 /// Where the store fails.
-pub(super) async fn first_password_link(site: &Site, at: SocketAddr) -> Result<Option<String>, crate::store::Error> {
-    let link = || format!("http://{at}/setup?token={}", site.setup.secret().text());
+pub(super) async fn first_password_link(site: &Site, at: &str) -> Result<Option<String>, crate::store::Error> {
+    let link = || format!("{at}/setup?token={}", site.setup.secret().text());
     Ok(site.ctx.store.users().await?.is_empty().then(link))
 }

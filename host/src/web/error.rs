@@ -20,6 +20,8 @@ pub(super) enum Fault {
     NotFound(String),
     /// What was asked for cannot be done; the sentence says why.
     Refused(String),
+    /// What was looked at has changed meanwhile; the sentence says what.
+    Changed(String),
     /// A form that was not made here, or by somebody else.
     Forged,
     /// Too many attempts; try again in so many seconds.
@@ -38,6 +40,7 @@ impl Fault {
             Self::Forbidden | Self::Forged => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Changed(_) => StatusCode::CONFLICT,
             Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -53,7 +56,7 @@ impl Fault {
                     .to_owned()
             }
             Self::NotFound(what) => format!("There is no {what}."),
-            Self::Refused(sentence) | Self::Failed(sentence) => sentence.clone(),
+            Self::Refused(sentence) | Self::Changed(sentence) | Self::Failed(sentence) => sentence.clone(),
             Self::TooOften(seconds) => format!("Too many attempts. Try again in {seconds} seconds."),
         }
     }
@@ -98,7 +101,10 @@ impl From<std::io::Error> for Fault {
 
 impl From<crate::config::EditError> for Fault {
     fn from(error: crate::config::EditError) -> Self {
-        Self::Refused(error.to_string())
+        match error {
+            crate::config::EditError::Changed(_) => Self::Changed(error.to_string()),
+            other => Self::Refused(other.to_string()),
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use std::sync::Arc;
 
-/// The longest form, in bytes: a rule file, or a message to try.
-const BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The longest form or body of a call, in bytes: a rule file, or a message to try.
+pub(super) const BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// The fields of a form, in its order (URL standard section 5, `application/x-www-form-urlencoded`).
 #[derive(Debug, Default)]

@@ -35,7 +35,7 @@ pub(super) struct Trial {
 pub(super) async fn rehearse(site: &Site, trial: Trial) -> Result<(Report, Receipt), Fault> {
     let Trial { job: name, message, rules, cleaned_by } = trial;
     let ctx = &site.ctx;
-    let job = if name.is_empty() { None } else { Some(super::pages::job(site, &name)?) };
+    let job = if name.is_empty() { None } else { Some(super::job_files::load(site, &name)?) };
     let outlets = ctx.outlets.borrow().clone();
     let seen = Disposition::SEEN;
     let usual = Handling { on_success: seen.clone(), on_rejection: seen, purge: false };
@@ -69,10 +69,10 @@ pub(super) async fn rehearse(site: &Site, trial: Trial) -> Result<(Report, Recei
     Ok((report, receipt))
 }
 
-/// What rules are made of them where files have these texts, loaded in a folder of its own; what is wrong, if they cannot be loaded.
+/// What is made of the rules where files have these texts (none: are not there), loaded in a folder of its own; what is wrong, if they cannot be loaded.
 pub(super) async fn with_files<T: Send + 'static>(
     site: &Site,
-    files: Vec<(String, String)>,
+    files: Vec<(String, Option<String>)>,
     load: impl FnOnce(&Path, &Path, &Engine) -> Result<T, Diagnostics> + Send + 'static,
 ) -> Result<Result<T, String>, Fault> {
     let (rules, plugins) = (site.config.rules.clone(), site.config.plugins.clone());
@@ -81,7 +81,14 @@ pub(super) async fn with_files<T: Send + 'static>(
         let copy = tempfile::tempdir()?;
         copy_rules(&rules, copy.path(), 0)?;
         for (path, text) in files {
-            std::fs::write(copy.path().join(path), text)?;
+            let path = copy.path().join(path);
+            match text {
+                Some(text) => {
+                    path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+                    std::fs::write(path, text)?;
+                }
+                None => std::fs::remove_file(path)?,
+            }
         }
         let shown = |found: Diagnostics| {
             found.to_string().replace(&copy.path().display().to_string(), &rules.display().to_string())

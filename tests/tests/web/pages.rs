@@ -6,14 +6,14 @@ use mailmill_tests::browser::Browser;
 use mailmill_tests::messages;
 
 /// A job whose server nobody answers for: there is something to see of it all the same.
-const UNREACHABLE: &str = "[source]\ntype = \"imap\"\nhost = \"127.0.0.1\"\nport = 1\nuser = \"ann\"\nauthentication = \"oauth2\"\n\
+pub(super) const UNREACHABLE: &str = "[source]\ntype = \"imap\"\nhost = \"127.0.0.1\"\nport = 1\nuser = \"ann\"\nauthentication = \"oauth2\"\n\
                            mailbox = [\"INBOX\", \"Support\"]\n\n[source.oauth]\nprovider = \"microsoft365\"\nclient_id = \"app\"\n\
                            tenant = \"example.org\"\n\n[schedule]\nat = [\"08:00\", \"17:30\"]\ndays = [\"weekdays\"]\n";
 
 /// The widths that pages are looked at in, in CSS pixels.
 const WIDTHS: [u32; 3] = [320, 768, 1440];
 /// Name of its picture, address.
-const PAGES: [(&str, &str); 27] = [
+pub(super) const PAGES: [(&str, &str); 27] = [
     ("jobs", "/jobs"),
     ("job", "/jobs/folder"),
     ("new-job", "/jobs/new"),

@@ -27,8 +27,11 @@ impl Scene {
         prepare(&installation)?;
         let mut daemon = Daemon::start(&installation, &[])?;
         let line = daemon.wait_for("the link", 0, |line| line.contains("/setup?token="))?;
-        let link =
-            line.split_whitespace().find(|word| word.starts_with("http://")).context("a link in the line")?.to_owned();
+        let link = line
+            .split_whitespace()
+            .find(|word| word.contains("/setup?token="))
+            .context("a link in the line")?
+            .to_owned();
         let address = link.split("/setup").next().unwrap_or_default().to_owned();
         Ok(Self { installation, daemon, address, link })
     }
@@ -58,11 +61,24 @@ pub(super) fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
 
 /// Logs in without a browser.
 pub(super) async fn log_in(scene: &Scene) -> Result<Web> {
-    let web = Web::new(&scene.address);
+    enter(&Web::new(&scene.address), scene).await
+}
+
+/// Logs in as the first admin, as somebody.
+pub(super) async fn enter(web: &Web, scene: &Scene) -> Result<Web> {
     let token = scene.link.split("token=").nth(1).unwrap_or_default();
     let answer = web.post("/setup", &[("token", token), ("password", PASSWORD), ("again", PASSWORD)]).await?;
     ensure!(answer.status == 303, "{answer:?}");
     web.with_cookie_of(&answer)
+}
+
+/// Makes a viewer, and logs in as one.
+pub(super) async fn viewer(admin: &Web, scene: &Scene) -> Result<Web> {
+    let viewer = [("name", "vera"), ("role", "viewer"), ("password", PASSWORD)];
+    ensure!(admin.submit("/settings", "/settings/users", &viewer).await?.status == 303);
+    let stranger = Web::new(&scene.address);
+    let answer = stranger.post("/login", &[("name", "vera"), ("password", PASSWORD)]).await?;
+    stranger.with_cookie_of(&answer)
 }
 
 /// A new token of the API, with this role.

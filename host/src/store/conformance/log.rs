@@ -31,9 +31,9 @@ pub(super) async fn old_sessions_are_forgotten(store: &Store) {
     assert_eq!(with(SessionOutcome::Quarantined).await, [second]);
     assert_eq!(with(SessionOutcome::Accepted).await, []);
 
-    let early = OldSessions { job: None, before: Some(jiff::Timestamp::UNIX_EPOCH) };
+    let early = OldSessions { before: Some(jiff::Timestamp::UNIX_EPOCH), ..OldSessions::default() };
     assert_eq!(store.forget_sessions(&early, 10).await.unwrap(), Forgotten::default());
-    let old = OldSessions { job: Some("old".to_owned()), before: None };
+    let old = OldSessions { job: Some("old".to_owned()), ..OldSessions::default() };
     assert_eq!(store.old_sessions(&old).await.unwrap(), 2);
     // In pieces: two rows of each at a time.
     let pieces = [store.forget_sessions(&old, 2).await.unwrap(), store.forget_sessions(&old, 2).await.unwrap()];
@@ -44,6 +44,11 @@ pub(super) async fn old_sessions_are_forgotten(store: &Store) {
     let all = SessionFilter { after: Some(SessionId(first.0 - 1)), ..SessionFilter::default() };
     let left: Vec<SessionId> = store.sessions(&all).await.unwrap().into_iter().map(|row| row.id).collect();
     assert_eq!(left, [other, running]);
+    // One alone; one that runs is not forgotten.
+    let only = |session| OldSessions { session: Some(session), ..OldSessions::default() };
+    assert_eq!(store.forget_sessions(&only(running), 10).await.unwrap(), Forgotten::default());
+    assert_eq!(store.forget_sessions(&only(other), 10).await.unwrap(), piece(1, 0, false));
+    assert_eq!(store.sessions(&all).await.unwrap().len(), 1);
     assert_eq!(store.unknown("old", batch.iter().map(|entry| entry.key.clone()).collect()).await.unwrap(), []);
     let row = store.receipt(receipts[0].id).await.unwrap().unwrap();
     assert_eq!((row.session, &row.receipt.created), (None, &receipts[0].created));

@@ -103,6 +103,8 @@ pub struct OldSessions {
     pub job: Option<String>,
     /// Begun before.
     pub before: Option<Timestamp>,
+    /// This one.
+    pub session: Option<SessionId>,
 }
 
 /// What was forgotten.

@@ -4,6 +4,7 @@ use super::{COOKIE, Secret, Visitor, hash, password};
 use crate::web::error::{Answer, Fault};
 use crate::web::form::{Fields, Signed};
 use crate::web::page::{self, Frame};
+use crate::web::tls::Peer;
 use crate::web::{Error, Site};
 use axum::Router;
 use axum::extract::{ConnectInfo, Query, State};
@@ -13,7 +14,6 @@ use axum::routing::{get, post};
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 use serde::Deserialize;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -73,7 +73,7 @@ fn login_form(fault: Option<&str>) -> Markup {
     }
 }
 
-async fn login(State(site): State<Arc<Site>>, ConnectInfo(from): ConnectInfo<SocketAddr>, fields: Fields) -> Answer {
+async fn login(State(site): State<Arc<Site>>, ConnectInfo(Peer(from)): ConnectInfo<Peer>, fields: Fields) -> Answer {
     let now = Instant::now();
     let wait = site.limiter.wait(from.ip(), now);
     if !wait.is_zero() {
@@ -104,8 +104,9 @@ async fn log_in(site: &Site, user: &str) -> Answer {
 }
 
 fn cookie(site: &Site, value: &str) -> String {
-    // A browser sends such a cookie over HTTPS only, which it speaks with the proxy.
-    let secure = if site.config.web.behind_https_proxy { "; Secure" } else { "" };
+    // A browser sends such a cookie over HTTPS only, which it speaks with us or with the proxy.
+    let is_https = site.config.web.behind_https_proxy || site.config.web.tls.is_some();
+    let secure = if is_https { "; Secure" } else { "" };
     format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict{secure}")
 }
 

@@ -5,13 +5,14 @@ use super::answers::{
 };
 use super::caller::{Caller, Changer};
 use super::{Answer, Path, Problem, Query, Refusal};
-use crate::job::{self, standings};
+use crate::job::standings;
 use crate::message;
 use crate::report::Report;
 use crate::store::{OutboxFilter, SessionFilter, SessionId, TicketFilter};
 use crate::ticket::{Status, TicketClass, TicketNumber};
 use crate::web::Site;
 use crate::web::error::Fault;
+use crate::web::{job_files, tickets};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -24,7 +25,7 @@ const ROWS_MAX: u32 = 1000;
 
 type Here = State<Arc<Site>>;
 
-fn rows(limit: Option<u32>) -> Result<u32, Refusal> {
+pub(super) fn rows(limit: Option<u32>) -> Result<u32, Refusal> {
     match limit.unwrap_or(ROWS) {
         limit @ 1..=ROWS_MAX => Ok(limit),
         other => Err(Refusal(StatusCode::BAD_REQUEST, format!("`limit` is 1 to {ROWS_MAX}, not {other}"))),
@@ -37,8 +38,8 @@ async fn all_jobs(site: &Site) -> Result<Vec<Job>, Refusal> {
     Ok(jobs.into_iter().map(Job::from).collect())
 }
 
-fn known(site: &Site, name: &str) -> Result<(), Refusal> {
-    job::find(&site.config.jobs, name).map(drop).map_err(|_| Fault::NotFound(format!("job {name}")).into())
+pub(super) fn known(site: &Site, name: &str) -> Result<(), Refusal> {
+    Ok(job_files::find(site, name).map(drop)?)
 }
 
 /// All jobs and how they stand.
@@ -151,10 +152,7 @@ pub(super) async fn tickets(State(site): Here, _: Caller, Query(part): Query<Tic
 /// A ticket with everything on it.
 #[utoipa::path(get, path = "/api/v1/tickets/{number}", params(("number" = String, Path)), responses((status = 200, body = WholeTicket), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem)), security(("token" = [])))]
 pub(super) async fn ticket(State(site): Here, _: Caller, Path(number): Path<String>) -> Answer<WholeTicket> {
-    let missing = || Refusal::from(Fault::NotFound(format!("ticket {number}")));
-    let parsed = TicketNumber::parse(&number).ok_or_else(missing)?;
-    let detail = site.ctx.store.ticket(&parsed).await?.ok_or_else(missing)?;
-    Ok(Json(detail.into()))
+    Ok(Json(tickets::find(&site, &number).await?.1.into()))
 }
 
 /// What waits in quarantine, oldest first.

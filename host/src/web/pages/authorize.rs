@@ -6,71 +6,17 @@ use crate::job::oauth_app;
 use crate::oauth::Prompt;
 use crate::web::Site;
 use crate::web::access::Visitor;
-use crate::web::error::{Answer, Fault};
+use crate::web::error::Answer;
 use crate::web::form::Order;
+use crate::web::grants::{self, Progress};
+use crate::web::job_files;
 use crate::web::page::{self, Frame, live};
 use axum::extract::{Path, State};
 use maud::{Markup, html};
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::task::AbortHandle;
-
-/// Who is being asked for a right now, and who was asked since the daemon started; by the name of the job.
-#[derive(Debug, Default)]
-pub(in crate::web) struct Grants(Mutex<BTreeMap<String, Granting>>);
-
-/// One attempt.
-#[derive(Debug)]
-struct Granting {
-    state: Progress,
-    task: Option<AbortHandle>,
-}
-
-/// How far an attempt has come.
-#[derive(Debug, Clone)]
-enum Progress {
-    /// The provider is asked.
-    Begun,
-    /// Somebody has to do something.
-    Waiting(Prompt),
-    /// The right is granted, and kept.
-    Granted,
-    /// It is not.
-    Failed(String),
-}
-
-impl Grants {
-    fn held(&self) -> MutexGuard<'_, BTreeMap<String, Granting>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn progress(&self, job: &str) -> Option<Progress> {
-        self.held().get(job).map(|granting| granting.state.clone())
-    }
-
-    fn set(&self, job: &str, state: Progress) {
-        if let Some(granting) = self.held().get_mut(job) {
-            granting.state = state;
-        }
-    }
-
-    /// Notes that an attempt begins; the one before it ends.
-    fn begin(&self, job: &str) {
-        let before = self.held().insert(job.to_owned(), Granting { state: Progress::Begun, task: None });
-        if let Some(task) = before.and_then(|before| before.task) {
-            task.abort();
-        }
-    }
-
-    fn keep(&self, job: &str, task: AbortHandle) {
-        if let Some(granting) = self.held().get_mut(job) {
-            granting.task = Some(task);
-        }
-    }
-}
+use std::sync::Arc;
 
 pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Path(name): Path<String>) -> Answer {
-    let job = super::job(&site, &name)?;
+    let job = job_files::load(&site, &name)?;
     let is_oauth = oauth_app(&job).is_some();
     let body = html! {
         h1 { "Authorise job " (name) }
@@ -112,25 +58,6 @@ fn progress(state: Option<&Progress>) -> Markup {
 }
 
 pub(super) async fn begin(State(site): State<Arc<Site>>, Path(name): Path<String>, order: Order) -> Answer {
-    let job = super::job(&site, &name)?;
-    let missing = || Fault::Refused("This job does not log in with OAuth 2.0 of its own.".to_owned());
-    let source = site.ctx.tokens.of(&name, oauth_app(&job).ok_or_else(missing)?);
-    site.ctx.store.note(order.visitor.name(), "authorize-job", &name, "").await?;
-    site.grants.begin(&name);
-    let (own, job) = (site.clone(), name.clone());
-    let task = tokio::spawn(async move {
-        let outcome = source.authorize(|prompt| own.grants.set(&job, Progress::Waiting(prompt))).await;
-        match outcome {
-            Ok(()) => {
-                own.grants.set(&job, Progress::Granted);
-                // A job whose login failed waits long before it tries again.
-                if let Err(error) = own.ctx.store.request_run(&job).await {
-                    tracing::warn!(%error, job, "the job is not run at once");
-                }
-            }
-            Err(error) => own.grants.set(&job, Progress::Failed(error.to_string())),
-        }
-    });
-    site.grants.keep(&name, task.abort_handle());
+    grants::begin(&site, &name, order.visitor.name()).await?;
     back(&format!("{}/authorize", address(&name)))
 }

@@ -1,13 +1,12 @@
 //! Trying a job's settings on its server.
 
 use super::jobs::address;
-use crate::config::Job;
-use crate::job;
-use crate::mailbox::Step;
 use crate::web::Site;
 use crate::web::access::Visitor;
+use crate::web::connection::{Line, begin, collected};
 use crate::web::error::Answer;
 use crate::web::form::Order;
+use crate::web::job_files;
 use crate::web::page::{self, Frame, badge};
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, State};
@@ -16,42 +15,12 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use maud::{Markup, html};
-use serde::Serialize;
 use std::convert::Infallible;
 use std::sync::Arc;
-use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 /// What is asked for by a script that shows steps as they come.
 const LINES: &str = "application/x-ndjson";
-
-/// A step as the browser gets it: a line of JSON each.
-#[derive(Debug, Serialize)]
-pub(super) struct Line {
-    mark: &'static str,
-    tone: &'static str,
-    text: String,
-}
-
-impl Line {
-    fn of(step: &Step) -> Vec<Self> {
-        let took = step.took.as_millis();
-        let warning = step.outcome.as_ref().ok().and_then(crate::mailbox::Seen::warning);
-        let mut lines = vec![match &step.outcome {
-            Ok(seen) => Self { mark: "ok", tone: "good", text: format!("{}, {took} ms: {seen}", step.stage) },
-            Err(error) => Self::fault(format!("{}, {took} ms: {error}", step.stage)),
-        }];
-        lines.extend(warning.map(|warning| Self { mark: "warning", tone: "warn", text: warning.to_string() }));
-        lines
-    }
-
-    pub(super) fn fault(text: String) -> Self {
-        Self { mark: "failed", tone: "bad", text }
-    }
-
-    fn in_json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default() + "\n"
-    }
-}
 
 /// How a browser wants to be answered.
 #[derive(Debug)]
@@ -73,7 +42,7 @@ impl FromRequestParts<Arc<Site>> for Wish {
 }
 
 pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Path(name): Path<String>) -> Answer {
-    super::job_file(&site, &name)?;
+    job_files::find(&site, &name)?;
     Ok(page::shown(&Frame::new("Test connection", "/jobs", &visitor), &body(&visitor, &name, &[])))
 }
 
@@ -99,7 +68,7 @@ pub(super) fn shown(lines: &[Line]) -> Markup {
 
 /// Runs the test: line by line where the browser reads as it comes, else as a page once it is done.
 pub(super) async fn test(State(site): State<Arc<Site>>, Path(name): Path<String>, wish: Wish, order: Order) -> Answer {
-    let job = super::job(&site, &name)?;
+    let job = job_files::load(&site, &name)?;
     site.ctx.store.note(order.visitor.name(), "test-connection", &name, "").await?;
     let heard = begin(&site, job, format!("The settings of job {name} work."), ());
     if wish.wants_lines() {
@@ -107,28 +76,6 @@ pub(super) async fn test(State(site): State<Arc<Site>>, Path(name): Path<String>
     }
     let lines = collected(heard).await;
     Ok(page::shown(&Frame::new("Test connection", "/jobs", &order.visitor), &body(&order.visitor, &name, &lines)))
-}
-
-/// Begins the test of a job; its steps come as they end, and a sentence if all went well. `kept` is there until the end.
-pub(super) fn begin(site: &Site, job: Job, well: String, kept: impl Send + 'static) -> UnboundedReceiver<Line> {
-    let (lines, heard) = mpsc::unbounded_channel();
-    let (tokens, spool) = (site.ctx.tokens.clone(), site.ctx.spool.clone());
-    let bytes_max = site.ctx.limits.message_bytes_max;
-    // On its own task: a browser that goes away ends nothing half-way, and the test changes nothing.
-    tokio::spawn(async move {
-        let say = |line: Line| _ = lines.send(line);
-        match job::account(&job, bytes_max, &tokens, &spool) {
-            Err(error) => say(Line::fault(format!("the job's password cannot be read: {error}"))),
-            Ok(account) => {
-                let outcome = account.test(|step| Line::of(&step).into_iter().for_each(say)).await;
-                if outcome.is_ok() {
-                    say(Line { mark: "ok", tone: "good", text: well });
-                }
-            }
-        }
-        drop(kept);
-    });
-    heard
 }
 
 /// Steps as they come.
@@ -143,13 +90,4 @@ pub(super) fn streamed(heard: UnboundedReceiver<Line>) -> Response {
 /// The one step of a test that cannot begin.
 pub(super) fn streamed_fault(fault: String) -> Response {
     ([(header::CONTENT_TYPE, LINES)], Line::fault(fault).in_json()).into_response()
-}
-
-/// All steps, once the test has ended.
-pub(super) async fn collected(mut heard: UnboundedReceiver<Line>) -> Vec<Line> {
-    let mut lines = Vec::new();
-    while let Some(line) = heard.recv().await {
-        lines.push(line);
-    }
-    lines
 }

@@ -9,15 +9,16 @@ mod values;
 pub(super) use file::{file_page, save_file};
 pub(super) use form::{authentication, security};
 
+use super::back;
 use super::connection::Wish;
 use super::jobs::address;
-use super::{back, job_file};
 use crate::config::{Job, JobFile, with_values};
 use crate::diagnostic::Diagnostics;
 use crate::web::Site;
 use crate::web::access::{Admin, Visitor};
-use crate::web::error::Answer;
+use crate::web::error::{Answer, Fault};
 use crate::web::form::Order;
+use crate::web::job_files::{self, difference};
 use crate::web::page::{self, Frame};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -26,15 +27,10 @@ use draft::{Draft, Secrets};
 use form::Shown;
 use maud::{Markup, html};
 use parts::Parts;
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path as FilePath;
 use std::sync::Arc;
 use values::Written;
 
-/// The longest name of a job, in bytes.
-const NAME_BYTES_MAX: usize = 100;
 /// What a new job's file begins with.
 const NEW: &str = "# A job of mailmill: one account. The file's name is the job's name. To see every setting:\n\
                    # mailmill config example --job\n\n[source]\n";
@@ -46,7 +42,7 @@ pub(super) async fn new_page(Admin(visitor): Admin) -> Answer {
 }
 
 pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Path(name): Path<String>) -> Answer {
-    let written = Written::of(&std::fs::read_to_string(job_file(&site, &name)?)?);
+    let written = Written::of(&std::fs::read_to_string(job_files::find(&site, &name)?)?);
     let kind = written.text(&["source", "type"]).unwrap_or_default();
     if !matches!(kind.as_str(), "imap" | "pop3") {
         // Folders of files have no form: there is little to set.
@@ -59,23 +55,28 @@ pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Path(n
 fn form_page(visitor: &Visitor, name: Option<&str>, shown: &Shown<'_>, fault: Option<&str>, parts: &Parts) -> Response {
     let (title, action) = name.map_or_else(
         || ("New job".to_owned(), "/jobs/new".to_owned()),
-        |name| (format!("Edit job {name}"), format!("{}/edit", address(name))),
+        |name| {
+            let what = if visitor.is_admin() { "Edit job" } else { "Settings of job" };
+            (format!("{what} {name}"), format!("{}/edit", address(name)))
+        },
     );
     let save = if name.is_some() { "Save" } else { "Create" };
+    let fields =
+        html! { (form::account(shown, name.is_some(), parts)) (form::schedule(shown, parts)) (form::handling(shown)) };
     let body = html! {
         h1 { (title) }
-        @if let Some(name) = name { p { "Only what you change is changed in its file; comments and order stay. " a href=(format!("{}/file", address(name))) { "Edit the file itself" } } }
+        @if let Some(name) = name.filter(|_| visitor.is_admin()) { p { "Only what you change is changed in its file; comments and order stay. " a href=(format!("{}/file", address(name))) { "Edit the file itself" } } }
         @if let Some(fault) = fault { p.fault role="alert" { (fault) } }
-        form.wide method="post" action=(action) {
-            (visitor.csrf_field())
-            // What the key Enter presses: the first button of a form (HTML section 4.10.21.2).
-            input.default type="submit" value=(save) tabindex="-1" aria-hidden="true";
-            @if name.is_none() { (new_name(shown)) }
-            (form::account(shown, name.is_some(), parts))
-            (form::schedule(shown, parts))
-            (form::handling(shown))
-            @if visitor.is_admin() { button type="submit" { (save) } }
-        }
+        @if visitor.is_admin() {
+            form.wide method="post" action=(action) {
+                (visitor.csrf_field())
+                // What the key Enter presses: the first button of a form (HTML section 4.10.21.2).
+                input.default type="submit" value=(save) tabindex="-1" aria-hidden="true";
+                @if name.is_none() { (new_name(shown)) }
+                (fields)
+                button type="submit" { (save) }
+            }
+        } @else { fieldset.shown disabled { legend { "As it is set" } (fields) } }
     };
     let page = page::document(&Frame::new(&title, "/jobs", visitor), &body);
     let status = if fault.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
@@ -105,13 +106,12 @@ pub(super) async fn create(State(site): State<Arc<Site>>, wish: Wish, order: Ord
     let name = fields.text("name").trim().to_owned();
     let called = if name.is_empty() { NAMELESS } else { &name };
     let draft = || Draft::of(called, NEW, &site.config.jobs, fields, |secrets| values::wanted(fields, secrets));
-    if let Some(parts) = parts::asked(&site, &wish, fields, draft).await? {
+    if let Some(parts) = parts::asked(&site, &wish, &order, draft).await? {
         return parts.answer(|parts| form_page(visitor, None, &shown, None, parts));
     }
     let again = |fault: &str| Ok(form_page(visitor, None, &shown, Some(fault), &Parts::default()));
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(fits) {
-        return again("The name of a job has letters, digits, - and _ only.");
+    if let Err(fault) = job_files::check_name(&name) {
+        return again(&fault.sentence());
     }
     let path = site.config.jobs.join(format!("{name}.toml"));
     if fields.filled("secret").is_none() && !values::has_application(fields) {
@@ -122,14 +122,11 @@ pub(super) async fn create(State(site): State<Arc<Site>>, wish: Wish, order: Ord
         Ok(text) => text,
         Err(fault) => return again(&fault),
     };
-    std::fs::create_dir_all(&site.config.jobs)?;
-    Secrets::kept(&name, fields).write(&site.config.jobs, fields)?;
-    match write_new(&path, &text) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => return again("There is a job of that name already."),
-        written => written?,
+    let secrets = |folder: &FilePath| Secrets::kept(&name, fields).write(folder, fields);
+    match job_files::create(&site, &name, &text, secrets, visitor.name()).await {
+        Err(Fault::Refused(fault) | Fault::Changed(fault)) => again(&fault),
+        made => made.and_then(|()| back(&format!("{}/test", address(&name)))),
     }
-    site.ctx.store.note(visitor.name(), "create-job", &name, "").await?;
-    back(&format!("{}/test", address(&name)))
 }
 
 /// The text, if it makes a job.
@@ -137,21 +134,15 @@ fn sound(path: &FilePath, text: &str) -> Result<String, String> {
     Job::parse(path, text).map(|_| text.to_owned()).map_err(|found| sentences(&found))
 }
 
-fn write_new(path: &FilePath, text: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
-}
-
 pub(super) async fn save(State(site): State<Arc<Site>>, Path(name): Path<String>, wish: Wish, order: Order) -> Answer {
     let Order { visitor, fields } = &order;
-    let path = job_file(&site, &name)?;
+    let path = job_files::find(&site, &name)?;
     let before = std::fs::read_to_string(&path)?;
     let written = Written::of(&before);
     let typed = Shown { file: Some(&written), typed: Some(fields) };
     let changed = |secrets: &Secrets| values::changed(fields, &written, secrets);
     let draft = || Draft::of(&name, &before, &site.config.jobs, fields, changed);
-    if let Some(parts) = parts::asked(&site, &wish, fields, draft).await? {
+    if let Some(parts) = parts::asked(&site, &wish, &order, draft).await? {
         return parts.answer(|parts| form_page(visitor, Some(&name), &typed, None, parts));
     }
     let again = |fault: &str| Ok(form_page(visitor, Some(&name), &typed, Some(fault), &Parts::default()));
@@ -172,8 +163,4 @@ pub(super) async fn save(State(site): State<Arc<Site>>, Path(name): Path<String>
         site.ctx.store.note(visitor.name(), "edit-job", &name, &difference(&name, file.text(), &text)).await?;
     }
     back(&address(&name))
-}
-
-fn difference(name: &str, before: &str, after: &str) -> String {
-    similar::TextDiff::from_lines(before, after).unified_diff().header(name, name).to_string()
 }

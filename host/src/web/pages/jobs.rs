@@ -1,6 +1,6 @@
 //! The list of jobs, and the page of each.
 
-use super::{back, job_file};
+use super::back;
 use crate::config::{Job, JobSource, Server};
 use crate::job::{Standing, oauth_app, standings};
 use crate::mailbox::Disposition;
@@ -9,6 +9,7 @@ use crate::web::Site;
 use crate::web::access::Visitor;
 use crate::web::error::{Answer, Fault};
 use crate::web::form::Order;
+use crate::web::job_files;
 use crate::web::page::{self, Frame, badge, in_path, live, text, time, time_maybe};
 use axum::extract::{Path, Query, State};
 use jiff::Timestamp;
@@ -123,13 +124,13 @@ fn orders(job: &Standing) -> Markup {
     }
 }
 
-/// A form around buttons for jobs: one for all of them.
+/// A form around buttons for jobs, one for all of them; none for who may only look.
 fn told(visitor: &Visitor, body: &Markup) -> Markup {
-    html! { form method="post" { (visitor.csrf_field()) (body) } }
+    html! { @if visitor.is_admin() { form method="post" { (visitor.csrf_field()) (body) } } @else { (body) } }
 }
 
 pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(name): Path<String>) -> Answer {
-    let file = job_file(&site, &name)?;
+    let file = job_files::find(&site, &name)?;
     let jobs =
         standings(&site.config.jobs, Some(&site.ctx.store)).await.map_err(|error| Fault::Failed(error.to_string()))?;
     let standing =
@@ -149,10 +150,10 @@ pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(n
         }))
         @if visitor.is_admin() { (told(&visitor, &html! { div.row { (orders(&standing)) } })) }
         div.row {
-            a.button.quiet href=(format!("{at}/test")) { "Test connection" }
-            @if needs_grant { a.button.quiet href=(format!("{at}/authorize")) { "Authorise" } }
+            @if visitor.is_admin() { a.button.quiet href=(format!("{at}/test")) { "Test connection" } }
+            @if needs_grant && visitor.is_admin() { a.button.quiet href=(format!("{at}/authorize")) { "Authorise" } }
             a.button.quiet href=(format!("{at}/steps")) { "Preprocessing rules" }
-            a.button.quiet href=(format!("{at}/edit")) { "Edit" }
+            a.button.quiet href=(format!("{at}/edit")) { @if visitor.is_admin() { "Edit" } @else { "All its settings" } }
             a.button.quiet href=(format!("{at}/file")) { "Its file" }
         }
         @match Job::load(&file) {
@@ -277,34 +278,31 @@ fn server(server: &Server, protocol: crate::mailbox::Protocol) -> Markup {
 }
 
 pub(super) async fn run(State(site): State<Arc<Site>>, Path(name): Path<String>, order: Order) -> Answer {
-    job_file(&site, &name)?;
+    job_files::find(&site, &name)?;
     site.ctx.store.request_run(&name).await?;
     site.ctx.store.note(order.visitor.name(), "run-job", &name, "").await?;
     back(&address(&name))
 }
 
 pub(super) async fn pause(State(site): State<Arc<Site>>, Path(name): Path<String>, order: Order) -> Answer {
-    job_file(&site, &name)?;
+    job_files::find(&site, &name)?;
     site.ctx.store.pause_job(&name, order.visitor.name()).await?;
     site.ctx.store.note(order.visitor.name(), "pause-job", &name, "").await?;
     back(&address(&name))
 }
 
 pub(super) async fn resume(State(site): State<Arc<Site>>, Path(name): Path<String>, order: Order) -> Answer {
-    job_file(&site, &name)?;
+    job_files::find(&site, &name)?;
     site.ctx.store.resume_job(&name).await?;
     site.ctx.store.note(order.visitor.name(), "resume-job", &name, "").await?;
     back(&address(&name))
 }
 
 pub(super) async fn delete(State(site): State<Arc<Site>>, Path(name): Path<String>, order: Order) -> Answer {
-    let file = job_file(&site, &name)?;
+    job_files::find(&site, &name)?;
     if order.fields.text("confirm").trim() != name {
         return Err(Fault::Refused("Nothing is deleted: the name that you wrote is not the job's.".to_owned()));
     }
-    let text = std::fs::read_to_string(&file)?;
-    std::fs::remove_file(&file)?;
-    // Whoever deleted it by mistake finds it here.
-    site.ctx.store.note(order.visitor.name(), "delete-job", &name, &text).await?;
+    job_files::delete(&site, &name, order.visitor.name()).await?;
     back("/jobs")
 }

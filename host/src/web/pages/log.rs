@@ -2,13 +2,13 @@
 
 use super::{ROWS, back, jobs};
 use crate::config::{Job, job_files};
-use crate::job::forget;
-use crate::store::{MessageRow, OldSessions, Outcome, SessionFilter, SessionId, SessionOutcome};
+use crate::store::{MessageRow, Outcome, SessionFilter, SessionId, SessionOutcome};
 use crate::web::Site;
 use crate::web::access::Visitor;
 use crate::web::error::{Answer, Fault};
 use crate::web::form::Order;
 use crate::web::page::{self, Frame, badge, in_path, live, time, time_maybe};
+use crate::web::sessions;
 use axum::extract::{Path, Query, State};
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
@@ -73,10 +73,25 @@ pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor, Query(
         }
         // A page of older sessions does not change.
         @if view.before.is_none() { (live("sessions", &pages)) } @else { (pages) }
-        p.hint { "Sessions are kept for " (site.config.incoming_log.retention_days) " days (retention_days under [incoming_log])." }
-        @if visitor.is_admin() { (clearing(&visitor, &view)) }
+        p.hint { @match sessions::retention_days(&site) { 0 => "Sessions are kept for ever.", 1 => "Sessions are kept for a day.", days => { "Sessions are kept for " (days) " days." } } }
+        @if visitor.is_admin() { (keeping(&visitor, sessions::retention_days(&site))) (clearing(&visitor, &view)) }
     };
     Ok(page::shown(&Frame::new("Incoming mail", "/log", &visitor), &body))
+}
+
+fn keeping(visitor: &Visitor, days: u16) -> Markup {
+    html! {
+        details {
+            summary { "Change for how long they are kept" }
+            form.narrow method="post" action="/log/keep" {
+                (visitor.csrf_field())
+                label for="kept" { "Days (0: for ever)" }
+                input #kept name="days" type="number" min="0" max=(u16::MAX) value=(days) required aria-describedby="kept-hint";
+                p #kept-hint.hint { "Older sessions, and the reports of their messages, go at once. Tickets and receipts stay." }
+                button type="submit" { "Save" }
+            }
+        }
+    }
 }
 
 fn clearing(visitor: &Visitor, view: &View) -> Markup {
@@ -97,13 +112,24 @@ fn clearing(visitor: &Visitor, view: &View) -> Markup {
 }
 
 pub(super) async fn clear(State(site): State<Arc<Site>>, order: Order) -> Answer {
-    let days: u16 =
-        order.fields.text("days").trim().parse().map_err(|_| Fault::Refused("Write a number of days.".to_owned()))?;
-    let before = Timestamp::now().checked_sub(SignedDuration::from_hours(24 * i64::from(days))).ok();
-    let old = OldSessions { job: order.fields.filled("job").map(str::to_owned), before };
-    let forgotten = forget(&site.ctx.store, &old).await.map_err(|error| Fault::Failed(error.to_string()))?;
-    let detail = format!("{} sessions begun more than {days} days ago", forgotten.sessions);
-    site.ctx.store.note(order.visitor.name(), "clear-log", order.fields.text("job"), &detail).await?;
+    let days = days(&order)?;
+    sessions::clear(&site, order.fields.filled("job"), days, order.visitor.name()).await?;
+    back("/log")
+}
+
+fn days(order: &Order) -> Result<u16, Fault> {
+    let asked = order.fields.text("days").trim().parse();
+    asked.map_err(|_| Fault::Refused(format!("Write a number of days, from 0 to {}.", u16::MAX)))
+}
+
+/// Sets for how long the log is kept.
+pub(super) async fn keep(State(site): State<Arc<Site>>, order: Order) -> Answer {
+    sessions::set_retention(&site, days(&order)?, order.visitor.name()).await?;
+    back("/log")
+}
+
+pub(super) async fn delete(State(site): State<Arc<Site>>, Path(id): Path<i64>, order: Order) -> Answer {
+    sessions::delete(&site, id, order.visitor.name()).await?;
     back("/log")
 }
 
@@ -119,14 +145,7 @@ pub(super) async fn show(
     Path(id): Path<i64>,
     Query(part): Query<Part>,
 ) -> Answer {
-    let filter = SessionFilter {
-        before: Some(SessionId(id.saturating_add(1))),
-        after: Some(SessionId(id - 1)),
-        limit: Some(1),
-        ..SessionFilter::default()
-    };
-    let session = site.ctx.store.sessions(&filter).await?.into_iter().next();
-    let session = session.ok_or_else(|| Fault::NotFound(format!("session {id} in the log")))?;
+    let session = sessions::find(&site, id).await?;
     let messages = site.ctx.store.session_page(session.id, part.after, ROWS).await?;
     let more = messages.last().filter(|_| messages.len() == ROWS as usize).map(|last| last.receipt);
     let rows: Vec<Vec<Markup>> = messages.iter().map(row).collect();
@@ -142,6 +161,12 @@ pub(super) async fn show(
         }))
         @if let Some(after) = more { p { a href=(format!("/log/{id}?after={after}")) { "Further messages" } } }
         p { a href="/log" { "All sessions" } }
+        @if visitor.is_admin() && session.finished_at.is_some() {
+            form method="post" action=(format!("/log/{id}/delete")) data-confirm="Delete this session and the reports of its messages? Tickets and receipts stay." {
+                (visitor.csrf_field())
+                button.danger type="submit" { "Delete this session" }
+            }
+        }
     };
     Ok(page::shown(&Frame::new("Session", "/log", &visitor), &body))
 }

@@ -18,15 +18,11 @@ mod steps;
 mod tickets;
 mod trial;
 
-pub(super) use authorize::Grants;
-
 use super::Site;
-use super::error::{Answer, Fault};
-use crate::config::Job;
+use super::error::Answer;
 use axum::Router;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How many rows a page of a list has.
@@ -50,7 +46,9 @@ pub(super) fn routes() -> Router<Arc<Site>> {
         .route("/jobs/{name}/steps", get(steps::page).post(steps::change))
         .route("/log", get(log::list))
         .route("/log/clear", post(log::clear))
+        .route("/log/keep", post(log::keep))
         .route("/log/{session}", get(log::show))
+        .route("/log/{session}/delete", post(log::delete))
         .route("/messages/{receipt}", get(message::show))
         .route("/messages/{receipt}/html", get(message::html))
         .route("/messages/{receipt}/raw", get(message::raw))
@@ -87,14 +85,4 @@ pub(super) fn routes() -> Router<Arc<Site>> {
 /// Sends the browser to a page that shows what was done.
 fn back(to: &str) -> Answer {
     Ok(Redirect::to(to).into_response())
-}
-
-/// The file of a job.
-fn job_file(site: &Site, name: &str) -> Result<PathBuf, Fault> {
-    crate::job::find(&site.config.jobs, name).map_err(|_| Fault::NotFound(format!("job {name}")))
-}
-
-/// A job as its file says now.
-pub(super) fn job(site: &Site, name: &str) -> Result<Job, Fault> {
-    Job::load(&job_file(site, name)?).map_err(|found| Fault::Refused(found.to_string()))
 }

@@ -1,7 +1,6 @@
 //! A preprocessing rule of one's own: a name, a regular expression, and what is cut where it matches.
 
 use super::{back, trial};
-use crate::config::replace_text;
 use crate::message::document::CutKind;
 use crate::rules::RuleSet;
 use crate::web::Site;
@@ -9,13 +8,12 @@ use crate::web::access::{Admin, Visitor};
 use crate::web::error::{Answer, Fault};
 use crate::web::form::{Fields, Order};
 use crate::web::page::{self, Frame, in_path};
+use crate::web::rule_files::{self, Change};
 use crate::web::trial::{Trial, rehearse, with_files};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
 use std::sync::Arc;
 use toml_edit::Value;
 
@@ -106,26 +104,10 @@ impl NewRule {
         Ok(Ok(Self { name: name.to_owned(), path, text, pipeline_before, pipeline }))
     }
 
-    fn files(&self) -> Vec<(String, String)> {
-        vec![(self.path.clone(), self.text.clone()), (PIPELINE.to_owned(), self.pipeline.clone())]
-    }
-
-    /// Writes both; the step comes last, so that it never names a file that is not there.
-    fn write(&self, site: &Site) -> Result<(), Fault> {
-        let path = site.config.rules.join(&self.path);
-        let mut file = match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                return Err(Fault::Refused(format!("There is a file {} already.", self.path)));
-            }
-            opened => opened?,
-        };
-        file.write_all(self.text.as_bytes())?;
-        file.sync_all()?;
-        let replaced = replace_text(&site.config.rules.join(PIPELINE), &self.pipeline_before, &self.pipeline);
-        if replaced.is_err() {
-            std::fs::remove_file(&path)?;
-        }
-        Ok(replaced?)
+    fn changes(&self) -> [Change; 2] {
+        let own = Change { path: self.path.clone(), before: None, after: Some(self.text.clone()) };
+        let (before, after) = (Some(self.pipeline_before.clone()), Some(self.pipeline.clone()));
+        [own, Change { path: PIPELINE.to_owned(), before, after }]
     }
 }
 
@@ -140,7 +122,8 @@ pub(super) async fn create(State(site): State<Arc<Site>>, order: Order) -> Answe
         Err(fault) => return refused(fault),
     };
     if fields.text("what") == "try" {
-        let loaded = with_files(&site, rule.files(), |rules, plugins, engine| {
+        let files = rule.changes().map(|change| (change.path, change.after)).to_vec();
+        let loaded = with_files(&site, files, |rules, plugins, engine| {
             RuleSet::load_untested(rules, plugins, engine).map(|untested| untested.to_try())
         });
         let rules = match loaded.await? {
@@ -152,12 +135,14 @@ pub(super) async fn create(State(site): State<Arc<Site>>, order: Order) -> Answe
         let tried = rehearse(&site, Trial { job: String::new(), message, rules, cleaned_by }).await?;
         return Ok(shown(visitor, fields, StatusCode::OK, &trial::cleaned(&tried.0)));
     }
-    let set = match with_files(&site, rule.files(), RuleSet::load).await? {
+    let changes = rule.changes();
+    let set = match rule_files::check(&site, &changes).await? {
         Ok(set) => set,
         Err(found) => return refused(&found),
     };
-    site.reloader.expect(set.revision().clone(), visitor.name().to_owned());
-    rule.write(&site)?;
-    site.ctx.store.note(visitor.name(), "new-rule", &rule.name, &rule.text).await?;
+    match rule_files::save(&site, &set, &changes, visitor.name()).await {
+        Err(Fault::Changed(fault)) => return refused(&fault),
+        saved => saved?,
+    }
     back(&format!("/rules/file?path={}", in_path(&rule.path)))
 }

@@ -1,7 +1,6 @@
 //! The quarantine: what could not be handled, and why.
 
 use super::back;
-use crate::job::{self, ReleaseWith, Released};
 use crate::message;
 use crate::report::Report;
 use crate::store::QuarantineDetail;
@@ -11,6 +10,7 @@ use crate::web::access::Visitor;
 use crate::web::error::{Answer, Fault};
 use crate::web::form::Order;
 use crate::web::page::{self, Frame, bytes, live, text, time};
+use crate::web::quarantine;
 use axum::extract::{Path, State};
 use maud::{Markup, html};
 use std::sync::Arc;
@@ -48,7 +48,7 @@ pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor) -> Ans
 }
 
 pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(id): Path<i64>) -> Answer {
-    let detail = find(&site, id).await?;
+    let detail = quarantine::find(&site, id).await?;
     let row = &detail.row;
     let report = report(&detail).await?;
     let body = html! {
@@ -99,47 +99,19 @@ fn decision(visitor: &Visitor, id: i64) -> Markup {
     }
 }
 
-async fn find(site: &Site, id: i64) -> Result<QuarantineDetail, Fault> {
-    let found = site.ctx.store.quarantine(id).await?;
-    found.ok_or_else(|| Fault::NotFound(format!("number {id} in quarantine")))
-}
-
 pub(super) async fn release(State(site): State<Arc<Site>>, Path(id): Path<i64>, order: Order) -> Answer {
-    let detail = find(&site, id).await?;
-    let job = super::job(&site, &detail.row.job)?;
     let others = match order.fields.text("others") {
         "follow-up" => Some(FromOthers::Accept),
         "new-ticket" => Some(FromOthers::NewTicket),
         _ => None,
     };
-    let ctx = &site.ctx;
-    let with = ReleaseWith {
-        rules: site.reloader.current(),
-        tags: ctx.tags.clone(),
-        attachments: ctx.attachments.clone(),
-        outlets: ctx.outlets.borrow().clone(),
-        others,
-    };
-    let released = job::release(&ctx.store, &detail, &job, with).await;
-    match released.map_err(|error| Fault::Refused(error.to_string()))? {
-        Released::Kept { cause, .. } => Err(Fault::Refused(format!("It stays in quarantine: {cause}"))),
-        Released::FetchedAgain(_) => {
-            ctx.store
-                .note(order.visitor.name(), "release", &id.to_string(), "the next session fetches it again")
-                .await?;
-            back("/quarantine")
-        }
-        Released::Recorded(receipt) => {
-            ctx.store.note(order.visitor.name(), "release", &id.to_string(), receipt.outcome.name()).await?;
-            back(&format!("/messages/{}", receipt.id))
-        }
+    match quarantine::release(&site, id, others, order.visitor.name()).await? {
+        None => back("/quarantine"),
+        Some(receipt) => back(&format!("/messages/{}", receipt.id)),
     }
 }
 
 pub(super) async fn discard(State(site): State<Arc<Site>>, Path(id): Path<i64>, order: Order) -> Answer {
-    let detail = find(&site, id).await?;
-    let dropped = job::discard(&site.ctx.store, &detail, order.visitor.name()).await;
-    dropped.map_err(|error| Fault::Refused(error.to_string()))?;
-    site.ctx.store.note(order.visitor.name(), "drop-quarantined", &id.to_string(), &detail.row.cause).await?;
+    quarantine::discard(&site, id, order.visitor.name()).await?;
     back("/quarantine")
 }

@@ -1,24 +1,21 @@
 //! The rule files: read, edited as text, saved only if the whole set loads and passes its tests.
 
 use super::{back, trial};
-use crate::config::replace_text;
 use crate::rules::RuleSet;
 use crate::web::Site;
 use crate::web::access::Visitor;
 use crate::web::error::{Answer, Fault};
 use crate::web::form::Order;
 use crate::web::page::{self, Frame, badge, in_path, text};
-use crate::web::trial::{DEPTH_MAX, Trial, rehearse, with_files};
+use crate::web::rule_files::{self, Change};
+use crate::web::trial::{Trial, rehearse, with_files};
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use maud::{Markup, html};
 use serde::Deserialize;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-
-/// How many files are listed.
-const FILES_MAX: usize = 2_000;
 
 pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor) -> Answer {
     let set = site.reloader.current();
@@ -34,7 +31,7 @@ pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor) -> Ans
             ]
         })
         .collect();
-    let files = files(&site)?;
+    let files = rule_files::list(&site)?;
     let body = html! {
         h1 { "Rules" }
         p { "In force: revision " code { (set.revision()) } ", which has passed " (set.tests()) " tests of its own. " a href="/revisions" { "Earlier revisions" } }
@@ -49,33 +46,6 @@ pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor) -> Ans
     Ok(page::shown(&Frame::new("Rules", "/rules", &visitor), &body))
 }
 
-/// The rule files, by name.
-pub(super) fn files(site: &Site) -> Result<Vec<String>, Fault> {
-    let mut files = Vec::new();
-    walk(&site.config.rules, &site.config.rules, 0, &mut files)?;
-    Ok(files)
-}
-
-/// The rule files below a folder, by name.
-fn walk(root: &Path, folder: &Path, depth: usize, files: &mut Vec<String>) -> Result<(), Fault> {
-    let mut entries: Vec<PathBuf> =
-        std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
-    entries.sort();
-    for path in entries {
-        let is_hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
-        if is_hidden || files.len() >= FILES_MAX {
-            continue;
-        }
-        if path.is_dir() && depth < DEPTH_MAX {
-            walk(root, &path, depth + 1, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "toml") {
-            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
-            files.push(name);
-        }
-    }
-    Ok(())
-}
-
 #[derive(Debug, Deserialize)]
 pub(super) struct Wanted {
     #[serde(default)]
@@ -87,19 +57,10 @@ pub(super) struct Wanted {
     receipt: Option<i64>,
 }
 
-/// The file that is meant, which lies in the folder of the rules.
-fn find(site: &Site, path: &str) -> Result<PathBuf, Fault> {
-    let relative = Path::new(path);
-    let is_plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
-    let is_rule = relative.extension().is_some_and(|extension| extension == "toml");
-    let file = site.config.rules.join(relative);
-    if is_plain && is_rule && file.is_file() { Ok(file) } else { Err(Fault::NotFound(format!("rule file {path}"))) }
-}
-
 pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Query(wanted): Query<Wanted>) -> Answer {
     // A step's rules are most often in the file that is called like it.
     let path = if wanted.path.is_empty() { format!("preprocess/{}.toml", wanted.step) } else { wanted.path };
-    let text = std::fs::read_to_string(find(&site, &path)?)?;
+    let text = rule_files::read(&site, &path)?;
     let (message, job) = match wanted.receipt {
         Some(receipt) => trial::received(&site, receipt).await?,
         None => (trial::SAMPLE.to_owned(), wanted.job),
@@ -117,6 +78,12 @@ struct Edited {
     job: String,
 }
 
+impl Edited {
+    fn change(&self) -> Change {
+        Change { path: self.path.clone(), before: Some(self.before.clone()), after: Some(self.text.clone()) }
+    }
+}
+
 fn form(
     site: &Site,
     visitor: &Visitor,
@@ -125,6 +92,9 @@ fn form(
     tried: Option<&Markup>,
 ) -> Result<Markup, Fault> {
     let Edited { path, before, text, message, job } = edited;
+    if !visitor.is_admin() {
+        return Ok(html! { h1 { (path) } pre { (text) } p { a href="/rules" { "All rule files" } } });
+    }
     Ok(html! {
         h1 { (path) }
         @if let Some(answer) = answer { (answer) }
@@ -133,19 +103,17 @@ fn form(
             input type="hidden" name="path" value=(path);
             input type="hidden" name="before" value=(before);
             label for="text" { "TOML" }
-            textarea #text name="text" rows="24" spellcheck="false" readonly[!visitor.is_admin()] { (text) }
-            @if visitor.is_admin() {
-                div.row {
-                    button.quiet type="submit" name="what" value="check" { "Check and show the difference" }
-                    button type="submit" name="what" value="save" { "Save if it is sound" }
-                    a.button.quiet href="/rules" { "Leave it" }
-                }
-                h2 { "Try it before it is saved" }
-                (trial::jobs(site, job)?)
-                label for="message" { "The message, with its header" }
-                textarea #message name="message" rows="12" spellcheck="false" { (message) }
-                div.row { button.quiet type="submit" name="what" value="try" data-part="tried" { "Try the text above on it" } }
+            textarea #text name="text" rows="24" spellcheck="false" { (text) }
+            div.row {
+                button.quiet type="submit" name="what" value="check" { "Check and show the difference" }
+                button type="submit" name="what" value="save" { "Save if it is sound" }
+                a.button.quiet href="/rules" { "Leave it" }
             }
+            h2 { "Try it before it is saved" }
+            (trial::jobs(site, job)?)
+            label for="message" { "The message, with its header" }
+            textarea #message name="message" rows="12" spellcheck="false" { (message) }
+            div.row { button.quiet type="submit" name="what" value="try" data-part="tried" { "Try the text above on it" } }
         }
         section #tried aria-live="polite" { @if let Some(tried) = tried { (tried) } }
     })
@@ -154,7 +122,7 @@ fn form(
 pub(super) async fn save(State(site): State<Arc<Site>>, order: Order) -> Answer {
     let (visitor, fields) = (&order.visitor, &order.fields);
     let path = fields.text("path").to_owned();
-    let file = find(&site, &path)?;
+    let now = rule_files::read(&site, &path)?;
     // Browsers send the line ends of forms as CRLF (HTML section 4.10.21.8).
     let [before, text, message] = ["before", "text", "message"].map(|field| fields.text(field).replace("\r\n", "\n"));
     let mut edited = Edited { path, before, text, message, job: fields.text("job").to_owned() };
@@ -162,8 +130,8 @@ pub(super) async fn save(State(site): State<Arc<Site>>, order: Order) -> Answer 
     let shown = |body: &Markup| page::document(&Frame::new(&frame, "/rules", visitor), body);
     match fields.text("what") {
         "open" => {
-            edited.text = std::fs::read_to_string(&file)?;
-            edited.before = edited.text.clone();
+            edited.before.clone_from(&now);
+            edited.text = now;
             Ok(shown(&form(&site, visitor, &edited, None, None)?).into_response())
         }
         "try" => {
@@ -173,12 +141,11 @@ pub(super) async fn save(State(site): State<Arc<Site>>, order: Order) -> Answer 
             Ok((status, shown(&form(&site, visitor, &edited, None, Some(&tried))?)).into_response())
         }
         what => {
-            let checked = check(&site, &edited).await?;
-            let difference = difference(&edited);
+            let changes = [edited.change()];
+            let checked = rule_files::check(&site, &changes).await?;
+            let difference = rule_files::differences(&changes);
             if let ("save", Ok(set)) = (what, &checked) {
-                site.reloader.expect(set.revision().clone(), visitor.name().to_owned());
-                replace_text(&file, &edited.before, &edited.text)?;
-                site.ctx.store.note(visitor.name(), "edit-rules", &edited.path, &difference).await?;
+                rule_files::save(&site, set, &changes, visitor.name()).await?;
                 return back(&format!("/rules/file?path={}", in_path(&edited.path)));
             }
             let (status, verdict) = verdict(&checked);
@@ -187,11 +154,6 @@ pub(super) async fn save(State(site): State<Arc<Site>>, order: Order) -> Answer 
             Ok((status, shown(&form(&site, visitor, &edited, Some(&answer), None)?)).into_response())
         }
     }
-}
-
-fn difference(edited: &Edited) -> String {
-    let Edited { path, before, text, .. } = edited;
-    similar::TextDiff::from_lines(before, text).unified_diff().header(path, path).to_string()
 }
 
 fn verdict(checked: &Result<Arc<RuleSet>, String>) -> (StatusCode, Markup) {
@@ -208,7 +170,7 @@ fn verdict(checked: &Result<Arc<RuleSet>, String>) -> (StatusCode, Markup) {
 
 /// What the rules would do with the message if the file were like this; what is wrong, if they could not be loaded.
 async fn try_edited(site: &Site, edited: &Edited) -> Result<Result<Markup, String>, Fault> {
-    let files = vec![(edited.path.clone(), edited.text.clone())];
+    let files = vec![(edited.path.clone(), Some(edited.text.clone()))];
     let loaded = with_files(site, files, |rules, plugins, engine| {
         RuleSet::load_untested(rules, plugins, engine).map(|untested| untested.to_try())
     });
@@ -225,11 +187,6 @@ async fn try_edited(site: &Site, edited: &Edited) -> Result<Result<Markup, Strin
         @if is_cleaning { h2 { "What is cut" } (trial::cleaned(&tried.0)) details { summary { "All hops" } (trial::outcome(&tried)) } }
         @else { h2 { "What would become of it" } (trial::outcome(&tried)) }
     }))
-}
-
-/// Loads the whole set with this file as it would be, and runs its tests; what is wrong, if it is not sound.
-async fn check(site: &Site, edited: &Edited) -> Result<Result<Arc<RuleSet>, String>, Fault> {
-    with_files(site, vec![(edited.path.clone(), edited.text.clone())], RuleSet::load).await
 }
 
 /// A difference, line by line.

@@ -1,12 +1,12 @@
 //! Who may use these pages and the API, and what was done.
 
 use super::back;
-use crate::store::Role;
 use crate::web::Site;
-use crate::web::access::{PASSWORD_CHARACTERS_MIN, Secret, Visitor, hash};
+use crate::web::access::{PASSWORD_CHARACTERS_MIN, Visitor};
 use crate::web::error::{Answer, Fault};
 use crate::web::form::Order;
 use crate::web::page::{self, Frame, text, time, time_maybe};
+use crate::web::people;
 use axum::extract::{Query, State};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -14,8 +14,6 @@ use std::sync::Arc;
 
 /// How many entries of the audit log a page has.
 const ENTRIES: u32 = 50;
-/// The longest name of a user or token, in characters.
-const NAME_CHARACTERS_MAX: usize = 60;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct View {
@@ -135,52 +133,26 @@ async fn tokens(site: &Site, visitor: &Visitor) -> Result<Markup, Fault> {
     })
 }
 
-/// A name that was typed.
-fn name(order: &Order) -> Result<String, Fault> {
-    let name = order.fields.text("name").trim().to_owned();
-    let fits = !name.is_empty() && name.chars().count() <= NAME_CHARACTERS_MAX && !name.chars().any(char::is_control);
-    if fits { Ok(name) } else { Err(Fault::Refused(format!("A name has 1 to {NAME_CHARACTERS_MAX} characters."))) }
-}
-
-fn role(order: &Order) -> Result<Role, Fault> {
-    Role::parse(order.fields.text("role")).ok_or_else(|| Fault::Refused("The role is admin or viewer.".to_owned()))
-}
-
 pub(super) async fn set_user(State(site): State<Arc<Site>>, order: Order) -> Answer {
-    let (name, role) = (name(&order)?, role(&order)?);
-    if name == order.visitor.name() && role != Role::Admin {
-        return Err(Fault::Refused("You cannot take the role of an administrator from yourself.".to_owned()));
-    }
-    let hashed = hash(order.fields.text("password").to_owned()).await?;
-    site.ctx.store.set_user(&name, role, &hashed).await?;
-    site.ctx.store.note(order.visitor.name(), "set-user", &name, role.name()).await?;
+    let [name, role, password] = ["name", "role", "password"].map(|field| order.fields.text(field));
+    people::set(&site, name, role, password, order.visitor.name()).await?;
     back("/settings")
 }
 
 pub(super) async fn remove_user(State(site): State<Arc<Site>>, order: Order) -> Answer {
-    let name = name(&order)?;
-    if name == order.visitor.name() {
-        return Err(Fault::Refused("You cannot remove yourself.".to_owned()));
-    }
-    if site.ctx.store.remove_user(&name).await? {
-        site.ctx.store.note(order.visitor.name(), "remove-user", &name, "").await?;
-    }
+    people::remove(&site, order.fields.text("name"), order.visitor.name()).await?;
     back("/settings")
 }
 
 pub(super) async fn add_token(State(site): State<Arc<Site>>, order: Order) -> Answer {
-    let (name, role) = (name(&order)?, role(&order)?);
-    let secret = Secret::new().map_err(|error| Fault::Failed(error.to_string()))?;
-    site.ctx.store.add_api_token(&name, role, &secret.digest(), order.visitor.name()).await?;
-    site.ctx.store.note(order.visitor.name(), "make-token", &name, role.name()).await?;
+    let (name, role) = (order.fields.text("name"), order.fields.text("role"));
+    let secret = people::add_token(&site, name, role, order.visitor.name()).await?;
     let news = html! { div.done role="status" { p { "The token for " strong { (name) } ". It is shown this once, so copy it now:" } pre { (secret.text()) } } };
     shown(&site, &order.visitor, None, &news).await
 }
 
 pub(super) async fn revoke_token(State(site): State<Arc<Site>>, order: Order) -> Answer {
     let id: i64 = order.fields.text("id").parse().map_err(|_| Fault::Refused("Which token?".to_owned()))?;
-    if site.ctx.store.remove_api_token(id).await? {
-        site.ctx.store.note(order.visitor.name(), "revoke-token", &id.to_string(), "").await?;
-    }
+    people::revoke_token(&site, id, order.visitor.name()).await?;
     back("/settings")
 }

@@ -1,28 +1,25 @@
 //! The preprocessing rules of a job: which are on, and in which order.
 
+use super::back;
 use super::jobs::address;
-use super::{back, job_file};
-use crate::config::{ApplyTo, Job, JobFile, Steps, Wanted, with_values};
-use crate::job::{Change, Known, StepPlace};
+use crate::config::{ApplyTo, Job, Steps};
+use crate::job::{Change, StepPlace};
 use crate::message::document::CutKind;
 use crate::rules::Offer;
 use crate::web::Site;
 use crate::web::access::Visitor;
-use crate::web::error::{Answer, Fault};
+use crate::web::error::Answer;
 use crate::web::form::Order;
 use crate::web::page::{self, Frame, badge, in_path};
+use crate::web::{job_files, steps};
 use axum::extract::{Path, State};
 use maud::{Markup, html};
 use std::sync::Arc;
-use toml_edit::{Array, Value};
 
 pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Path(name): Path<String>) -> Answer {
-    let job = super::job(&site, &name)?;
+    let job = job_files::load(&site, &name)?;
     let rules = site.reloader.current();
-    let enabled = match &job.preprocess.steps {
-        Steps::Recommended => rules.recommended_steps(),
-        Steps::Named(steps) => steps.clone(),
-    };
+    let enabled = steps::enabled(&job, &rules);
     let offers = rules.offers();
     let known = |step: &String| offers.iter().find(|offer| offer.step == *step);
     let applied: Vec<&str> =
@@ -126,42 +123,18 @@ fn order(visitor: &Visitor, to: &str, what: &str, step: &str, place: Option<usiz
 }
 
 pub(super) async fn change(State(site): State<Arc<Site>>, Path(name): Path<String>, order: Order) -> Answer {
-    if order.fields.text("what") == "scope" {
-        return set_scope(&site, &name, &order).await;
-    }
-    let step = order.fields.text("step").to_owned();
-    let place = order.fields.filled("place").and_then(|place| place.parse().ok());
-    let change = match order.fields.text("what") {
-        "enable" => Change::Enable { steps: vec![step.clone()], place: None },
-        "disable" => Change::Disable { steps: vec![step.clone()] },
-        _ => Change::Move { step: step.clone(), place: StepPlace::At(place.unwrap_or(1)) },
+    let (fields, by) = (&order.fields, order.visitor.name());
+    let step = fields.text("step").to_owned();
+    let place = fields.filled("place").and_then(|place| place.parse().ok());
+    let change = match fields.text("what") {
+        "scope" => {
+            steps::set_scope(&site, &name, Some(fields.all("kind").collect()), fields.filled("apply_to"), by).await?;
+            return back(&format!("{}/steps", address(&name)));
+        }
+        "enable" => Change::Enable { steps: vec![step], place: None },
+        "disable" => Change::Disable { steps: vec![step] },
+        _ => Change::Move { step, place: StepPlace::At(place.unwrap_or(1)) },
     };
-    let rules = site.reloader.current();
-    let file = JobFile::read(&job_file(&site, &name)?)?;
-    let before = match &file.job().preprocess.steps {
-        Steps::Recommended => rules.recommended_steps(),
-        Steps::Named(steps) => steps.clone(),
-    };
-    let after = change.apply(&before, &Known::of(&rules)).map_err(|error| Fault::Refused(error.to_string()))?;
-    if after != before {
-        file.write(&file.with_steps(&after)?)?;
-        site.ctx.store.note(order.visitor.name(), &format!("{}-step", order.fields.text("what")), &name, &step).await?;
-    }
+    steps::change(&site, &name, &change, by).await?;
     back(&format!("{}/steps", address(&name)))
-}
-
-/// Writes down which messages are cleaned, and of what.
-async fn set_scope(site: &Site, name: &str, order: &Order) -> Answer {
-    let file = JobFile::read(&job_file(site, name)?)?;
-    let kinds: Array = order.fields.all("kind").collect();
-    let apply_to = order.fields.filled("apply_to").map(Value::from);
-    let wanted: Vec<Wanted> =
-        vec![(&["preprocess", "kinds"], Some(Value::Array(kinds))), (&["preprocess", "apply_to"], apply_to)];
-    let text = with_values(file.text(), wanted).map_err(|error| Fault::Refused(error.to_string()))?;
-    Job::parse(&job_file(site, name)?, &text)?;
-    if text != file.text() {
-        file.write(&text)?;
-        site.ctx.store.note(order.visitor.name(), "edit-job", name, "messages and kinds that are cleaned").await?;
-    }
-    back(&format!("{}/steps", address(name)))
 }

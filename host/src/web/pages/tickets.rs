@@ -1,20 +1,18 @@
 //! Tickets: what mail has become.
 
 use super::{ROWS, back};
-use crate::field::DateTime;
-use crate::job::ByHand;
-use crate::store::{AttachmentRow, CommentRow, Sha256, TicketFilter, TicketRow};
+use crate::store::{AttachmentRow, CommentRow, TicketFilter, TicketRow};
 use crate::ticket::{Status, TicketClass, TicketNumber, Visibility};
 use crate::web::Site;
 use crate::web::access::{Secret, Visitor};
 use crate::web::error::{Answer, Fault};
 use crate::web::form::Order;
 use crate::web::page::{self, Frame, badge, bytes, in_path, text, time};
+use crate::web::tickets::{self as work, Work};
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
-use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -76,9 +74,7 @@ fn row(ticket: &TicketRow) -> Vec<Markup> {
 }
 
 pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(number): Path<String>) -> Answer {
-    let missing = || Fault::NotFound(format!("ticket {number}"));
-    let parsed = TicketNumber::parse(&number).ok_or_else(missing)?;
-    let detail = site.ctx.store.ticket(&parsed).await?.ok_or_else(missing)?;
+    let (_, detail) = work::find(&site, &number).await?;
     let ticket = &detail.ticket;
     let people: Vec<String> = detail.participants.iter().map(ToString::to_string).collect();
     let of = |comment: Option<i64>| -> Vec<&AttachmentRow> {
@@ -101,7 +97,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(n
         h2 { "Comments" }
         @if detail.comments.is_empty() { p.empty { "Nobody has commented." } }
         @for comment in &detail.comments { (shown(comment)) (attachments(&ticket.number, &of(Some(comment.id)))) }
-        @if visitor.is_admin() { (work(&site, &visitor, ticket)?) }
+        @if visitor.is_admin() { (work_on(&site, &visitor, ticket)?) }
     };
     Ok(page::shown(&Frame::new(&number, "/tickets", &visitor), &body))
 }
@@ -127,14 +123,7 @@ pub(super) async fn attachment(
     _: Visitor,
     Path((number, sha256)): Path<(String, String)>,
 ) -> Answer {
-    let missing = || Fault::NotFound(format!("such attachment of ticket {number}"));
-    let parsed = TicketNumber::parse(&number).ok_or_else(missing)?;
-    let digest = Sha256::parse(&sha256).ok_or_else(missing)?;
-    let detail = site.ctx.store.ticket(&parsed).await?.ok_or_else(missing)?;
-    let row = detail.attachments.into_iter().find(|row| row.sha256 == digest).ok_or_else(missing)?;
-    let content = site.ctx.store.blob(&digest).await?;
-    let bytes = tokio::task::spawn_blocking(move || content.to_vec()).await?;
-    let bytes = bytes.map_err(|error| Fault::Failed(error.to_string()))?;
+    let (row, bytes) = work::attachment(&site, &number, &sha256).await?;
     // RFC 6266 with RFC 8187: the name in UTF-8, every byte that could mean something escaped.
     let disposition =
         format!("attachment; filename*=UTF-8''{}", in_path(if row.name.is_empty() { "attachment" } else { &row.name }));
@@ -145,7 +134,7 @@ pub(super) async fn attachment(
 }
 
 /// A form to comment, and to set the status.
-fn work(site: &Site, visitor: &Visitor, ticket: &TicketRow) -> Result<Markup, Fault> {
+fn work_on(site: &Site, visitor: &Visitor, ticket: &TicketRow) -> Result<Markup, Fault> {
     let rules = site.reloader.current();
     let statuses = rules.classes().get(ticket.class.name()).map(|class| class.statuses.clone()).unwrap_or_default();
     let key = Secret::new().map_err(|error| Fault::Failed(error.to_string()))?;
@@ -173,30 +162,14 @@ fn work(site: &Site, visitor: &Visitor, ticket: &TicketRow) -> Result<Markup, Fa
 }
 
 pub(super) async fn change(State(site): State<Arc<Site>>, Path(number): Path<String>, order: Order) -> Answer {
-    let missing = || Fault::NotFound(format!("ticket {number}"));
-    let parsed = TicketNumber::parse(&number).ok_or_else(missing)?;
-    let ticket = site.ctx.store.ticket(&parsed).await?.ok_or_else(missing)?.ticket;
-    let rules = site.reloader.current();
-    let visibility = Visibility::parse(order.fields.text("visibility")).unwrap_or(Visibility::Internal);
-    let comment = order.fields.filled("text").map(|text| (text.replace("\r\n", "\n"), visibility));
-    let wanted = order.fields.text("status");
-    let status = rules.classes().get(ticket.class.name()).and_then(|class| class.status(wanted).cloned());
-    let status = status.filter(|status| *status != ticket.status);
-    let Some(key) = order.fields.filled("key").filter(|_| comment.is_some() || status.is_some()) else {
-        return Err(Fault::Refused(
-            "There is nothing to record: write a comment, or choose another status.".to_owned(),
-        ));
+    let fields = &order.fields;
+    let (number, _) = work::find(&site, &number).await?;
+    let visibility = Visibility::parse(fields.text("visibility")).unwrap_or(Visibility::Internal);
+    let wanted = Work {
+        key: fields.filled("key").map(str::to_owned),
+        comment: fields.filled("text").map(|text| (text.replace("\r\n", "\n"), visibility)),
+        status: fields.filled("status").map(str::to_owned),
     };
-    let by_hand = ByHand {
-        who: order.visitor.name().to_owned(),
-        key: key.to_owned(),
-        ticket: parsed.clone(),
-        comment,
-        status,
-        revision: rules.revision().to_string(),
-        at: DateTime { seconds: Timestamp::now().as_second(), offset_minutes: 0 },
-    };
-    by_hand.carry_out(&site.ctx.store).await?;
-    site.ctx.store.note(order.visitor.name(), "change-ticket", &number, wanted).await?;
-    back(&address(&parsed))
+    work::carry_out(&site, &number, wanted, order.visitor.name()).await?;
+    back(&address(&number))
 }

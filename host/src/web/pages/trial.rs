@@ -10,6 +10,7 @@ use crate::web::access::Visitor;
 use crate::web::error::{Answer, Fault};
 use crate::web::form::{Fields, Signed};
 use crate::web::page::{self, Frame};
+use crate::web::rule_files;
 use crate::web::trial::{Trial, rehearse};
 use axum::extract::{Query, State};
 use maud::{Markup, html};
@@ -68,7 +69,7 @@ pub(super) fn jobs(site: &Site, chosen: &str) -> Result<Markup, Fault> {
 }
 
 fn form(site: &Site, visitor: &Visitor, job: &str, message: &str) -> Result<Markup, Fault> {
-    let files = super::rules::files(site)?;
+    let files = rule_files::list(site)?;
     Ok(html! {
         p { "The message goes through all nine hops on the rules in force. Nothing is stored, nothing is sent." }
         form method="post" action="/try" {

@@ -4,7 +4,7 @@ use super::sentences;
 use crate::config::{Job, Wanted, with_values};
 use crate::web::error::Fault;
 use crate::web::form::Fields;
-use std::io::Write;
+use crate::web::job_files::keep_secret;
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -40,10 +40,7 @@ impl Secrets {
     pub(super) fn write(&self, folder: &Path, fields: &Fields) -> Result<(), Fault> {
         for (field, file) in FIELDS.into_iter().zip([&self.password, &self.client_secret]) {
             let (Some(secret), Some(name)) = (fields.filled(field), file) else { continue };
-            let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
-            file.write_all(secret.as_bytes())?;
-            file.as_file().sync_all()?;
-            file.persist(folder.join(name)).map_err(|error| Fault::from(error.error))?;
+            keep_secret(folder, name, secret)?;
         }
         Ok(())
     }

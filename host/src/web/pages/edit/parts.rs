@@ -8,10 +8,11 @@ use crate::config::{Job, same_mailbox, with_values};
 use crate::job;
 use crate::mailbox::Folder;
 use crate::web::Site;
+use crate::web::connection::{self, Line};
 use crate::web::error::{Answer, Fault};
-use crate::web::form::Fields;
+use crate::web::form::{Fields, Order};
 use crate::web::page::time;
-use crate::web::pages::connection::{self, Line, Wish};
+use crate::web::pages::connection::{Wish, shown, streamed, streamed_fault};
 use axum::response::Response;
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -61,20 +62,26 @@ impl Asked {
 pub(super) async fn asked(
     site: &Site,
     wish: &Wish,
-    fields: &Fields,
+    order: &Order,
     draft: impl FnOnce() -> Result<Result<Draft, String>, Fault>,
 ) -> Result<Option<Asked>, Fault> {
+    let fields = &order.fields;
     let parts = match fields.text("what") {
         "folders" => Parts { folders: Some(folders(site, fields, draft).await?), ..Parts::default() },
         "runs" => Parts { runs: Some(runs(fields)), ..Parts::default() },
         "test" => match draft()? {
-            Err(fault) if wish.wants_lines() => return Ok(Some(Asked::Stream(connection::streamed_fault(fault)))),
+            Err(fault) if wish.wants_lines() => return Ok(Some(Asked::Stream(streamed_fault(fault)))),
             Err(fault) => Parts { steps: vec![Line::fault(fault)], ..Parts::default() },
             Ok(Draft { job, folder }) => {
+                let server = fields.text("host");
+                site.ctx
+                    .store
+                    .note(order.visitor.name(), "test-connection", &job.name, &format!("not saved, {server}"))
+                    .await?;
                 let heard =
                     connection::begin(site, job, "These settings work. They are not saved yet.".to_owned(), folder);
                 if wish.wants_lines() {
-                    return Ok(Some(Asked::Stream(connection::streamed(heard))));
+                    return Ok(Some(Asked::Stream(streamed(heard))));
                 }
                 Parts { steps: connection::collected(heard).await, ..Parts::default() }
             }
@@ -159,6 +166,6 @@ impl Parts {
 
     /// How the test went.
     pub(super) fn steps(&self) -> Markup {
-        connection::shown(&self.steps)
+        shown(&self.steps)
     }
 }
