@@ -1,4 +1,5 @@
 //! What people do on pages, done by a script alone.
+#![expect(clippy::indexing_slicing, reason = "a value of JSON that is not there is null, and fails the test")]
 
 use super::scene::{Scene, block_on, log_in, token};
 use anyhow::{Context, Result, ensure};
