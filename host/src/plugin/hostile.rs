@@ -5,13 +5,12 @@ use super::*;
 use serde_json::json;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
 
 /// What is in force in an installation unless its settings say otherwise, but for the time: what is no endless misdeed has to be
-/// over within it on a busy machine too.
+/// over within it in a build that is not optimised too.
 const DEADLINE_MS: u64 = 250;
-/// Aimed at are 20 ms. The machine that runs the tests is busy with others, and this program is not optimised there.
-const OVERRUN_MAX: Duration = Duration::from_millis(1_500);
+/// Processor time. Aimed at are 20 ms; this program is not optimised, and the machine that runs the tests is busy with others.
+const OVERRUN_MAX: Duration = Duration::from_millis(60);
 
 static MISBEHAVE: LazyLock<Component> = LazyLock::new(|| {
     let limits = Limits { deadline_ms: DEADLINE_MS, configure_deadline_ms: 2_000, ..Limits::default() };
@@ -108,18 +107,18 @@ fn each_misdeed_ends_in_time_and_its_neighbours_notice_nothing() {
             for (does, expect) in MISDEEDS {
                 let rules = json!({ "does": does, "pattern": "[a-q][^u-z]{13}[u-z]" });
                 let mut instance = MISBEHAVE.instantiate("hostile", &config(rules)).expect("fine");
-                let begun = Instant::now();
+                let used = clock::used();
                 let called = instance.preprocess(call(&body));
                 let outcome = called.result.map(drop).map_err(|fault| fault.to_string());
                 let kept = if outcome.is_err() { 0 } else { called.effects.cuts.len() };
                 assert_eq!(called.effects.cuts.len(), kept, "{does}: what a faulty plugin has cut is dropped");
-                check("message", does, expect, Duration::from_millis(DEADLINE_MS), outcome, begun.elapsed());
+                check("message", does, expect, Duration::from_millis(DEADLINE_MS), outcome, clock::used() - used);
             }
             for (does, expect) in MISDEEDS_OVER_RULES {
-                let begun = Instant::now();
+                let used = clock::used();
                 let made = MISBEHAVE.instantiate("hostile", &config(json!({ "configure": does })));
                 let outcome = made.map(drop).map_err(|error| error.to_string());
-                check("configure", does, expect, Duration::from_millis(2_000), outcome, begun.elapsed());
+                check("configure", does, expect, Duration::from_millis(2_000), outcome, clock::used() - used);
             }
         });
         done.store(true, Ordering::Relaxed);
