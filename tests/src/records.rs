@@ -1,7 +1,8 @@
 //! What the program reports as JSON, read by field name. The one place that knows the names.
 
 use crate::installation::Installation;
-use anyhow::{Context, Result};
+use crate::messages;
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 /// More rows than any test has.
@@ -168,6 +169,28 @@ pub fn receipts(installation: &Installation) -> Result<Vec<Receipt>> {
         }
     }
     Ok(receipts)
+}
+
+/// Whether each of the first `count` requests (`messages::request`) of each sender has one receipt and one ticket, and nothing
+/// else has any.
+///
+/// # Errors
+/// When one has none or several, or the program fails.
+pub fn check_requests(installation: &Installation, senders: &[String], count: usize) -> Result<()> {
+    let requests = || senders.iter().flat_map(|sender| (0..count).map(move |number| (number, sender)));
+    let had = sorted(receipts(installation)?.into_iter().map(|receipt| receipt.message_id));
+    let expect = sorted(requests().map(|(number, sender)| messages::message_id(number, sender)));
+    ensure!(had == expect, "receipts of {had:?}\n--- instead of\n{expect:?}");
+    let had = sorted(tickets(installation)?.into_iter().map(|ticket| (ticket.requester, ticket.subject)));
+    let expect = sorted(requests().map(|(number, sender)| (sender.clone(), format!("Request {number}"))));
+    ensure!(had == expect, "tickets {had:?}\n--- instead of\n{expect:?}");
+    Ok(())
+}
+
+fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut items: Vec<T> = items.collect();
+    items.sort();
+    items
 }
 
 /// The messages in quarantine.

@@ -86,6 +86,7 @@ fn a_hang_up_has_all_files_read_again() -> Result<()> {
     let statements = "rules/statements/10-default.toml";
     installation.write(statements, &(installation.read(statements)? + "# A comment.\n"))?;
     installation.add_folder_job("another")?;
+    // Nothing is to happen now, for which nobody can wait.
     std::thread::sleep(Duration::from_secs(1));
     assert!(!daemon.log().contains("in force"), "{}", daemon.log());
     let skip = daemon.log_length();

@@ -3,12 +3,12 @@
 //! This is the whole of a plugin's power, written without any knowledge of WebAssembly: the component bindings and
 //! native runs of the same plugins (in tests and benches) both end here.
 
+use super::found::Found;
 use super::patterns::{Exceeded, Pattern, PatternSet, Selector};
 use super::sight::Sight;
 use crate::field::Value;
 use crate::message::Message;
 use crate::message::document::{self, Cut, CutKind, CutKinds, Span};
-use crate::tame::short;
 use crate::thread::Conversation;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -23,8 +23,6 @@ pub const EDITS_MAX: usize = 10_000;
 pub const LOG_BYTES_MAX: usize = 64 * 1024;
 /// The most fields of which one call may say where they come from; what is beyond is dropped.
 const FOUND_MAX: usize = 1_000;
-/// The most characters of what is said of one.
-const FOUND_CHARS_MAX: usize = 120;
 
 /// What can be read of a message; see `field` in `wit/rules.wit`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,46 +73,6 @@ pub enum Level {
     Warn,
     /// Something failed.
     Error,
-}
-
-impl Source {
-    /// The part of the message, in words.
-    fn describe(&self) -> String {
-        let words = match self {
-            Self::Subject => "the subject",
-            Self::Sender => "the sender",
-            Self::Recipients => "the recipients",
-            Self::MessageId => "the Message-ID",
-            Self::Client => "the mail client",
-            Self::Origin => "the origin",
-            Self::Body => "the body",
-            Self::WholeBody => "the whole body",
-            Self::Header(name) => return format!("the header field {name}"),
-            Self::Extracted(name) => return format!("the field {name}"),
-            Self::SenderAddress => "the sender's address",
-            Self::SenderName => "the sender's name",
-            Self::RecipientAddresses => "the recipients' addresses",
-            Self::HeaderAddresses(name) => return format!("the addresses of the header field {name}"),
-            Self::AttachmentNames => "the names of the attachments",
-            Self::AttachmentTypes => "the types of the attachments",
-        };
-        words.to_owned()
-    }
-}
-
-/// Where the value of an extracted field comes from, as the plugin says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Found {
-    /// The field.
-    pub name: String,
-    /// How it was found, in the plugin's words.
-    pub how: String,
-    /// The part of the message, in words: `the body`. None if it is from nowhere in the message.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub part: Option<String>,
-    /// The text that it was read from; the beginning of a long one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
 }
 
 /// A line that a plugin wrote.
@@ -473,12 +431,8 @@ impl Call {
     pub fn found(&mut self, name: &str, how: &str, at: Option<(Source, Span)>) -> Result<(), Misuse> {
         let text = at.as_ref().map(|(source, at)| self.slice(source, *at)).transpose()?;
         if self.found.len() < FOUND_MAX {
-            self.found.push(Found {
-                name: short(name, FOUND_CHARS_MAX),
-                how: short(how, FOUND_CHARS_MAX),
-                part: at.map(|(source, _)| source.describe()),
-                text: text.map(|text| short(&text, FOUND_CHARS_MAX)),
-            });
+            let at = at.as_ref().zip(text.as_deref()).map(|((source, _), text)| (source, text));
+            self.found.push(Found::new(name, how, at));
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ mod component;
 mod convert;
 mod engine;
 mod fault;
+pub mod found;
 mod health;
 #[cfg(test)]
 mod hostile;

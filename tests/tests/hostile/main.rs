@@ -5,7 +5,7 @@
 mod starttls;
 
 use anyhow::Result;
-use mailmill_tests::records::{quarantine, receipts, tickets};
+use mailmill_tests::records::{check_requests, quarantine, receipts};
 use mailmill_tests::{Dovecot, Installation, Mailbox, Meddling, Proxy, Run, Said, Speaker, messages};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -59,14 +59,8 @@ impl Scene {
 
     /// Each message of these users, and of nobody else, has one receipt, one ticket and its mark.
     fn assert_each_exactly_once(&self, mailboxes: &mut [(String, Mailbox)]) -> Result<()> {
-        let expect = |of: fn(usize, &str) -> (String, String)| {
-            let users = mailboxes.iter().map(|(user, _)| sender(user));
-            sorted(users.flat_map(|sender| (0..MESSAGES).map(move |number| of(number, &sender))))
-        };
-        let had = receipts(&self.installation)?.into_iter().map(|receipt| (receipt.message_id, String::new()));
-        assert_eq!(sorted(had), expect(|number, sender| (messages::message_id(number, sender), String::new())));
-        let tickets = tickets(&self.installation)?.into_iter().map(|ticket| (ticket.requester, ticket.subject));
-        assert_eq!(sorted(tickets), expect(|number, sender| (sender.to_owned(), format!("Request {number}"))));
+        let senders: Vec<String> = mailboxes.iter().map(|(user, _)| sender(user)).collect();
+        check_requests(&self.installation, &senders, MESSAGES)?;
         for (user, mailbox) in mailboxes {
             assert_eq!(mailbox.seen()?, MESSAGES, "marked messages of {user}");
         }
@@ -76,12 +70,6 @@ impl Scene {
 
 fn sender(user: &str) -> String {
     format!("{user}@client.example")
-}
-
-fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
-    let mut items: Vec<T> = items.collect();
-    items.sort();
-    items
 }
 
 /// One session with a proxy that meddles, which fails with `expect` in its error, and one that does not.

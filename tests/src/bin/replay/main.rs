@@ -87,6 +87,7 @@ fn desk(count: usize) -> Result<Installation> {
     // No sender is too many.
     let job = desk.read("jobs/desk.toml")?;
     desk.write("jobs/desk.toml", &format!("{job}\n[brake]\nsender_messages_max = 0\nthread_messages_max = 0\n"))?;
+    // A file that was just written may still grow: it is let settle.
     std::thread::sleep(Duration::from_secs(1));
     desk.mailmill(&["run", "--once"])?.success()?;
     desk.shell("cp -r rules next")?.success()?;
