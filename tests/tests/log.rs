@@ -76,6 +76,9 @@ fn the_messages_of_a_session_come_with_their_reports() -> Result<()> {
     let json: Vec<serde_json::Value> = serde_json::from_str(&json)?;
     assert_eq!(json[0]["report"]["thread"][0]["ticket"], "T00001");
     assert_eq!(json[0]["receipt"]["outcome"], "quarantined");
+    let told = |arguments: &[&str]| Ok::<_, anyhow::Error>(installation.mailmill(arguments)?.success()?.stdout);
+    assert_eq!(told(&["log", "show", "1"])?, told(&["log", "--message", "1"])?);
+    assert_eq!(told(&["log", "show", "1", "--json"])?, told(&["log", "--message", "1", "--json"])?);
     Ok(())
 }
 

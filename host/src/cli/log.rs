@@ -56,6 +56,14 @@ pub(super) struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Tell the story of one message, as --message does
+    Show {
+        /// The number of its receipt
+        receipt: i64,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Remove sessions, and the reports of their messages; tickets, receipts and the quarantine stay
     Clear {
         /// Only sessions of this job
@@ -126,9 +134,15 @@ pub(super) fn since(text: &str) -> Result<Timestamp, String> {
 }
 
 pub(super) async fn run(global: &Global, options: Options) -> Done {
-    if let Some(Command::Clear { job, before, yes }) = options.command {
-        let before = Some(before.unwrap_or_else(Timestamp::now));
-        return clear(&global.store().await?, &OldSessions { job, before, session: None }, yes).await;
+    match options.command {
+        Some(Command::Show { receipt, json }) => {
+            return show_message(&global.store_to_read().await?, receipt, json).await;
+        }
+        Some(Command::Clear { job, before, yes }) => {
+            let before = Some(before.unwrap_or_else(Timestamp::now));
+            return clear(&global.store().await?, &OldSessions { job, before, session: None }, yes).await;
+        }
+        None => {}
     }
     let store = global.store_to_read().await?;
     if let Some(receipt) = options.message {
