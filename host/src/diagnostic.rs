@@ -153,7 +153,7 @@ impl Diagnostic {
     pub fn position(&self) -> Option<Position> {
         let before = self.text.as_deref()?.get(..self.span.as_ref()?.start)?;
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let line = before.matches('\n').count() + 1;
+        let line = line_ends(before) + 1;
         Some(Position { line, column: before.get(line_start..)?.chars().count() + 1 })
     }
 
@@ -170,8 +170,10 @@ impl Diagnostic {
         let title = level.primary_title(self.reason.as_str());
         let mut group: Group<'_> = match (&self.text, &self.span) {
             (Some(text), Some(span)) => {
-                let mark = AnnotationKind::Primary.span(span.clone());
-                title.element(Snippet::source(without_secrets(text)).path(path).annotation(mark))
+                let (lines, number) = lines_around(text, span);
+                let mark = AnnotationKind::Primary.span(span.start - lines.start..span.end - lines.start);
+                let shown = without_secrets(text.get(lines).unwrap_or_default());
+                title.element(Snippet::source(shown).line_start(number).path(path).annotation(mark))
             }
             _ => title.element(Origin::path(path)),
         };
@@ -182,6 +184,20 @@ impl Diagnostic {
         rendered.push('\n');
         rendered
     }
+}
+
+/// The whole lines that a span touches, as byte offsets, and the number of the first, from 1.
+fn lines_around(text: &str, span: &Range<usize>) -> (Range<usize>, usize) {
+    let before = text.get(..span.start).unwrap_or_default();
+    let after = text.get(span.end..).unwrap_or_default();
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    let end = after.find('\n').map_or(text.len(), |at| span.end + at + 1);
+    (start..end, line_ends(before) + 1)
+}
+
+/// How many lines end in a text.
+fn line_ends(text: &str) -> usize {
+    memchr::memchr_iter(b'\n', text.as_bytes()).count()
 }
 
 /// The text with the values of keys that look like passwords hidden: a misspelt `password = "…"` is shown to whoever
@@ -373,6 +389,17 @@ error: unknown key `pfad`
         let text = "[source]\npasword = \"grün\"\nuser = 'ann'\n";
         let shown = Source::new(Path::new("desk.toml"), text).error(9..16, "unknown key `pasword`").render(false);
         assert!(shown.contains("2 | pasword = \"*****\"\n"), "{shown}");
+    }
+
+    #[test]
+    fn lines_are_shown_whole_and_numbered_as_in_the_file() {
+        let text = "a = 1\nb = [\n  2,\n  3,\n]\nlast";
+        let shown = |span| Source::new(Path::new("a.toml"), text).error(span, "wrong").render(false);
+        let expect =
+            "error: wrong\n --> a.toml:2:5\n  |\n2 |   b = [\n  |  _____^\n3 | |   2,\n4 | |   3,\n5 | | ]\n  | |_^\n";
+        assert_eq!(shown(10..23), expect);
+        assert_eq!(shown(24..28), "error: wrong\n --> a.toml:6:1\n  |\n6 | last\n  | ^^^^\n");
+        assert_eq!(shown(28..28), "error: wrong\n --> a.toml:6:5\n  |\n6 | last\n  |     ^\n");
     }
 
     #[test]

@@ -109,15 +109,43 @@ impl Browser {
         Ok(list.with_context(|| format!("a list {name}"))?.select_by_value(value).await?)
     }
 
-    /// Presses the button, or follows the link, that says this.
+    /// Presses the first button, or follows the first link, that says this.
     ///
     /// # Errors
     /// If there is none.
     pub async fn press(&self, label: &str) -> Result<()> {
-        let path = format!("//main//*[self::button or self::a or self::summary][normalize-space()=\"{label}\"]");
-        let found = self.client.find(Locator::XPath(&path)).await;
+        self.click(&format!("({})[1]", saying(label)), label).await
+    }
+
+    /// The last one instead.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub async fn press_last(&self, label: &str) -> Result<()> {
+        self.click(&format!("({})[last()]", saying(label)), label).await
+    }
+
+    /// Presses the button that is read out as this to who cannot see it.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub async fn press_spoken(&self, label: &str) -> Result<()> {
+        self.click(&format!("//main//button[@aria-label=\"{label}\"]"), label).await
+    }
+
+    async fn click(&self, path: &str, label: &str) -> Result<()> {
+        let found = self.client.find(Locator::XPath(path)).await;
         let found = found.with_context(|| format!("something that says \"{label}\""))?;
         Ok(found.click().await?)
+    }
+
+    /// Answers the question that the page asks.
+    ///
+    /// # Errors
+    /// If it asks nothing.
+    pub async fn answer(&self, yes: bool) -> Result<()> {
+        let answered = if yes { self.client.accept_alert().await } else { self.client.dismiss_alert().await };
+        answered.context("the page asks nothing")
     }
 
     /// Presses keys (WebDriver's codes: U+E004 is Tab, U+E007 Enter) where something is.
@@ -155,6 +183,22 @@ impl Browser {
             }
         }
         anyhow::bail!("Tab never reaches {css} so that it can be seen; the page says:\n{}", self.text().await?)
+    }
+
+    /// Waits until something that this describes has the focus.
+    ///
+    /// # Errors
+    /// If it does not get it.
+    pub async fn focused(&self, css: &str) -> Result<()> {
+        for _ in 0..50 {
+            let is_it = "return document.activeElement.matches(arguments[0])";
+            if self.script(is_it, vec![json!(css)]).await.unwrap_or_default() == json!(true) {
+                return Ok(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        let at = self.script("return document.activeElement.outerHTML.slice(0, 200)", Vec::new()).await?;
+        anyhow::bail!("{css} has not got the focus, but {at}")
     }
 
     /// Presses keys where the focus is.
@@ -276,4 +320,9 @@ impl Drop for Browser {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
+}
+
+/// The path of every button, link and summary that says this.
+fn saying(label: &str) -> String {
+    format!("//main//*[self::button or self::a or self::summary][normalize-space()=\"{label}\"]")
 }

@@ -10,7 +10,7 @@ use crate::mailbox::{self, Disposition, Fetched, Listed, MessageKey, Session};
 use crate::message::Address;
 use crate::metrics::Hop;
 use crate::pipeline::{Parsed, Verdict};
-use crate::store::{self, Entry, Receipt, SessionId, SessionTally};
+use crate::store::{self, Entry, Receipt, SessionId, SessionTally, WARNING};
 use crate::tame::tame;
 use crate::thread;
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,7 +60,7 @@ pub async fn session(
     }
     if outcome.is_err() || run.id.is_some() {
         let id = run.id().await?;
-        let warnings = run.mailbox.warnings().iter().map(|warning| format!("warning: {warning}"));
+        let warnings = run.mailbox.warnings().iter().map(|warning| format!("{WARNING}{warning}"));
         let comment: Vec<String> =
             outcome.as_ref().err().map(ToString::to_string).into_iter().chain(warnings).collect();
         let comment = (!comment.is_empty()).then(|| comment.join("; "));

@@ -135,7 +135,7 @@ fn standing(name: String, row: Option<&JobRow>, logged: Option<LastRun>, job: Op
 }
 
 impl Standing {
-    /// What the job does, in a few words. A pause that the daemon does not know of yet is in force with its next look.
+    /// What the job does, in a few words. A pause, or its end, that the daemon does not know of yet is in force with its next look.
     #[must_use]
     pub fn in_words(&self) -> String {
         match (self.paused_at, self.state) {
@@ -144,6 +144,7 @@ impl Standing {
                 Some(by) => format!("paused by {by}"),
                 None => "paused".to_owned(),
             },
+            (None, Some(JobState::Paused)) => "about to go on".to_owned(),
             (None, Some(state)) => state.name().to_owned(),
             (None, None) => "not running".to_owned(),
         }

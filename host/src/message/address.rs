@@ -78,7 +78,11 @@ impl From<AddressPattern> for String {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.name.is_empty() { f.write_str(&self.email) } else { write!(f, "{} <{}>", self.name, self.email) }
+        match (self.name.as_str(), self.email.as_str()) {
+            ("", email) => f.write_str(email),
+            (name, "") => f.write_str(name),
+            (name, email) => write!(f, "{name} <{email}>"),
+        }
     }
 }
 

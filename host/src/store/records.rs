@@ -2,7 +2,9 @@
 
 mod log;
 
-pub use log::{Forgotten, MessageRow, OldSessions, SessionFilter, SessionOutcome, SessionRow, SessionTally};
+pub use log::{
+    Forgotten, MessageRow, OldSessions, SessionFilter, SessionOutcome, SessionRow, SessionTally, WARNING, ended_early,
+};
 
 use crate::action::{Assignment, Plan};
 use crate::class::Class;

@@ -82,7 +82,7 @@ pub(super) async fn list(connection: &mut AnyConnection, filter: &SessionFilter)
     let select = "SELECT * FROM sessions WHERE (CAST($1 AS TEXT) IS NULL OR job = $1) AND started_at >= $2 AND id > $3 \
                   AND CASE $4 WHEN 'accepted' THEN created + updated > 0 WHEN 'rejected' THEN rejected > 0 \
                   WHEN 'ignored' THEN ignored > 0 WHEN 'quarantined' THEN quarantined > 0 \
-                  WHEN 'failed' THEN error IS NOT NULL OR errors > 0 \
+                  WHEN 'failed' THEN error NOT LIKE 'warning: %' OR errors > 0 \
                   WHEN 'running' THEN finished_at IS NULL ELSE TRUE END AND id < $6 ORDER BY id DESC LIMIT $5";
     let since = filter.since.map_or(i64::MIN, jiff::Timestamp::as_millisecond);
     let rows = sqlx::query(select)
@@ -164,7 +164,7 @@ impl SessionOutcome {
             Self::Rejected => tally.rejected > 0,
             Self::Ignored => tally.ignored > 0,
             Self::Quarantined => tally.quarantined > 0,
-            Self::Failed => row.error.is_some() || tally.errors > 0,
+            Self::Failed => row.has_failed(),
             Self::Running => row.finished_at.is_none(),
         }
     }

@@ -12,6 +12,7 @@ pub(super) use login::{Setup, routes};
 pub(super) use password::{CHARACTERS_MIN as PASSWORD_CHARACTERS_MIN, hash};
 
 use super::error::Fault;
+use super::news::News;
 use super::{Error, Site};
 use crate::store::{Known, Role, Sha256};
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
@@ -63,6 +64,8 @@ impl Secret {
 pub(super) struct Visitor {
     known: Known,
     secret: Secret,
+    /// What they have just done, if they come from there.
+    news: Option<News>,
 }
 
 /// Somebody who is logged in and may change things.
@@ -78,6 +81,11 @@ impl Visitor {
     /// Whether they may change things.
     pub(super) fn is_admin(&self) -> bool {
         self.known.role == Role::Admin
+    }
+
+    /// What they have just done, which this page is to tell.
+    pub(super) fn news(&self) -> Option<News> {
+        self.news
     }
 
     /// What every form of theirs has to bring along.
@@ -112,7 +120,7 @@ impl FromRequestParts<Arc<Site>> for Visitor {
     async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Fault> {
         let secret = cookie(parts).ok_or(Fault::LoggedOut)?;
         let known = site.ctx.store.web_session(&secret.digest()).await?.ok_or(Fault::LoggedOut)?;
-        Ok(Self { known, secret })
+        Ok(Self { known, secret, news: parts.uri.query().and_then(News::of) })
     }
 }
 

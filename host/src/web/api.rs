@@ -143,7 +143,7 @@ struct Token;
 impl Modify for Token {
     fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
         let scheme =
-            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A token made on the page Access"));
+            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A token made on the page People"));
         let components = description.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(scheme.build()));
     }

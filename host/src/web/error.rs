@@ -78,9 +78,9 @@ impl IntoResponse for Fault {
         let body = html! {
             h1 { (title) }
             p.fault role="alert" { (self.sentence()) }
-            p { a href="/jobs" { "Back to the jobs" } }
+            p { a href="/jobs" data-back { "Back to the jobs" } }
         };
-        (self.status(), page::document(&Frame::bare(title), &body)).into_response()
+        (self.status(), page::document(&Frame::of_fault(title), &body)).into_response()
     }
 }
 

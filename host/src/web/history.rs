@@ -1,7 +1,7 @@
 //! The rules that were in force, for pages and scripts: what `mailmill rules history`, `diff` and `rollback` do.
 
-use super::Site;
 use super::error::Fault;
+use super::{Site, rule_files};
 use crate::revisions::{self, Error, Folders, NOW, Named, Rollback};
 use crate::rules::Revision;
 use std::sync::Arc;
@@ -41,12 +41,14 @@ pub(super) async fn rollback(site: &Arc<Site>, name: &str) -> Result<(String, Op
     Ok((name, planned.await?.map_err(fault)?))
 }
 
-/// Puts the files back; the daemon takes them up, as somebody's.
+/// Puts the files back, and waits for the daemon to take them up, as somebody's.
 pub(super) async fn put_back(site: &Arc<Site>, name: &str, rollback: Rollback, by: &str) -> Result<(), Fault> {
-    site.reloader.expect(Revision::named(&rollback.revision), by.to_owned());
+    let revision = Revision::named(&rollback.revision);
+    site.reloader.expect(revision.clone(), by.to_owned());
     let (own, difference) = (site.clone(), rollback.difference.clone());
     let written = tokio::task::spawn_blocking(move || rollback.write(&own.config.rules));
     written.await?.map_err(fault)?;
     site.ctx.store.note(by, "rollback", name, &difference).await?;
+    rule_files::in_force(site, &revision).await;
     Ok(())
 }

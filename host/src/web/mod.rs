@@ -12,6 +12,7 @@ mod form;
 mod grants;
 mod history;
 mod job_files;
+mod news;
 pub mod observe;
 mod page;
 mod pages;

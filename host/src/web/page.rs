@@ -17,7 +17,7 @@ const MENU: [(&str, &str); 11] = [
     ("/revisions", "Revisions"),
     ("/try", "Try a message"),
     ("/plugins", "Plugins"),
-    ("/settings", "Access"),
+    ("/settings", "People"),
 ];
 
 /// What stands around a page.
@@ -27,17 +27,24 @@ pub(super) struct Frame<'a> {
     /// The entry of the menu that it belongs to.
     at: &'a str,
     visitor: Option<&'a Visitor>,
+    /// Whether it has a menu, whoever looks.
+    has_menu: bool,
 }
 
 impl<'a> Frame<'a> {
     /// The frame of a page for somebody who is logged in.
     pub(super) fn new(title: &'a str, at: &'a str, visitor: &'a Visitor) -> Self {
-        Self { title, at, visitor: Some(visitor) }
+        Self { title, at, visitor: Some(visitor), has_menu: true }
     }
 
     /// A frame without a menu.
     pub(super) fn bare(title: &'a str) -> Self {
-        Self { title, at: "", visitor: None }
+        Self { title, at: "", visitor: None, has_menu: false }
+    }
+
+    /// The frame of a page that does not know who looks at it, with a way to all others.
+    pub(super) fn of_fault(title: &'a str) -> Self {
+        Self { title, at: "", visitor: None, has_menu: true }
     }
 }
 
@@ -59,16 +66,20 @@ pub(super) fn document(frame: &Frame<'_>, body: &Markup) -> Html<String> {
                 a.skip href="#content" { "Skip to the content" }
                 header {
                     a.brand href="/jobs" { "mailmill" }
-                    @if let Some(visitor) = frame.visitor { (menu(frame.at, visitor)) }
+                    @if frame.has_menu { (menu(frame.at)) }
+                    @if let Some(visitor) = frame.visitor { (who(visitor)) }
                 }
-                main #content tabindex="-1" { (body) }
+                main #content tabindex="-1" {
+                    @if let Some(news) = frame.visitor.and_then(Visitor::news) { p.done role="status" { (news.sentence()) } }
+                    (body)
+                }
             }
         }
     };
     Html(page.into_string())
 }
 
-fn menu(at: &str, visitor: &Visitor) -> Markup {
+fn menu(at: &str) -> Markup {
     html! {
         nav aria-label="Main" {
             ul {
@@ -77,6 +88,11 @@ fn menu(at: &str, visitor: &Visitor) -> Markup {
                 }
             }
         }
+    }
+}
+
+fn who(visitor: &Visitor) -> Markup {
+    html! {
         form.who method="post" action="/logout" {
             (visitor.csrf_field())
             span { (visitor.name()) @if !visitor.is_admin() { " (viewer)" } }

@@ -5,16 +5,20 @@ use super::error::Fault;
 use super::job_files::difference;
 use super::trial::{DEPTH_MAX, with_files};
 use crate::config::{EditError, replace_text};
-use crate::rules::RuleSet;
+use crate::rules::{Revision, RuleSet};
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How many files are listed.
 const FILES_MAX: usize = 2_000;
 /// The longest name of a file, with its folders, in bytes.
 const PATH_BYTES_MAX: usize = 200;
+/// How often it is looked whether rules are in force, and how long each time.
+const LOOKS: u32 = 60;
+const LOOKS_EVERY: Duration = Duration::from_millis(50);
 
 /// A change of a file. Not there is no text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +96,17 @@ pub(super) fn differences(changes: &[Change]) -> String {
 /// Loads the whole set as it would be, and runs its tests; what is wrong, if it is not sound.
 pub(super) async fn check(site: &Site, changes: &[Change]) -> Result<Result<Arc<RuleSet>, String>, Fault> {
     with_files(site, texts(changes), RuleSet::load).await
+}
+
+/// Waits until the daemon has taken rules up that were written; whether it did so soon.
+pub(super) async fn in_force(site: &Site, revision: &Revision) -> bool {
+    for _ in 0..LOOKS {
+        if site.reloader.current().revision() == revision {
+            return true;
+        }
+        tokio::time::sleep(LOOKS_EVERY).await;
+    }
+    false
 }
 
 /// The texts that there would be.

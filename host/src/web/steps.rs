@@ -2,8 +2,9 @@
 
 use super::error::Fault;
 use super::{Site, job_files};
-use crate::config::{Job, JobFile, Steps, Wanted, with_values};
+use crate::config::{ApplyTo, Job, JobFile, Steps, Wanted, with_values};
 use crate::job::{Change, Known};
+use crate::message::document::CutKind;
 use crate::rules::RuleSet;
 use toml_edit::{Array, Value};
 
@@ -12,6 +13,19 @@ pub(super) fn enabled(job: &Job, rules: &RuleSet) -> Vec<String> {
     match &job.preprocess.steps {
         Steps::Recommended => rules.recommended_steps(),
         Steps::Named(steps) => steps.clone(),
+    }
+}
+
+/// The kinds that a job cuts.
+pub(super) fn kinds(job: &Job) -> impl Iterator<Item = CutKind> {
+    CutKind::ALL.into_iter().filter(|kind| job.preprocess.kinds.contains(*kind))
+}
+
+/// Which messages a job cleans, in words.
+pub(super) fn messages(job: &Job) -> &'static str {
+    match job.preprocess.apply_to {
+        ApplyTo::ActiveFollowUps => "follow-ups of active tickets",
+        ApplyTo::All => "all messages",
     }
 }
 

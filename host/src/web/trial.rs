@@ -27,8 +27,26 @@ pub(super) struct Trial {
     pub(super) message: Vec<u8>,
     /// On which rules.
     pub(super) rules: Arc<RuleSet>,
-    /// Whether it is about the cleaning: the message is cleaned whatever it is, and by these steps in any case.
-    pub(super) cleaned_by: Option<Vec<String>>,
+    /// By what it is cleaned.
+    pub(super) cleaned_by: CleanedBy,
+}
+
+/// By what a message is cleaned that is tried.
+#[derive(Debug)]
+pub(super) enum CleanedBy {
+    /// By what cleans it when it is received, if anything does.
+    Job,
+    /// By the job's steps and by these, whatever message it is.
+    JobAnd(Vec<String>),
+    /// By these steps alone, whatever message it is.
+    Only(Vec<String>),
+}
+
+impl CleanedBy {
+    /// The job's steps: as it would be received, or in any case.
+    pub(super) fn of(is_about_cleaning: bool) -> Self {
+        if is_about_cleaning { Self::JobAnd(Vec::new()) } else { Self::Job }
+    }
 }
 
 /// All nine hops, up to a transaction that is rolled back.
@@ -46,10 +64,16 @@ pub(super) async fn rehearse(site: &Site, trial: Trial) -> Result<(Report, Recei
             (usual, all, Reception::usual(&outlets.own_addresses))
         }
     };
-    if let Some(steps) = cleaned_by {
-        wanted.apply_to = ApplyTo::All;
-        let missing: Vec<String> = steps.into_iter().filter(|step| !wanted.steps.contains(step)).collect();
-        wanted.steps.extend(missing);
+    match cleaned_by {
+        CleanedBy::Job => {}
+        CleanedBy::JobAnd(steps) => {
+            wanted.apply_to = ApplyTo::All;
+            let missing: Vec<String> = steps.into_iter().filter(|step| !wanted.steps.contains(step)).collect();
+            wanted.steps.extend(missing);
+        }
+        CleanedBy::Only(steps) => {
+            wanted = Cleaning { steps, kinds: CutKinds::ALL, apply_to: ApplyTo::All };
+        }
     }
     let failed = |error: crate::content::Error| Fault::Failed(error.to_string());
     let content = ctx.spool.read_all(message.as_slice(), u64::MAX).map_err(failed)??;

@@ -1,5 +1,6 @@
 //! The web admin in a real browser: a newcomer's first minutes, every page on every width, hostile mail opened, and who may do what.
 
+mod actions;
 mod https;
 mod jobs;
 mod pages;
@@ -42,9 +43,15 @@ fn a_newcomer_makes_a_job_and_reads_what_became_of_the_mail() -> Result<()> {
         browser.press("Create").await?;
         browser.see("`every`").await?;
         browser.write("every", "1s").await?;
+        // What was typed has stayed, the password too.
+        let typed = browser.script("return document.getElementById('secret').value", Vec::new()).await?;
+        ensure!(typed == Dovecot::PASSWORD, "{typed}");
         browser.write("secret", "wrong").await?;
         browser.press("Create").await?;
+        browser.see("The job is made").await?;
+        browser.see("No preprocessing rule is on").await?;
 
+        browser.press("Test connection").await?;
         browser.press("Test connection").await?;
         browser.see("authentication, ").await?;
         browser.see("failed").await?;
@@ -86,6 +93,8 @@ fn a_newcomer_makes_a_job_and_reads_what_became_of_the_mail() -> Result<()> {
         ensure!(focused == "content", "the first key leads past the menu: {focused}");
         browser.keys("[aria-label=\"Down: forwards\"]", "\u{e007}").await?;
         browser.see("Up").await?;
+        // What was pressed has the focus again, so that the next key moves it on.
+        browser.focused("[aria-label=\"Down: forwards\"]").await?;
         let order = scene.installation.read("jobs/support.toml")?;
         let place = |step: &str| order.find(&format!("\"{step}\"")).context("a step in the file");
         ensure!(place("gmail")? < place("forwards")?, "{order}");

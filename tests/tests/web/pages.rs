@@ -1,7 +1,12 @@
 //! Every page on every width, in light and dark, for everybody; with keys alone; with hostile mail in it.
 
+#[path = "../../../host/src/message/document/xss/corpus.rs"]
+mod corpus;
+#[path = "../../../host/src/message/document/xss/harmless.rs"]
+mod harmless;
+
 use super::scene::{HOSTILE, PASSWORD, Scene, block_on, pictures};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use mailmill_tests::browser::Browser;
 use mailmill_tests::messages;
 
@@ -73,8 +78,8 @@ fn every_page_is_fit_for_everybody() -> Result<()> {
         }
         ensure!(faults.is_empty(), "{}", faults.join("\n"));
         browser.open(&scene.at("/processing")).await?;
-        browser.see("IF origin is in").await?;
-        browser.see("create-ticket").await?;
+        browser.see("origin is in [\"bounce\"").await?;
+        browser.see("create a ticket, class incident").await?;
         // What is tried comes without a new page, and is as fit.
         browser.open(&scene.at("/jobs/folder/steps")).await?;
         browser.press("Show what is cut").await?;
@@ -126,6 +131,9 @@ fn keys_alone_are_enough() -> Result<()> {
         // Enter in a field saves; it does not press the first button that is seen.
         browser.tab_back_to("[name=every]").await?;
         browser.type_keys("\u{e007}").await?;
+        browser.see("The job is made").await?;
+        browser.tab_to("main a[href$='/test']").await?;
+        browser.type_keys("\u{e007}").await?;
         browser.see("Test connection of job keys").await?;
         browser.tab_to("[data-stream]").await?;
         browser.type_keys("\u{e007}").await?;
@@ -162,6 +170,41 @@ fn hostile_mail_stays_text() -> Result<()> {
             ["onerror", "onload", "<script", "javascript:", "evil.example/", "<form", "<iframe", "<svg", "<style"]
         {
             ensure!(!inside.contains(wrong), "{wrong}: {inside}");
+        }
+        browser.end().await
+    })
+}
+
+/// Once the frame with the message's HTML has been loaded: the title of the page around it, if nothing has run, and that HTML.
+const OPENED: &str = "const done = arguments[0], frame = document.querySelector('iframe'); frame.addEventListener('load', async () => { \
+    const html = await (await fetch(frame.src)).text(); done({ title: window.fooled === undefined ? document.title : 'fooled', html }); }); \
+    frame.loading = 'eager'; frame.src = frame.src;";
+
+#[test]
+fn no_attack_of_the_corpus_runs_when_its_message_is_opened() -> Result<()> {
+    let attacks: Vec<String> = corpus::CORPUS.iter().map(|attack| attack.replace("run()", "top.fooled=1")).collect();
+    let mut scene = Scene::start(|installation| {
+        installation.add_folder_job("folder")?;
+        for (number, attack) in (1..).zip(&attacks) {
+            let head =
+                "From: mallory@evil.example\nSubject: Hello\nMIME-Version: 1.0\nContent-Type: text/html; charset=utf-8";
+            installation
+                .write(&format!("mail/{number:03}.eml"), &format!("{head}\n\n<p>before</p>{attack}<p>after</p>\n"))?;
+        }
+        Ok(())
+    })?;
+    let last = format!("{:03}.eml", attacks.len());
+    scene.daemon.wait_for("all messages", 0, |line| line.contains("message handled") && line.contains(&last))?;
+    block_on(async {
+        let browser = Browser::start().await?;
+        scene.enter(&browser).await?;
+        for (number, attack) in (1..).zip(&attacks) {
+            browser.open(&scene.at(&format!("/messages/{number}"))).await?;
+            let seen = browser.client().execute_async(OPENED, Vec::new()).await;
+            let seen = seen.with_context(|| attack.clone())?;
+            ensure!(seen["title"] == "Hello · mailmill", "{attack}: {seen}");
+            let html = seen["html"].as_str().and_then(|html| html.split_once("<body>")).context("a body")?.1;
+            harmless::assert_harmless(attack, html);
         }
         browser.end().await
     })

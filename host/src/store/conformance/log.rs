@@ -6,7 +6,11 @@ use super::*;
 pub(super) async fn old_sessions_are_forgotten(store: &Store) {
     let begin = async |job: &str| store.begin_session(job).await.unwrap();
     let (first, second, running) = (begin("old").await, begin("old").await, begin("old").await);
-    let other = begin("other").await;
+    let (other, warned) = (begin("other").await, begin("other").await);
+    store
+        .finish_session(warned, &SessionTally::default(), Some("warning: the certificate is not checked"))
+        .await
+        .unwrap();
     let tally = SessionTally { received: 3, ..SessionTally::default() };
     let failed = SessionTally { errors: 1, quarantined: 1, ..SessionTally::default() };
     store.finish_session(first, &tally, None).await.unwrap();

@@ -39,11 +39,28 @@ pub struct SessionRow {
     pub started_at: Timestamp,
     /// When it ended; none while it runs, or if the program was killed.
     pub finished_at: Option<Timestamp>,
-    /// What ended it early.
+    /// What ended it early, and what it warns of: see [`ended_early`].
     pub error: Option<String>,
     /// What it counted.
     #[serde(flatten)]
     pub tally: SessionTally,
+}
+
+/// What the comment on a session begins with that ended well, and warns of something.
+pub const WARNING: &str = "warning: ";
+
+/// Whether the comment on a session says what ended it early, and does not only warn.
+#[must_use]
+pub fn ended_early(comment: Option<&str>) -> bool {
+    comment.is_some_and(|comment| !comment.starts_with(WARNING))
+}
+
+impl SessionRow {
+    /// Whether it ended early, or something in it failed.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        ended_early(self.error.as_deref()) || self.tally.errors > 0
+    }
 }
 
 /// A message of a session, as listed.

@@ -8,7 +8,7 @@ use crate::thread::FromOthers;
 use crate::ticket::{TicketNumber, Visibility};
 use crate::web::error::Fault;
 use crate::web::tickets::{self, Work};
-use crate::web::trial::{Trial, rehearse};
+use crate::web::trial::{CleanedBy, Trial, rehearse};
 use crate::web::{Site, job_files, quarantine};
 use axum::Json;
 use axum::extract::State;
@@ -125,7 +125,7 @@ pub(super) async fn try_message(State(site): Here, _: Caller, Body(tried): Body<
         job_files::find(&site, job)?;
     }
     let job = job.unwrap_or_default();
-    let (rules, cleaned_by) = (site.reloader.current(), tried.cleaning.then(Vec::new));
+    let (rules, cleaned_by) = (site.reloader.current(), CleanedBy::of(tried.cleaning));
     let (report, receipt) = rehearse(&site, Trial { job: job.clone(), message, rules, cleaned_by }).await?;
     let report = serde_json::to_value(report).map_err(|error| Fault::Failed(error.to_string()))?;
     Ok(Json(Account::of(&job, &receipt, report)))

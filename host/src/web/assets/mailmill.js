@@ -47,6 +47,10 @@ function instead(button, place, work) {
     event.preventDefault();
     const answer = send(button, work.headers);
     button.disabled = true;
+    const waiting = document.createElement(work.fault);
+    waiting.className = "dim";
+    waiting.textContent = "Trying …";
+    document.getElementById(place).append(waiting);
     try {
       await work.show(await answer, document.getElementById(place));
     } catch (error) {
@@ -70,6 +74,74 @@ function part(button) {
     place.replaceChildren(...other.childNodes);
   };
   instead(button, button.dataset.part, { headers: { accept: "text/html" }, fault: "p", show });
+}
+
+// Sends a form without leaving the page: what is wrong is told beside the button, and what was typed stays, passwords too.
+function stay(form) {
+  form.addEventListener("submit", async (event) => {
+    const place = form.querySelector("[data-faults]");
+    if (event.submitter?.dataset.part || event.submitter?.dataset.stream || !place) return;
+    event.preventDefault();
+    const tell = (...nodes) => {
+      place.replaceChildren(...nodes);
+      place.scrollIntoView({ block: "nearest" });
+    };
+    try {
+      const body = new URLSearchParams(new FormData(form));
+      const answer = await fetch(form.getAttribute("action"), { method: "POST", body, headers: { accept: "text/html" } });
+      if (answer.redirected) {
+        location.assign(answer.url);
+        return;
+      }
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const faults = fresh.getElementById(form.dataset.stay) ?? fresh.querySelector("main");
+      tell(...faults.childNodes);
+    } catch (error) {
+      tell(`The daemon did not answer: ${error.message}`);
+    }
+  });
+}
+
+// Where a text has faults, buttons lead to their lines.
+function places(list) {
+  const text = document.getElementById(list.dataset.places);
+  const found = [...list.textContent.matchAll(/\.toml:(\d+):(\d+)/g)].slice(0, 5);
+  for (const [, line, column] of text ? found : []) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "quiet";
+    button.textContent = `Go to line ${line}`;
+    button.addEventListener("click", () => {
+      const lines = text.value.split("\n");
+      const start = lines.slice(0, line - 1).reduce((sum, before) => sum + before.length + 1, 0) + Number(column) - 1;
+      text.focus();
+      text.setSelectionRange(start, start + (lines[line - 1] ?? "").length - column + 1);
+      text.scrollTop = (text.scrollHeight / lines.length) * (line - 5);
+    });
+    list.append(button);
+  }
+}
+
+// What was pressed in a list has the focus again on the page that comes next, wherever it has moved to.
+const PRESSED = "pressed";
+function remember(list) {
+  list.addEventListener("submit", (event) => sessionStorage.setItem(PRESSED, event.submitter?.getAttribute("aria-label") ?? ""));
+}
+function recall() {
+  const label = sessionStorage.getItem(PRESSED);
+  sessionStorage.removeItem(PRESSED);
+  const there = location.hash ? document.getElementById(decodeURIComponent(location.hash.slice(1))) : null;
+  if (!label || !there) return;
+  const buttons = [...there.querySelectorAll("button")];
+  (buttons.find((button) => button.getAttribute("aria-label") === label) ?? buttons[0])?.focus();
+}
+
+// What was done is told once, and not again when the page is loaded anew.
+function forget() {
+  const address = new URL(location.href);
+  if (!address.searchParams.has("done")) return;
+  address.searchParams.delete("done");
+  history.replaceState(null, "", address);
 }
 
 // Shows what the server says while it says it: a test of a connection takes its time.
@@ -123,6 +195,15 @@ document.addEventListener("DOMContentLoaded", () => {
   localise(document);
   document.querySelectorAll("button[data-stream]").forEach(stream);
   document.querySelectorAll("button[data-part]").forEach(part);
+  document.querySelectorAll("form[data-stay]").forEach(stay);
+  document.querySelectorAll("[data-places]").forEach(places);
+  document.querySelectorAll("ol.steps").forEach(remember);
+  document.querySelectorAll("a[data-back]").forEach((link) => {
+    if (history.length < 2) return;
+    link.textContent = "Back";
+    link.addEventListener("click", (event) => { event.preventDefault(); history.back(); });
+  });
+  forget();
   document.querySelectorAll("ol[data-move]").forEach(sortable);
   document.querySelectorAll("form[data-confirm]").forEach((form) =>
     form.addEventListener("submit", (event) => { if (!confirm(form.dataset.confirm)) event.preventDefault(); }));
@@ -130,3 +211,5 @@ document.addEventListener("DOMContentLoaded", () => {
     select.addEventListener("change", () => select.form.requestSubmit()));
   if (document.querySelector("[data-live]")) setInterval(look, LOOK_EVERY_MS);
 });
+// The browser itself goes to what the address names first, and takes the focus away.
+addEventListener("load", () => setTimeout(recall, 0));

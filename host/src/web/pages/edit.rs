@@ -9,9 +9,9 @@ mod values;
 pub(super) use file::{file_page, save_file};
 pub(super) use form::{authentication, security};
 
-use super::back;
 use super::connection::Wish;
 use super::jobs::address;
+use super::{back, told};
 use crate::config::{Job, JobFile, with_values};
 use crate::diagnostic::Diagnostics;
 use crate::web::Site;
@@ -19,6 +19,7 @@ use crate::web::access::{Admin, Visitor};
 use crate::web::error::{Answer, Fault};
 use crate::web::form::Order;
 use crate::web::job_files::{self, difference};
+use crate::web::news::News;
 use crate::web::page::{self, Frame};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -66,14 +67,15 @@ fn form_page(visitor: &Visitor, name: Option<&str>, shown: &Shown<'_>, fault: Op
     let body = html! {
         h1 { (title) }
         @if let Some(name) = name.filter(|_| visitor.is_admin()) { p { "Only what you change is changed in its file; comments and order stay. " a href=(format!("{}/file", address(name))) { "Edit the file itself" } } }
-        @if let Some(fault) = fault { p.fault role="alert" { (fault) } }
+        div #faults { @if let Some(fault) = fault { p.fault role="alert" { (fault) } } }
         @if visitor.is_admin() {
-            form.wide method="post" action=(action) {
+            form.wide method="post" action=(action) data-stay="faults" {
                 (visitor.csrf_field())
                 // What the key Enter presses: the first button of a form (HTML section 4.10.21.2).
                 input.default type="submit" value=(save) tabindex="-1" aria-hidden="true";
                 @if name.is_none() { (new_name(shown)) }
                 (fields)
+                div data-faults {}
                 button type="submit" { (save) }
             }
         } @else { fieldset.shown disabled { legend { "As it is set" } (fields) } }
@@ -125,7 +127,7 @@ pub(super) async fn create(State(site): State<Arc<Site>>, wish: Wish, order: Ord
     let secrets = |folder: &FilePath| Secrets::kept(&name, fields).write(folder, fields);
     match job_files::create(&site, &name, &text, secrets, visitor.name()).await {
         Err(Fault::Refused(fault) | Fault::Changed(fault)) => again(&fault),
-        made => made.and_then(|()| back(&format!("{}/test", address(&name)))),
+        made => made.and_then(|()| told(News::JobCreated, &address(&name))),
     }
 }
 
@@ -162,5 +164,5 @@ pub(super) async fn save(State(site): State<Arc<Site>>, Path(name): Path<String>
         file.write(&text)?;
         site.ctx.store.note(visitor.name(), "edit-job", &name, &difference(&name, file.text(), &text)).await?;
     }
-    back(&address(&name))
+    told(News::JobSaved, &address(&name))
 }

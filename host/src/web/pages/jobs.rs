@@ -1,16 +1,19 @@
 //! The list of jobs, and the page of each.
 
-use super::back;
+use super::told as done;
 use crate::config::{Job, JobSource, Server};
 use crate::job::{Standing, oauth_app, standings};
 use crate::mailbox::Disposition;
-use crate::store::{JobState, LastRun, SessionFilter, SessionRow};
+use crate::message::document::CutKind;
+use crate::rules::RuleSet;
+use crate::store::{JobState, LastRun, SessionFilter, SessionRow, ended_early};
 use crate::web::Site;
 use crate::web::access::Visitor;
 use crate::web::error::{Answer, Fault};
 use crate::web::form::Order;
-use crate::web::job_files;
+use crate::web::news::News;
 use crate::web::page::{self, Frame, badge, in_path, live, text, time, time_maybe};
+use crate::web::{job_files, steps};
 use axum::extract::{Path, Query, State};
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -55,7 +58,7 @@ pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor, Query(
             ]
         })
         .collect();
-    let head = ["Job", "State", "Last session", "Next run", "Last 24 hours", "Tell it"];
+    let head = ["Job", "State", "Last session", "Next run", "Last 24 hours", "Change"];
     let body = html! {
         h1 { "Jobs" }
         @if visitor.is_admin() { p { a.button href="/jobs/new" { "New job" } } }
@@ -80,14 +83,14 @@ fn state(job: &Standing) -> Markup {
     html! {
         (badge(&job.in_words(), tone))
         @if job.faulty { " " (badge("its file has errors", "bad")) }
-        @if job.run_requested_at.is_some() { " " (badge("run wanted", "calm")) }
+        @if job.run_requested_at.is_some() { " " (badge("about to run", "calm")) }
     }
 }
 
 /// How a session ended, in a few words.
 fn result(last: &LastRun) -> Markup {
     match (&last.error, last.received) {
-        (Some(error), _) => html! { span.bad { (error) } },
+        (Some(error), _) => comment(error, ended_early(Some(error))),
         (None, 0) => html! { "nothing new" },
         (None, 1) => html! { "1 message" },
         (None, received) => html! { (received) " messages" },
@@ -154,14 +157,14 @@ pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(n
             @if needs_grant && visitor.is_admin() { a.button.quiet href=(format!("{at}/authorize")) { "Authorise" } }
             a.button.quiet href=(format!("{at}/steps")) { "Preprocessing rules" }
             a.button.quiet href=(format!("{at}/edit")) { @if visitor.is_admin() { "Edit" } @else { "All its settings" } }
-            a.button.quiet href=(format!("{at}/file")) { "Its file" }
+            a.button.quiet href=(format!("{at}/file")) { "Settings file" }
         }
         @match Job::load(&file) {
-            Ok(job) => (details(&job)),
+            Ok(job) => { (cleaning(&at, &job, &site.reloader.current())) (details(&job)) }
             Err(found) => p.fault role="alert" { (found.to_string()) },
         }
         h2 { "Last sessions" }
-        (sessions_table(&sessions))
+        (sessions_table(&sessions, NO_SESSION))
         p { a href=(format!("/log?job={}", in_path(&name))) { "All sessions of this job" } }
         @if visitor.is_admin() { (removal(&visitor, &name)) }
     };
@@ -183,8 +186,11 @@ fn removal(visitor: &Visitor, name: &str) -> Markup {
     }
 }
 
+/// Why there may be no session to show.
+pub(super) const NO_SESSION: &str = "No session is in the log. One that finds nothing new is not kept.";
+
 /// Sessions as a table, with the columns of the incoming mail log.
-pub(super) fn sessions_table(sessions: &[SessionRow]) -> Markup {
+pub(super) fn sessions_table(sessions: &[SessionRow], empty: &str) -> Markup {
     let rows: Vec<Vec<Markup>> = sessions
         .iter()
         .map(|row| {
@@ -193,7 +199,7 @@ pub(super) fn sessions_table(sessions: &[SessionRow]) -> Markup {
             vec![
                 html! { a href=(format!("/log/{}", row.id.0)) { (time(row.started_at)) } },
                 html! { a href=(address(&row.job)) { (row.job) } },
-                html! { @if let Some(error) = &row.error { span.bad { (error) } } },
+                html! { @if let Some(error) = &row.error { (comment(error, row.has_failed())) } },
                 took.map_or_else(|| text("running"), |took| text(format!("{:.1} s", took.as_secs_f64()))),
                 text(row.tally.created),
                 text(row.tally.updated),
@@ -218,7 +224,34 @@ pub(super) fn sessions_table(sessions: &[SessionRow]) -> Markup {
         "Quarantined",
         "Errors",
     ];
-    page::table("Sessions", &head, &rows, "No session is in the log. One that finds nothing new is not kept.")
+    page::table("Sessions", &head, &rows, empty)
+}
+
+/// The longest comment that a list shows whole, in characters.
+const COMMENT_CHARACTERS: usize = 160;
+
+/// What is said about a session; all of it where the pointer is, and on the session's page.
+fn comment(text: &str, has_failed: bool) -> Markup {
+    let tone = if has_failed { "bad" } else { "warn" };
+    let shown: String = text.chars().take(COMMENT_CHARACTERS).collect();
+    html! { @if shown.len() < text.len() { span class=(tone) title=(text) { (shown) "…" } } @else { span class=(tone) { (text) } } }
+}
+
+/// What a job cuts off the messages, and whether it cuts anything.
+fn cleaning(at: &str, job: &Job, rules: &RuleSet) -> Markup {
+    let on = steps::enabled(job, rules).len();
+    let kinds: Vec<&str> = steps::kinds(job).map(CutKind::name).collect();
+    html! {
+        h2 { "Preprocessing" }
+        @if on == 0 {
+            p.note { "No preprocessing rule is on: what replies quote goes onto the tickets. " a href=(format!("{at}/steps")) { "Choose rules, or switch on those that are recommended" } "." }
+        } @else {
+            p {
+                a href=(format!("{at}/steps")) { (on) @if on == 1 { " rule is on" } @else { " rules are on" } }
+                ", for " (steps::messages(job)) ". Kinds that are cut: " @if kinds.is_empty() { "none" } (kinds.join(", ")) "."
+            }
+        }
+    }
 }
 
 /// What a job is set to, in the order of the form.
@@ -281,21 +314,21 @@ pub(super) async fn run(State(site): State<Arc<Site>>, Path(name): Path<String>,
     job_files::find(&site, &name)?;
     site.ctx.store.request_run(&name).await?;
     site.ctx.store.note(order.visitor.name(), "run-job", &name, "").await?;
-    back(&address(&name))
+    done(News::RunWanted, &address(&name))
 }
 
 pub(super) async fn pause(State(site): State<Arc<Site>>, Path(name): Path<String>, order: Order) -> Answer {
     job_files::find(&site, &name)?;
     site.ctx.store.pause_job(&name, order.visitor.name()).await?;
     site.ctx.store.note(order.visitor.name(), "pause-job", &name, "").await?;
-    back(&address(&name))
+    done(News::Paused, &address(&name))
 }
 
 pub(super) async fn resume(State(site): State<Arc<Site>>, Path(name): Path<String>, order: Order) -> Answer {
     job_files::find(&site, &name)?;
     site.ctx.store.resume_job(&name).await?;
     site.ctx.store.note(order.visitor.name(), "resume-job", &name, "").await?;
-    back(&address(&name))
+    done(News::Resumed, &address(&name))
 }
 
 pub(super) async fn delete(State(site): State<Arc<Site>>, Path(name): Path<String>, order: Order) -> Answer {
@@ -304,5 +337,5 @@ pub(super) async fn delete(State(site): State<Arc<Site>>, Path(name): Path<Strin
         return Err(Fault::Refused("Nothing is deleted: the name that you wrote is not the job's.".to_owned()));
     }
     job_files::delete(&site, &name, order.visitor.name()).await?;
-    back("/jobs")
+    done(News::JobDeleted, "/jobs")
 }

@@ -1,12 +1,13 @@
 //! The incoming mail log: sessions, and the messages of each.
 
-use super::{ROWS, back, jobs};
+use super::{ROWS, jobs, told};
 use crate::config::{Job, job_files};
 use crate::store::{MessageRow, Outcome, SessionFilter, SessionId, SessionOutcome};
 use crate::web::Site;
 use crate::web::access::Visitor;
 use crate::web::error::{Answer, Fault};
 use crate::web::form::Order;
+use crate::web::news::News;
 use crate::web::page::{self, Frame, badge, in_path, live, time, time_maybe};
 use crate::web::sessions;
 use axum::extract::{Path, Query, State};
@@ -39,6 +40,11 @@ pub(super) struct View {
 }
 
 impl View {
+    /// Whether nothing is chosen.
+    fn is_all(&self) -> bool {
+        self.job.is_empty() && self.since.is_empty() && self.outcome.is_empty() && self.before.is_none()
+    }
+
     fn filter(&self) -> SessionFilter {
         let hours = VIEWS.iter().find(|(word, ..)| *word == self.since).map(|(.., hours)| *hours);
         let since = hours.and_then(|hours| Timestamp::now().checked_sub(SignedDuration::from_hours(hours)).ok());
@@ -58,7 +64,7 @@ pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor, Query(
     let names: Vec<String> = job_files(&site.config.jobs)?.iter().filter_map(|file| Job::name_of(file)).collect();
     let older = sessions.last().filter(|_| sessions.len() == ROWS as usize).map(|last| last.id.0);
     let pages = html! {
-        (jobs::sessions_table(&sessions))
+        (jobs::sessions_table(&sessions, if view.is_all() { jobs::NO_SESSION } else { "No session is like that: choose others above." }))
         @if let Some(before) = older { p { a href=(format!("/log?job={}&since={}&outcome={}&before={before}", in_path(&view.job), in_path(&view.since), in_path(&view.outcome))) { "Older sessions" } } }
     };
     let option =
@@ -104,7 +110,8 @@ fn clearing(visitor: &Visitor, view: &View) -> Markup {
                 (visitor.csrf_field())
                 input type="hidden" name="job" value=(view.job);
                 label for="days" { "Older than so many days" }
-                input #days name="days" type="number" min="0" value="30" required;
+                input #days name="days" type="number" min="0" value="30" required aria-describedby="days-hint";
+                p #days-hint.hint { "0: all of them." }
                 button.danger type="submit" { "Clear" }
             }
         }
@@ -114,7 +121,7 @@ fn clearing(visitor: &Visitor, view: &View) -> Markup {
 pub(super) async fn clear(State(site): State<Arc<Site>>, order: Order) -> Answer {
     let days = days(&order)?;
     sessions::clear(&site, order.fields.filled("job"), days, order.visitor.name()).await?;
-    back("/log")
+    told(News::SessionsCleared, "/log")
 }
 
 fn days(order: &Order) -> Result<u16, Fault> {
@@ -125,12 +132,12 @@ fn days(order: &Order) -> Result<u16, Fault> {
 /// Sets for how long the log is kept.
 pub(super) async fn keep(State(site): State<Arc<Site>>, order: Order) -> Answer {
     sessions::set_retention(&site, days(&order)?, order.visitor.name()).await?;
-    back("/log")
+    told(News::RetentionSaved, "/log")
 }
 
 pub(super) async fn delete(State(site): State<Arc<Site>>, Path(id): Path<i64>, order: Order) -> Answer {
     sessions::delete(&site, id, order.visitor.name()).await?;
-    back("/log")
+    told(News::SessionDeleted, "/log")
 }
 
 #[derive(Debug, Deserialize)]
@@ -155,7 +162,7 @@ pub(super) async fn show(
             dl {
                 dt { "Begun" } dd { (time(session.started_at)) }
                 dt { "Ended" } dd { (time_maybe(session.finished_at)) }
-                @if let Some(error) = &session.error { dt { "Comments" } dd.bad { (error) } }
+                @if let Some(error) = &session.error { dt { "Comments" } dd class=(if session.has_failed() { "bad" } else { "warn" }) { (error) } }
             }
             (page::table("Messages", &["Receipt", "Outcome", "From", "Subject", "Received"], &rows, "This session received no message."))
         }))

@@ -98,7 +98,7 @@ fn facts(message: &Message, row: &ReceiptRow, length: u64) -> Markup {
 /// What each hop did.
 pub(super) fn account(report: &Report, ends: &Ends<'_>) -> Markup {
     html! {
-        h2 { "What every hop did" }
+        h2 { "What happened, step by step" }
         ol.story {
             @for (number, name, text) in story::hops(report, ends, Paint::new(false)) {
                 li value=(number) {

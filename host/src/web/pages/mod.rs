@@ -20,6 +20,7 @@ mod trial;
 
 use super::Site;
 use super::error::Answer;
+use super::news::News;
 use axum::Router;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
@@ -82,7 +83,12 @@ pub(super) fn routes() -> Router<Arc<Site>> {
         .route("/settings/tokens/revoke", post(settings::revoke_token))
 }
 
-/// Sends the browser to a page that shows what was done.
+/// Sends the browser to a page.
 fn back(to: &str) -> Answer {
     Ok(Redirect::to(to).into_response())
+}
+
+/// Sends the browser to a page that tells what was done.
+fn told(news: News, to: &str) -> Answer {
+    back(&news.told_at(to))
 }

@@ -1,15 +1,16 @@
 //! A preprocessing rule of one's own: a name, a regular expression, and what is cut where it matches.
 
-use super::{back, trial};
+use super::{told, trial};
 use crate::message::document::CutKind;
 use crate::rules::RuleSet;
 use crate::web::Site;
 use crate::web::access::{Admin, Visitor};
 use crate::web::error::{Answer, Fault};
 use crate::web::form::{Fields, Order};
+use crate::web::news::News;
 use crate::web::page::{self, Frame, in_path};
 use crate::web::rule_files::{self, Change};
-use crate::web::trial::{Trial, rehearse, with_files};
+use crate::web::trial::{CleanedBy, Trial, rehearse, with_files};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -57,7 +58,7 @@ fn shown(visitor: &Visitor, fields: &Fields, status: StatusCode, tried: &Markup)
             textarea #message name="message" rows="10" spellcheck="false" { (message) }
             div.row {
                 button.quiet type="submit" name="what" value="try" data-part="tried" { "Try it" }
-                button type="submit" name="what" value="save" { "Save if it is sound" }
+                button type="submit" name="what" value="save" { "Save" }
             }
         }
         section #tried aria-live="polite" { (tried) }
@@ -76,12 +77,15 @@ struct NewRule {
 
 impl NewRule {
     fn of(site: &Site, fields: &Fields) -> Result<Result<Self, &'static str>, Fault> {
-        let name = fields.text("name").trim();
+        let is_trial = fields.text("what") == "try";
+        let name = fields.filled("name").or(is_trial.then_some("new-rule")).unwrap_or_default();
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(fits) {
             return Ok(Err("The name of a rule has small letters, digits and - only."));
         }
-        let (Some(summary), Some(pattern)) = (fields.filled("summary"), fields.filled("pattern")) else {
+        // What is only tried needs no description.
+        let summary = fields.filled("summary").or(is_trial.then_some("being tried"));
+        let (Some(summary), Some(pattern)) = (summary, fields.filled("pattern")) else {
             return Ok(Err("Write a sentence that says what it does, and a regular expression."));
         };
         let quoted = |text: &str| Value::from(text).to_string();
@@ -114,7 +118,7 @@ impl NewRule {
 pub(super) async fn create(State(site): State<Arc<Site>>, order: Order) -> Answer {
     let Order { visitor, fields } = &order;
     let refused = |fault: &str| {
-        let fault = html! { p.fault role="alert" { "Nothing is saved.\n" (fault) } };
+        let fault = html! { p.fault.listing role="alert" { "Nothing is saved.\n" (fault) } };
         Ok(shown(visitor, fields, StatusCode::UNPROCESSABLE_ENTITY, &fault))
     };
     let rule = match NewRule::of(&site, fields)? {
@@ -131,9 +135,15 @@ pub(super) async fn create(State(site): State<Arc<Site>>, order: Order) -> Answe
             Err(found) => return refused(&found),
         };
         let message = trial::message(&site, fields).await?;
-        let cleaned_by = Some(vec![rule.name]);
+        let cleaned_by = CleanedBy::Only(vec![rule.name]);
         let tried = rehearse(&site, Trial { job: String::new(), message, rules, cleaned_by }).await?;
-        return Ok(shown(visitor, fields, StatusCode::OK, &trial::cleaned(&tried.0)));
+        let matched = tried.0.body.cuts.len();
+        let answer = html! {
+            p.done role="status" { @match matched { 0 => "Your rule matches nowhere in this message.", 1 => "Your rule matches once.", _ => { "Your rule matches " (matched) " times." } } }
+            (super::message::in_place(&tried.0.body))
+            @for warning in &tried.0.warnings { p.note { "Warning: " (warning) } }
+        };
+        return Ok(shown(visitor, fields, StatusCode::OK, &answer));
     }
     let changes = rule.changes();
     let set = match rule_files::check(&site, &changes).await? {
@@ -144,5 +154,6 @@ pub(super) async fn create(State(site): State<Arc<Site>>, order: Order) -> Answe
         Err(Fault::Changed(fault)) => return refused(&fault),
         saved => saved?,
     }
-    back(&format!("/rules/file?path={}", in_path(&rule.path)))
+    rule_files::in_force(&site, set.revision()).await;
+    told(News::RuleMade, &format!("/rules/file?path={}", in_path(&rule.path)))
 }

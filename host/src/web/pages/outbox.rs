@@ -1,11 +1,12 @@
 //! The outbox: what waits to be sent, and what was given up.
 
-use super::{ROWS, back, tickets};
+use super::{ROWS, tickets, told};
 use crate::store::{OutboxFilter, OutboxRow, OutboxState};
 use crate::web::Site;
 use crate::web::access::Visitor;
 use crate::web::error::{Answer, Fault};
 use crate::web::form::Order;
+use crate::web::news::News;
 use crate::web::page::{self, Frame, badge, button, live, text, time, time_maybe};
 use axum::extract::{Path, Query, State};
 use maud::{Markup, html};
@@ -66,7 +67,7 @@ pub(super) async fn retry(State(site): State<Arc<Site>>, Path(id): Path<i64>, or
         return Err(Fault::Refused(format!("Entry {id} was sent, is being sent, or is gone.")));
     }
     site.ctx.store.note(order.visitor.name(), "retry-outbox", &id.to_string(), "").await?;
-    back("/outbox")
+    told(News::SentAgain, "/outbox")
 }
 
 pub(super) async fn discard(State(site): State<Arc<Site>>, Path(id): Path<i64>, order: Order) -> Answer {
@@ -74,5 +75,5 @@ pub(super) async fn discard(State(site): State<Arc<Site>>, Path(id): Path<i64>, 
         return Err(Fault::Refused(format!("Entry {id} was sent, is being sent, or is gone.")));
     }
     site.ctx.store.note(order.visitor.name(), "drop-outbox", &id.to_string(), "").await?;
-    back("/outbox")
+    told(News::NotSent, "/outbox")
 }

@@ -1,12 +1,13 @@
 //! The plugins: what is there, what runs, how it fares, and all that each could ever do.
 
-use super::back;
+use super::told;
 use crate::plugin::{Import, LoadError, Suspension};
 use crate::rules::inspection::{Inspection, can};
 use crate::rules::{Hop, Step};
 use crate::web::access::Visitor;
 use crate::web::error::{Answer, Fault};
 use crate::web::form::Order;
+use crate::web::news::News;
 use crate::web::page::{self, Frame, badge, bytes, in_path, text, time};
 use crate::web::{Site, plugins};
 use axum::extract::{Path, State};
@@ -82,12 +83,12 @@ fn order(visitor: &Visitor, step: &str, is_suspended: bool) -> Markup {
 
 pub(super) async fn suspend(State(site): State<Arc<Site>>, Path(step): Path<String>, order: Order) -> Answer {
     plugins::suspend(&site, &step, order.visitor.name()).await?;
-    back("/plugins")
+    told(News::Suspended, "/plugins")
 }
 
 pub(super) async fn resume(State(site): State<Arc<Site>>, Path(step): Path<String>, order: Order) -> Answer {
     plugins::resume(&site, &step, order.visitor.name()).await?;
-    back("/plugins")
+    told(News::StepResumed, "/plugins")
 }
 
 pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(name): Path<String>) -> Answer {
@@ -106,7 +107,7 @@ fn inspected(seen: &Inspection, name: &str) -> Markup {
         p { (about.summary) }
         dl {
             dt { "Name, version" } dd { (about.name) " " (about.version) }
-            dt { "World" } dd { (component.world()) ": " (can(component.world())) }
+            dt { "Kind (WIT world)" } dd { (component.world()) ": " (can(component.world())) }
             dt { "File" } dd { code { (seen.path.display().to_string()) } @if let Some(length) = seen.bytes() { ", " (bytes(length)) } }
             dt { "Hash (SHA-256)" } dd { code { (component.hash()) } }
             dt { "Used by" } dd { (seen.used_by()) }

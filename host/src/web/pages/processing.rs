@@ -1,5 +1,7 @@
 //! Processing: the statements as a tree, the fields that they see, the classes of tickets that they make.
 
+mod tree;
+
 use crate::web::Site;
 use crate::web::access::Visitor;
 use crate::web::error::{Answer, Fault};
@@ -9,9 +11,7 @@ use maud::{Markup, html};
 use std::path::Path;
 use std::sync::Arc;
 use toml::{Table, Value};
-
-/// How deep statements are shown.
-const DEPTH_MAX: usize = 12;
+use tree::list;
 
 pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor) -> Answer {
     let rules = &site.config.rules;
@@ -32,21 +32,33 @@ pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor) -> Ans
             ]
         })
         .collect();
-    let head = ["Class", "First number", "Statuses", "Begins as", "Over when"];
+    let head = ["Class", "First number", "Statuses", "Begins as", "Closed when"];
     let body = html! {
         h1 { "Processing" }
         p { "What becomes of a message: statement by statement, from top to bottom; of a statement's branches the first whose condition is true." }
         h2 { "Statements" }
         @for (name, table) in &statements {
-            h3 { a href=(edit(&format!("statements/{name}"))) { (name) } }
-            @for statement in list(table, "statement") { (branch(statement, 0)) }
+            div.row { h3 { (name) } a.button.quiet href=(edit(&format!("statements/{name}"))) aria-label=(format!("Edit {name}")) { "Edit" } }
+            (tree::statements(table))
+        }
+        @if visitor.is_admin() {
+            details {
+                summary { "New file of statements" }
+                form.narrow method="get" action="/rules/file" {
+                    input type="hidden" name="new" value="true";
+                    label for="path" { "Its name" }
+                    input #path name="path" required pattern="statements/[0-9a-z-]+[.]toml" value="statements/20-own.toml" autocomplete="off" spellcheck="false" aria-describedby="path-hint";
+                    p #path-hint.hint { "statements/, small letters, digits and -, .toml. Files are read in the order of their names; statements of 10-default.toml come before those of 20-own.toml." }
+                    button type="submit" { "Write it" }
+                }
+            }
         }
         h2 { "Fields" }
         (page::table("Fields", &["Field", "Type", "From", "What it takes", "About"], &fields(rules)?, "No field is taken out of messages."))
-        p { a href=(edit("fields.toml")) { "Edit them" } }
+        p { a.button.quiet href=(edit("fields.toml")) { "Edit fields" } }
         h2 { "Classes of tickets" }
         (page::table("Classes", &head, &classes, "There is no class."))
-        p { a href=(edit("classes.toml")) { "Edit them" } }
+        p { a.button.quiet href=(edit("classes.toml")) { "Edit classes" } }
     };
     Ok(page::shown(&Frame::new("Processing", "/processing", &visitor), &body))
 }
@@ -75,37 +87,6 @@ fn files(rules: &Path, folder: &str) -> Result<Vec<(String, Table)>, Fault> {
 
 fn read(path: &Path) -> Option<Table> {
     std::fs::read_to_string(path).ok()?.parse().ok()
-}
-
-/// The tables of a list.
-fn list<'a>(table: &'a Table, key: &str) -> impl Iterator<Item = &'a Table> {
-    table.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_table)
-}
-
-/// A condition with its branches, or an action.
-fn branch(table: &Table, depth: usize) -> Markup {
-    let said = |key: &str| table.get(key).and_then(Value::as_str);
-    if depth > DEPTH_MAX {
-        return html! { p.dim { "…" } };
-    }
-    if let Some(verb) = said("do") {
-        return html! { p { strong { (verb) } @for (key, value) in table.iter().filter(|(key, _)| *key != "do") { ", " (key) " = " code { (value.to_string()) } } } };
-    }
-    html! {
-        @if let Some(name) = said("name") { p.dim { (name) } }
-        @if let Some(condition) = said("if") { p { "IF " code { (condition) } } } @else { p { "ALWAYS" } }
-        (branches(table, "then", depth))
-        @for other in list(table, "else_if") {
-            p { "ELSE IF " code { (other.get("if").and_then(Value::as_str).unwrap_or_default()) } }
-            (branches(other, "then", depth))
-        }
-        @if table.contains_key("else") { p { "ELSE" } (branches(table, "else", depth)) }
-        @if table.get("stop").and_then(Value::as_bool) == Some(true) { p.dim { "and no further statement" } }
-    }
-}
-
-fn branches(table: &Table, key: &str, depth: usize) -> Markup {
-    html! { ul.tree { @for inner in list(table, key) { li { (branch(inner, depth + 1)) } } } }
 }
 
 /// What to take of a text, by the keys of a field.

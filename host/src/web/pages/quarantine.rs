@@ -1,6 +1,6 @@
 //! The quarantine: what could not be handled, and why.
 
-use super::back;
+use super::told;
 use crate::message;
 use crate::report::Report;
 use crate::store::QuarantineDetail;
@@ -9,9 +9,12 @@ use crate::web::Site;
 use crate::web::access::Visitor;
 use crate::web::error::{Answer, Fault};
 use crate::web::form::Order;
+use crate::web::news::News;
 use crate::web::page::{self, Frame, bytes, live, text, time};
 use crate::web::quarantine;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
 use maud::{Markup, html};
 use std::sync::Arc;
 
@@ -48,12 +51,18 @@ pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor) -> Ans
 }
 
 pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(id): Path<i64>) -> Answer {
-    let detail = quarantine::find(&site, id).await?;
+    shown(&site, &visitor, id, None).await
+}
+
+/// An entry; with what stood in the way of what was asked for, if something did.
+async fn shown(site: &Site, visitor: &Visitor, id: i64, refused: Option<&str>) -> Answer {
+    let detail = quarantine::find(site, id).await?;
     let row = &detail.row;
     let report = report(&detail).await?;
     let body = html! {
         h1 { @if row.subject.is_empty() { "(no subject)" } @else { (row.subject) } }
-        p.fault { (row.cause) }
+        @if let Some(refused) = refused { p.fault role="alert" { (refused) } }
+        p.note { "Here because: " (row.cause) }
         dl {
             dt { "From" } dd { (row.sender) }
             dt { "Job" } dd { a href=(super::jobs::address(&row.job)) { (row.job) } }
@@ -65,10 +74,12 @@ pub(super) async fn show(State(site): State<Arc<Site>>, visitor: Visitor, Path(i
             a.button.quiet href=(format!("/try?receipt={}", row.receipt)) { "Try it on the rules in force" }
             a.button.quiet href=(format!("/messages/{}/raw", row.receipt)) { "Source" }
         }
-        @if visitor.is_admin() && row.released_at.is_none() { (decision(&visitor, id)) }
-        @if let Some(report) = &report { h2 { "What every hop did" } (super::message::account(report, &crate::story::Ends::default())) }
+        @if visitor.is_admin() && row.released_at.is_none() { (decision(visitor, id)) }
+        @if let Some(report) = &report { (super::message::account(report, &crate::story::Ends::default())) }
     };
-    Ok(page::shown(&Frame::new("Quarantine", "/quarantine", &visitor), &body))
+    let page = page::document(&Frame::new("Quarantine", "/quarantine", visitor), &body);
+    let status = if refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Ok((status, page).into_response())
 }
 
 /// The report of the run that failed, with the texts; none if another version wrote it.
@@ -105,13 +116,15 @@ pub(super) async fn release(State(site): State<Arc<Site>>, Path(id): Path<i64>, 
         "new-ticket" => Some(FromOthers::NewTicket),
         _ => None,
     };
-    match quarantine::release(&site, id, others, order.visitor.name()).await? {
-        None => back("/quarantine"),
-        Some(receipt) => back(&format!("/messages/{}", receipt.id)),
+    match quarantine::release(&site, id, others, order.visitor.name()).await {
+        Err(Fault::Refused(sentence)) => shown(&site, &order.visitor, id, Some(&sentence)).await,
+        Ok(None) => told(News::Released, "/quarantine"),
+        Ok(Some(receipt)) => told(News::Released, &format!("/messages/{}", receipt.id)),
+        Err(fault) => Err(fault),
     }
 }
 
 pub(super) async fn discard(State(site): State<Arc<Site>>, Path(id): Path<i64>, order: Order) -> Answer {
     quarantine::discard(&site, id, order.visitor.name()).await?;
-    back("/quarantine")
+    told(News::Rejected, "/quarantine")
 }

@@ -1,12 +1,13 @@
 //! The rules that were in force: since when, by whom, how they differ, and the way back.
 
-use super::back;
 use super::rules::coloured;
+use super::told;
 use crate::revisions::{self, NOW};
 use crate::store::{RevisionRow, Sha256};
 use crate::web::access::{Admin, Visitor};
 use crate::web::error::{Answer, Fault};
 use crate::web::form::Order;
+use crate::web::news::News;
 use crate::web::page::{self, Frame, badge, in_path, text, time};
 use crate::web::{Site, history};
 use axum::extract::{Query, State};
@@ -20,6 +21,8 @@ const TITLE: &str = "Revisions of the rules";
 pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor) -> Answer {
     let revisions = site.ctx.store.revisions().await?;
     let in_force = site.reloader.current().revision().to_string();
+    // What people ask first: what has changed last.
+    let before = usize::from(revisions.len() > 1);
     let mut rows = vec![vec![
         sides(NOW, "the files as they are", revisions.is_empty(), true),
         html! { "the files as they are now" @if site.reloader.has_refused() { " " (badge("not in force: they have errors", "bad")) } },
@@ -29,8 +32,8 @@ pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor) -> Ans
         text(""),
         text(""),
     ]];
-    rows.extend(revisions.iter().enumerate().map(|(at, row)| cells(&visitor, row, at == 0, &in_force)));
-    let head = ["From, to", "Revision", "Since", "Changed by", "Read from", "Tests", "Way back"];
+    rows.extend(revisions.iter().enumerate().map(|(at, row)| cells(&visitor, row, (at == 0, at == before), &in_force)));
+    let head = ["From, to", "Revision", "Since", "Changed by", "Read from", "Tests", "Go back"];
     let body = html! {
         h1 { (TITLE) }
         p { "Whenever other rules come into force, their files are kept here. Mark two and compare them, or bring one back." }
@@ -52,10 +55,10 @@ fn sides(revision: &str, called: &str, is_from: bool, is_to: bool) -> Markup {
     }
 }
 
-fn cells(visitor: &Visitor, row: &RevisionRow, is_first: bool, in_force: &str) -> Vec<Markup> {
+fn cells(visitor: &Visitor, row: &RevisionRow, (is_first, is_from): (bool, bool), in_force: &str) -> Vec<Markup> {
     let is_in_force = is_first && row.revision == in_force;
     vec![
-        sides(&row.revision, &format!("{} of {}", row.revision, row.since), is_first, false),
+        sides(&row.revision, &format!("{} of {}", row.revision, row.since), is_from, false),
         html! { code { (row.revision) } @if is_in_force { " " (badge("in force", "good")) } },
         time(row.since),
         text(&row.changed_by),
@@ -116,7 +119,7 @@ pub(super) async fn confirm(
                 }
             }
         }
-        p { a href="/revisions" { "Leave everything as it is" } }
+        p { a href="/revisions" { "Cancel" } }
     };
     Ok(page::shown(&Frame::new("Go back", "/revisions", &visitor), &body))
 }
@@ -131,5 +134,5 @@ pub(super) async fn put_back(State(site): State<Arc<Site>>, order: Order) -> Ans
     let changed = || Fault::Refused("The rule files have changed meanwhile: look at the difference again.".to_owned());
     let rollback = planned.filter(|planned| digest(&planned.difference) == order.fields.text("seen"));
     history::put_back(&site, &name, rollback.ok_or_else(changed)?, order.visitor.name()).await?;
-    back("/revisions")
+    told(News::RolledBack, "/revisions")
 }

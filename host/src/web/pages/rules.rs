@@ -1,14 +1,15 @@
 //! The rule files: read, edited as text, saved only if the whole set loads and passes its tests.
 
-use super::{back, trial};
+use super::{told, trial};
 use crate::rules::RuleSet;
 use crate::web::Site;
 use crate::web::access::Visitor;
 use crate::web::error::{Answer, Fault};
 use crate::web::form::Order;
+use crate::web::news::News;
 use crate::web::page::{self, Frame, badge, in_path, text};
 use crate::web::rule_files::{self, Change};
-use crate::web::trial::{Trial, rehearse, with_files};
+use crate::web::trial::{CleanedBy, Trial, rehearse, with_files};
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -55,24 +56,38 @@ pub(super) struct Wanted {
     #[serde(default)]
     job: String,
     receipt: Option<i64>,
+    /// Whether the file is to be made, if it is not there.
+    #[serde(default)]
+    new: bool,
 }
+
+/// What a new file of statements begins with.
+const NEW_STATEMENTS: &str = "# What these statements are for.\n\n[[statement]]\nname = \"mail about invoices\"\n\
+                              if = 'subject contains \"invoice\"'\nthen = [{ do = \"create-ticket\", class = \"incident\" }]\nstop = true\n\n\
+                              [[test]]\nname = \"an invoice\"\nfrom = \"Ann Lee <ann@example.org>\"\nsubject = \"Invoice 4711\"\nbody = \"Here it is.\"\n\
+                              expect = [\"create-ticket\"]\n";
 
 pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Query(wanted): Query<Wanted>) -> Answer {
     // A step's rules are most often in the file that is called like it.
     let path = if wanted.path.is_empty() { format!("preprocess/{}.toml", wanted.step) } else { wanted.path };
-    let text = rule_files::read(&site, &path)?;
+    let before = match wanted.new {
+        true => rule_files::read_maybe(&site, &path)?,
+        false => Some(rule_files::read(&site, &path)?),
+    };
+    let text = before.clone().unwrap_or_else(|| NEW_STATEMENTS.to_owned());
     let (message, job) = match wanted.receipt {
         Some(receipt) => trial::received(&site, receipt).await?,
         None => (trial::SAMPLE.to_owned(), wanted.job),
     };
-    let edited = Edited { before: text.clone(), path, text, message, job };
+    let edited = Edited { before, path, text, message, job };
     Ok(page::shown(&Frame::new(&edited.path, "/rules", &visitor), &form(&site, &visitor, &edited, None, None)?))
 }
 
 /// A rule file in a form, with a message to try it on.
 struct Edited {
     path: String,
-    before: String,
+    /// What the file says; none: it is to be made.
+    before: Option<String>,
     text: String,
     message: String,
     job: String,
@@ -80,7 +95,7 @@ struct Edited {
 
 impl Edited {
     fn change(&self) -> Change {
-        Change { path: self.path.clone(), before: Some(self.before.clone()), after: Some(self.text.clone()) }
+        Change { path: self.path.clone(), before: self.before.clone(), after: Some(self.text.clone()) }
     }
 }
 
@@ -101,13 +116,14 @@ fn form(
         form method="post" action="/rules/file" {
             (visitor.csrf_field())
             input type="hidden" name="path" value=(path);
-            input type="hidden" name="before" value=(before);
-            label for="text" { "TOML" }
+            @if let Some(before) = before { input type="hidden" name="before" value=(before); }
+            label for="text" { @if before.is_some() { "The file, as TOML" } @else { "The new file, as TOML: it is made when you save it" } }
             textarea #text name="text" rows="24" spellcheck="false" { (text) }
+            p.hint { "Saved only if the whole set of rules loads, and its tests pass." }
             div.row {
                 button.quiet type="submit" name="what" value="check" { "Check and show the difference" }
-                button type="submit" name="what" value="save" { "Save if it is sound" }
-                a.button.quiet href="/rules" { "Leave it" }
+                button type="submit" name="what" value="save" { "Save" }
+                a.button.quiet href="/rules" { "Cancel" }
             }
             h2 { "Try it before it is saved" }
             (trial::jobs(site, job)?)
@@ -122,22 +138,25 @@ fn form(
 pub(super) async fn save(State(site): State<Arc<Site>>, order: Order) -> Answer {
     let (visitor, fields) = (&order.visitor, &order.fields);
     let path = fields.text("path").to_owned();
-    let now = rule_files::read(&site, &path)?;
+    let now = rule_files::read_maybe(&site, &path)?;
     // Browsers send the line ends of forms as CRLF (HTML section 4.10.21.8).
-    let [before, text, message] = ["before", "text", "message"].map(|field| fields.text(field).replace("\r\n", "\n"));
+    let lines = |text: &str| text.replace("\r\n", "\n");
+    let [text, message] = ["text", "message"].map(|field| lines(fields.text(field)));
+    let before = fields.maybe("before").map(lines);
     let mut edited = Edited { path, before, text, message, job: fields.text("job").to_owned() };
     let frame = edited.path.clone();
     let shown = |body: &Markup| page::document(&Frame::new(&frame, "/rules", visitor), body);
     match fields.text("what") {
         "open" => {
-            edited.before.clone_from(&now);
-            edited.text = now;
+            edited.text = now.clone().ok_or_else(|| Fault::NotFound(format!("rule file {}", edited.path)))?;
+            edited.before = now;
             Ok(shown(&form(&site, visitor, &edited, None, None)?).into_response())
         }
         "try" => {
             let tried = try_edited(&site, &edited).await?;
             let status = if tried.is_ok() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-            let tried = tried.unwrap_or_else(|found| html! { p.fault role="alert" { (found) } });
+            let tried =
+                tried.unwrap_or_else(|found| html! { p.fault.listing role="alert" data-places="text" { (found) } });
             Ok((status, shown(&form(&site, visitor, &edited, None, Some(&tried))?)).into_response())
         }
         what => {
@@ -146,7 +165,9 @@ pub(super) async fn save(State(site): State<Arc<Site>>, order: Order) -> Answer 
             let difference = rule_files::differences(&changes);
             if let ("save", Ok(set)) = (what, &checked) {
                 rule_files::save(&site, set, &changes, visitor.name()).await?;
-                return back(&format!("/rules/file?path={}", in_path(&edited.path)));
+                let is_there = rule_files::in_force(&site, set.revision()).await;
+                let news = if is_there { News::RulesSaved } else { News::RulesWritten };
+                return told(news, &format!("/rules/file?path={}", in_path(&edited.path)));
             }
             let (status, verdict) = verdict(&checked);
             let answer =
@@ -162,9 +183,10 @@ fn verdict(checked: &Result<Arc<RuleSet>, String>) -> (StatusCode, Markup) {
             StatusCode::OK,
             html! { p.done role="status" { "Sound: the set would load, and its " (set.tests()) " tests pass. Nothing is saved yet." } },
         ),
-        Err(found) => {
-            (StatusCode::UNPROCESSABLE_ENTITY, html! { p.fault role="alert" { "Nothing is saved.\n" (found) } })
-        }
+        Err(found) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            html! { p.fault.listing role="alert" data-places="text" { "Nothing is saved.\n" (found) } },
+        ),
     }
 }
 
@@ -180,8 +202,8 @@ async fn try_edited(site: &Site, edited: &Edited) -> Result<Result<Markup, Strin
     };
     let steps = rules.steps_of_file(Path::new(&edited.path));
     let is_cleaning = !steps.is_empty();
-    let (job, message) = (edited.job.clone(), edited.message.clone().into_bytes());
-    let cleaned_by = is_cleaning.then_some(steps);
+    let (job, message) = (edited.job.clone(), trial::as_message(&edited.message));
+    let cleaned_by = if is_cleaning { CleanedBy::JobAnd(steps) } else { CleanedBy::Job };
     let tried = rehearse(site, Trial { job, message, rules, cleaned_by }).await?;
     Ok(Ok(html! {
         @if is_cleaning { h2 { "What is cut" } (trial::cleaned(&tried.0)) details { summary { "All hops" } (trial::outcome(&tried)) } }

@@ -1,10 +1,11 @@
 //! Who may use these pages and the API, and what was done.
 
-use super::back;
+use super::told;
 use crate::web::Site;
 use crate::web::access::{PASSWORD_CHARACTERS_MIN, Visitor};
 use crate::web::error::{Answer, Fault};
 use crate::web::form::Order;
+use crate::web::news::News;
 use crate::web::page::{self, Frame, text, time, time_maybe};
 use crate::web::people;
 use axum::extract::{Query, State};
@@ -14,6 +15,8 @@ use std::sync::Arc;
 
 /// How many entries of the audit log a page has.
 const ENTRIES: u32 = 50;
+/// Up to how many bytes of what was done stand in the table itself.
+const DETAIL_BYTES_SHORT: usize = 80;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct View {
@@ -30,19 +33,21 @@ async fn shown(site: &Site, visitor: &Visitor, before: Option<i64>, news: &Marku
     let rows: Vec<Vec<Markup>> = entries
         .iter()
         .map(|row| {
-            let detail = html! { @if !row.detail.is_empty() { details { summary { "What" } pre { (row.detail) } } } };
+            let is_short = row.detail.len() <= DETAIL_BYTES_SHORT && !row.detail.contains('\n');
+            let detail =
+                html! { @if is_short { (row.detail) } @else { details { summary { "Show" } pre { (row.detail) } } } };
             vec![time(row.at), text(&row.who), text(&row.action), text(&row.subject), detail]
         })
         .collect();
     let body = html! {
-        h1 { "Access" }
+        h1 { "People" }
         (news)
         @if visitor.is_admin() { (users(site, visitor).await?) (tokens(site, visitor).await?) }
         h2 { "What was done here" }
-        (page::table("Audit log", &["When", "Who", "What", "Upon", "Difference"], &rows, "Nothing was done yet."))
+        (page::table("Audit log", &["When", "Who", "What", "To what", "Details"], &rows, "Nothing was done yet."))
         @if let Some(before) = older { p { a href=(format!("/settings?before={before}")) { "Earlier" } } }
     };
-    Ok(page::shown(&Frame::new("Access", "/settings", visitor), &body))
+    Ok(page::shown(&Frame::new("People", "/settings", visitor), &body))
 }
 
 async fn users(site: &Site, visitor: &Visitor) -> Result<Markup, Fault> {
@@ -69,7 +74,7 @@ async fn users(site: &Site, visitor: &Visitor) -> Result<Markup, Fault> {
         h2 { "People" }
         (page::table("People", &["Name", "Role", "Since", "Change"], &rows, "Nobody."))
         details {
-            summary { "Add somebody, or set a new password" }
+            summary { "Add somebody, or change a password" }
             form.narrow method="post" action="/settings/users" {
                 (visitor.csrf_field())
                 label for="user-name" { "Name" }
@@ -77,8 +82,8 @@ async fn users(site: &Site, visitor: &Visitor) -> Result<Markup, Fault> {
                 (roles("user-role"))
                 label for="user-password" { "Password" }
                 input #user-password name="password" type="password" required minlength=(PASSWORD_CHARACTERS_MIN) autocomplete="new-password" aria-describedby="user-hint";
-                p #user-hint.hint { "At least " (PASSWORD_CHARACTERS_MIN) " characters. Who is there already is logged out everywhere." }
-                button type="submit" { "Set" }
+                p #user-hint.hint { "At least " (PASSWORD_CHARACTERS_MIN) " characters. For a name that is there already, yours too, it replaces the password, and they are logged out everywhere." }
+                button type="submit" { "Save" }
             }
         }
     })
@@ -136,12 +141,12 @@ async fn tokens(site: &Site, visitor: &Visitor) -> Result<Markup, Fault> {
 pub(super) async fn set_user(State(site): State<Arc<Site>>, order: Order) -> Answer {
     let [name, role, password] = ["name", "role", "password"].map(|field| order.fields.text(field));
     people::set(&site, name, role, password, order.visitor.name()).await?;
-    back("/settings")
+    told(News::PersonSet, "/settings")
 }
 
 pub(super) async fn remove_user(State(site): State<Arc<Site>>, order: Order) -> Answer {
     people::remove(&site, order.fields.text("name"), order.visitor.name()).await?;
-    back("/settings")
+    told(News::PersonRemoved, "/settings")
 }
 
 pub(super) async fn add_token(State(site): State<Arc<Site>>, order: Order) -> Answer {
@@ -154,5 +159,5 @@ pub(super) async fn add_token(State(site): State<Arc<Site>>, order: Order) -> An
 pub(super) async fn revoke_token(State(site): State<Arc<Site>>, order: Order) -> Answer {
     let id: i64 = order.fields.text("id").parse().map_err(|_| Fault::Refused("Which token?".to_owned()))?;
     people::revoke_token(&site, id, order.visitor.name()).await?;
-    back("/settings")
+    told(News::TokenRevoked, "/settings")
 }

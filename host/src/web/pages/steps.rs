@@ -1,7 +1,7 @@
 //! The preprocessing rules of a job: which are on, and in which order.
 
-use super::back;
 use super::jobs::address;
+use super::{back, told};
 use crate::config::{ApplyTo, Job, Steps};
 use crate::job::{Change, StepPlace};
 use crate::message::document::CutKind;
@@ -10,10 +10,12 @@ use crate::web::Site;
 use crate::web::access::Visitor;
 use crate::web::error::Answer;
 use crate::web::form::Order;
+use crate::web::news::News;
 use crate::web::page::{self, Frame, badge, in_path};
 use crate::web::{job_files, steps};
 use axum::extract::{Path, State};
 use maud::{Markup, html};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Path(name): Path<String>) -> Answer {
@@ -22,29 +24,35 @@ pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Path(n
     let enabled = steps::enabled(&job, &rules);
     let offers = rules.offers();
     let known = |step: &String| offers.iter().find(|offer| offer.step == *step);
-    let applied: Vec<&str> =
-        CutKind::ALL.into_iter().filter(|kind| job.preprocess.kinds.contains(*kind)).map(CutKind::name).collect();
-    let messages = match job.preprocess.apply_to {
-        ApplyTo::ActiveFollowUps => "follow-ups of active tickets",
-        ApplyTo::All => "all messages",
-    };
+    let applied: Vec<&str> = steps::kinds(&job).map(CutKind::name).collect();
+    let cuts_nothing = |offer: &Offer| !offer.kinds.iter().any(|kind| job.preprocess.kinds.contains(*kind));
+    let idle: BTreeSet<&str> = offers
+        .iter()
+        .filter(|offer| enabled.contains(&offer.step) && cuts_nothing(offer))
+        .flat_map(|offer| offer.kinds.iter().map(|kind| kind.name()))
+        .collect();
+    let suspended: Vec<String> = rules.suspensions().iter().map(|suspension| suspension.step.clone()).collect();
     let to = format!("{}/steps", address(&name));
     let others: Vec<&Offer> = offers.iter().filter(|offer| !enabled.contains(&offer.step)).collect();
     let trial = super::trial::cleaning(&site, &visitor, &name).await?;
     let body = html! {
         h1 { "Preprocessing rules of job " (name) }
-        p { "They run from top to bottom, on " (messages) ". Kinds that are cut: " @if applied.is_empty() { "none" } (applied.join(", ")) "." }
-        @if visitor.is_admin() { (scope(&visitor, &to, &job)) }
+        p { "They run from top to bottom, on " (steps::messages(&job)) ". Kinds that are cut: " @if applied.is_empty() { "none" } (applied.join(", ")) "." }
+        @if visitor.is_admin() { (scope(&visitor, &to, &job, !idle.is_empty())) }
         @if job.preprocess.steps == Steps::Recommended { p.note { "This job follows what is recommended. The first change here writes its list down; what is recommended later does not reach it then." } }
-        p { a href="#try" { "Try a message with these rules" } }
+        @if !idle.is_empty() { p.note { "Rules are on that cut nothing, as this job does not cut their kind: " (idle.into_iter().collect::<Vec<_>>().join(", ")) ". Tick it above if you want it cut." } }
+        p { a href="#try" { "Try a message with these rules" } @if visitor.is_admin() { " · " a href="/rules/new" { "New preprocessing rule" } } }
         h2 { "On" }
         @if enabled.is_empty() { p.empty { "No rule is on: nothing is cut." } }
         @if visitor.is_admin() { form #move-step method="post" action=(to) hidden { (visitor.csrf_field()) input type="hidden" name="what" value="move"; input type="hidden" name="step"; input type="hidden" name="place"; } }
         ol.steps data-move=[visitor.is_admin().then_some("move-step")] {
             @for (place, step) in (1..).zip(&enabled) {
-                li data-step=(step) data-place=(place) {
+                li id=(format!("step-{step}")) data-step=(step) data-place=(place) {
                     span.dim { (place) }
-                    (what(&name, step, known(step)))
+                    (what(&name, step, known(step), &html! {
+                        @if known(step).is_some_and(|offer| cuts_nothing(offer)) { " " (badge("this job does not cut this kind", "warn")) }
+                        @if suspended.contains(step) { " " (badge("left out: suspended", "bad")) }
+                    }))
                     @if visitor.is_admin() {
                         div.acts {
                             @if place > 1 { (order(&visitor, &to, "move", step, Some(place - 1), "Up")) }
@@ -59,7 +67,7 @@ pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Path(n
         @if visitor.is_admin() && others.iter().any(|offer| offer.recommended) { (order(&visitor, &to, "enable", "recommended", None, "Switch on all that are recommended")) }
         ol.steps {
             @for offer in &others {
-                li { span {} (what(&name, &offer.step, Some(offer))) @if visitor.is_admin() { div.acts { (order(&visitor, &to, "enable", &offer.step, None, "Switch on")) } } }
+                li id=(format!("step-{}", offer.step)) { span {} (what(&name, &offer.step, Some(offer), &html! { @if offer.recommended { " " (badge("recommended", "good")) } })) @if visitor.is_admin() { div.acts { (order(&visitor, &to, "enable", &offer.step, None, "Switch on")) } } }
             }
         }
         (trial)
@@ -68,10 +76,10 @@ pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Path(n
 }
 
 /// Which messages are cleaned, and of what.
-fn scope(visitor: &Visitor, to: &str, job: &Job) -> Markup {
+fn scope(visitor: &Visitor, to: &str, job: &Job, is_open: bool) -> Markup {
     let (kinds, apply_to) = (job.preprocess.kinds, job.preprocess.apply_to);
     html! {
-        details {
+        details open[is_open] {
             summary { "Change the messages and the kinds" }
             form.wide method="post" action=(to) {
                 (visitor.csrf_field())
@@ -92,14 +100,14 @@ fn scope(visitor: &Visitor, to: &str, job: &Job) -> Markup {
 }
 
 /// What a step is.
-fn what(job: &str, step: &str, offer: Option<&Offer>) -> Markup {
+fn what(job: &str, step: &str, offer: Option<&Offer>, badges: &Markup) -> Markup {
     html! {
         div {
             @match offer {
                 Some(offer) => {
                     a href=(format!("/rules/file?step={}&job={}", in_path(step), in_path(job))) { (step) }
                     @for kind in &offer.kinds { " " (badge(kind.name(), "calm")) }
-                    @if offer.recommended { " " (badge("recommended", "good")) }
+                    (badges)
                     @if let Some(summary) = &offer.summary { span.what { (summary) } }
                 }
                 None => { (step) " " (badge("the pipeline has no such step", "bad")) }
@@ -125,16 +133,18 @@ fn order(visitor: &Visitor, to: &str, what: &str, step: &str, place: Option<usiz
 pub(super) async fn change(State(site): State<Arc<Site>>, Path(name): Path<String>, order: Order) -> Answer {
     let (fields, by) = (&order.fields, order.visitor.name());
     let step = fields.text("step").to_owned();
+    // Where the eyes were, and the keys.
+    let there = format!("{}/steps#step-{}", address(&name), in_path(&step));
     let place = fields.filled("place").and_then(|place| place.parse().ok());
     let change = match fields.text("what") {
         "scope" => {
             steps::set_scope(&site, &name, Some(fields.all("kind").collect()), fields.filled("apply_to"), by).await?;
-            return back(&format!("{}/steps", address(&name)));
+            return told(News::StepsSaved, &format!("{}/steps", address(&name)));
         }
         "enable" => Change::Enable { steps: vec![step], place: None },
         "disable" => Change::Disable { steps: vec![step] },
         _ => Change::Move { step, place: StepPlace::At(place.unwrap_or(1)) },
     };
     steps::change(&site, &name, &change, by).await?;
-    back(&format!("{}/steps", address(&name)))
+    back(&there)
 }

@@ -1,12 +1,13 @@
 //! Tickets: what mail has become.
 
-use super::{ROWS, back};
+use super::{ROWS, told};
 use crate::store::{AttachmentRow, CommentRow, TicketFilter, TicketRow};
 use crate::ticket::{Status, TicketClass, TicketNumber, Visibility};
 use crate::web::Site;
 use crate::web::access::{Secret, Visitor};
 use crate::web::error::{Answer, Fault};
 use crate::web::form::Order;
+use crate::web::news::News;
 use crate::web::page::{self, Frame, badge, bytes, in_path, text, time};
 use crate::web::tickets::{self as work, Work};
 use axum::body::Body;
@@ -171,5 +172,5 @@ pub(super) async fn change(State(site): State<Arc<Site>>, Path(number): Path<Str
         status: fields.filled("status").map(str::to_owned),
     };
     work::carry_out(&site, &number, wanted, order.visitor.name()).await?;
-    back(&address(&number))
+    told(News::Recorded, &address(&number))
 }

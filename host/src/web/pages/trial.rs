@@ -11,7 +11,7 @@ use crate::web::error::{Answer, Fault};
 use crate::web::form::{Fields, Signed};
 use crate::web::page::{self, Frame};
 use crate::web::rule_files;
-use crate::web::trial::{Trial, rehearse};
+use crate::web::trial::{CleanedBy, Trial, rehearse};
 use axum::extract::{Query, State};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -75,7 +75,7 @@ fn form(site: &Site, visitor: &Visitor, job: &str, message: &str) -> Result<Mark
         form method="post" action="/try" {
             (visitor.csrf_field())
             (jobs(site, job)?)
-            label for="message" { "The message, with its header" }
+            label for="message" { "The message, with its header if you have it" }
             textarea #message name="message" rows="14" spellcheck="false" { (message) }
             div.row { button type="submit" data-part="tried" { "Try it" } }
             @if visitor.is_admin() {
@@ -94,8 +94,20 @@ fn form(site: &Site, visitor: &Visitor, job: &str, message: &str) -> Result<Mark
 pub(super) async fn message(site: &Site, fields: &Fields) -> Result<Vec<u8>, Fault> {
     match fields.filled("receipt").and_then(|receipt| receipt.parse().ok()) {
         Some(receipt) => Ok(received(site, receipt).await?.0.into_bytes()),
-        None => Ok(fields.text("message").replace("\r\n", "\n").into_bytes()),
+        None => Ok(as_message(&fields.text("message").replace("\r\n", "\n"))),
     }
+}
+
+/// What was pasted, as a message: a text that does not begin with a field of a header (RFC 5322 section 2.2) is taken as the body of one.
+pub(super) fn as_message(pasted: &str) -> Vec<u8> {
+    let first = pasted.lines().next().unwrap_or_default();
+    let name = first.split_once(':').map(|(name, _)| name.trim_end());
+    let is_field = name.is_some_and(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()));
+    // The line with which a mailbox file begins a message.
+    if pasted.is_empty() || is_field || first.starts_with("From ") {
+        return pasted.as_bytes().to_vec();
+    }
+    format!("From: somebody@client.example\nSubject: what was pasted\n\n{pasted}").into_bytes()
 }
 
 /// Tries what a form says on the rules in force.
@@ -103,9 +115,9 @@ pub(super) async fn run(State(site): State<Arc<Site>>, signed: Signed) -> Answer
     let fields = &signed.fields;
     let (job, message) = (fields.text("job").to_owned(), message(&site, fields).await?);
     let text = String::from_utf8_lossy(&message).into_owned();
-    let cleaned_by = fields.is_ticked("cleaning").then(Vec::new);
+    let is_cleaning = fields.is_ticked("cleaning");
     let rules = site.reloader.current();
-    let is_cleaning = cleaned_by.is_some();
+    let cleaned_by = CleanedBy::of(is_cleaning);
     let tried = rehearse(&site, Trial { job: job.clone(), message, rules, cleaned_by }).await?;
     let body = html! {
         h1 { "Try a message" }
@@ -149,7 +161,7 @@ pub(super) async fn cleaning(site: &Site, visitor: &Visitor, job: &str) -> Resul
                     @for row in &recent { option value=(row.receipt) { (row.receipt) ": " (row.subject) @if let Some(sender) = &row.sender { ", from " (sender) } } }
                 }
             }
-            label for="message" { "Or one that is pasted, with its header" }
+            label for="message" { "Or one that is pasted, with its header if you have it" }
             textarea #message name="message" rows="10" spellcheck="false" { (SAMPLE) }
             div.row { button type="submit" data-part="tried" { "Show what is cut" } }
         }

@@ -36,7 +36,7 @@ struct Job {
 pub(crate) struct Look {
     /// When, between 0 and 1, the beginning and the end of the run.
     pub(crate) progress: f64,
-    /// Its memory (VmRSS), in bytes.
+    /// Its own memory (RssAnon), in bytes: the pages of its program come and go as the system likes.
     pub(crate) bytes: u64,
 }
 
@@ -155,7 +155,7 @@ impl Site {
     /// Notes the daemon's size, if it has run for long enough.
     pub(crate) fn look(&mut self, progress: f64) -> Result<()> {
         if self.started.elapsed() >= GROWN_UP {
-            let bytes = self.daemon.memory("VmRSS").with_context(|| self.daemon.log())?;
+            let bytes = self.daemon.memory("RssAnon").with_context(|| self.daemon.log())?;
             self.looks.push(Look { progress, bytes });
         }
         Ok(())

@@ -39,7 +39,7 @@ fn file_form(visitor: &Visitor, name: &str, path: &FilePath, before: &str, text:
                 input type="hidden" name="before" value=(before);
                 label for="text" { "TOML" }
                 textarea #text name="text" rows="28" spellcheck="false" { (text) }
-                div.row { button type="submit" { "Save if it is sound" } a.button.quiet href=(address(name)) { "Leave it" } }
+                div.row { button type="submit" { "Save" } a.button.quiet href=(address(name)) { "Cancel" } }
             }
         } @else { pre { (text) } p { a href=(address(name)) { "Back to the job" } } }
     }

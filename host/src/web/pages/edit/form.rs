@@ -121,6 +121,15 @@ pub(super) fn input(name: &str, label: &str, value: &str, hint: &str) -> Markup 
     }
 }
 
+/// A date, for which browsers show a calendar.
+fn date(name: &str, label: &str, value: &str, hint: &str) -> Markup {
+    html! {
+        label for=(name) { (label) }
+        input.date id=(name) name=(name) type="date" value=(value) aria-describedby=(format!("{name}-hint"));
+        p.hint id=(format!("{name}-hint")) { (hint) }
+    }
+}
+
 fn secret(name: &str, label: &str, hint: &str) -> Markup {
     html! {
         label for=(name) { (label) }
@@ -136,9 +145,10 @@ fn tick(name: &str, label: &str, ticked: bool) -> Markup {
 pub(super) fn account(shown: &Shown<'_>, is_known: bool, parts: &Parts) -> Markup {
     let of = |name: &str, otherwise: &str| shown.value(name, &["source", name], otherwise);
     let secret_hint = match (shown.typed.is_some(), is_known) {
-        (true, _) => {
+        (true, true) => {
             "It is not sent back to the browser: type it again if you have typed it. Empty: what is kept stays."
         }
+        (true, false) => "It is not sent back to the browser: type it again.",
         (false, true) => "It is never shown. Empty: it stays as it is.",
         (false, false) => "It is kept in a file beside the job's, readable by mailmill alone.",
     };
@@ -157,10 +167,24 @@ pub(super) fn account(shown: &Shown<'_>, is_known: bool, parts: &Parts) -> Marku
             (oauth(shown, secret_hint))
             (choice("security", "Secure connection", &SECURITIES, &of("security", "tls")))
             (tick("reject", "Reject invalid certificates", shown.is_ticked("reject", &["source", "reject_invalid_certificates"], true)))
+            (certificate(shown))
             (choice("existing_mail", "Mail that is there when the job begins", &EXISTING, &of("existing_mail", "pass-over")))
             button.quiet type="submit" name="what" value="test" formnovalidate data-stream="steps" { "Test connection" }
             p.hint { "Tries what is filled in here, saved or not. Nothing on the server is changed." }
             ol #steps.story aria-live="polite" { (parts.steps()) }
+        }
+    }
+}
+
+/// What makes a certificate good that the machine does not trust by itself.
+fn certificate(shown: &Shown<'_>) -> Markup {
+    let of = |name: &str| shown.value(name, &["source", name], "");
+    let (fingerprint, authority) = (of("fingerprint"), of("ca_file"));
+    html! {
+        details open[!fingerprint.is_empty() || !authority.is_empty()] {
+            summary { "A certificate of your own" }
+            (input("fingerprint", "Only this certificate (fingerprint, SHA-256)", &fingerprint, "Test connection shows the one that the server has. Compare it with the server's own before you put it here."))
+            (input("ca_file", "Issued by the authority in this file (PEM)", &authority, "A path on the machine where mailmill runs, besides the authorities that the machine trusts."))
         }
     }
 }
@@ -199,8 +223,8 @@ pub(super) fn schedule(shown: &Shown<'_>, parts: &Parts) -> Markup {
             (input("at", "At these times of the day", &of("at"), "08:00, 17:30"))
             (input("days", "On these days", &of("days"), "mon, fri; weekdays; 15, last, first mon (of the month); 12-24 (of the year). Empty: daily."))
             (input("cron", "Cron line", &of("cron"), "*/10 8-18 * * mon-fri"))
-            (input("from", "First date", &of("from"), "2026-01-31"))
-            (input("until", "Last date", &of("until"), "Empty: no end."))
+            (date("from", "First date", &of("from"), "Empty: from now on."))
+            (date("until", "Last date", &of("until"), "Empty: no end."))
             (input("time_zone", "Time zone", &of("time_zone"), "Europe/Berlin. Empty: this machine's."))
             button.quiet type="submit" name="what" value="runs" formnovalidate data-part="runs" { "Show the next ten runs" }
             div #runs aria-live="polite" { (parts.runs()) }

@@ -103,6 +103,8 @@ fn account(fields: &Fields, is_imap: bool, secrets: &Secrets) -> Vec<Wanted> {
         (&["source", "port"], port),
         (&["source", "security"], text("security")),
         (&["source", "reject_invalid_certificates"], (!fields.is_ticked("reject")).then(|| Value::from(false))),
+        (&["source", "fingerprint"], fields.filled("fingerprint").map(Value::from)),
+        (&["source", "ca_file"], fields.filled("ca_file").map(Value::from)),
         (&["source", "authentication"], text("authentication").filter(|_| fields.text("authentication") != "password")),
         (&["source", "user"], text("user")),
     ];
