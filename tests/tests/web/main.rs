@@ -84,22 +84,27 @@ fn a_newcomer_makes_a_job_and_reads_what_became_of_the_mail() -> Result<()> {
         browser.open(&scene.at("/log")).await?;
         browser.see("support").await?;
 
-        // With keys alone: past the menu, to a step, and down with it.
-        browser.open(&scene.at("/jobs/support/steps")).await?;
-        browser.press("Switch on all that are recommended").await?;
-        browser.see("Switch off").await?;
-        browser.keys("body", "\u{e004}\u{e007}").await?;
-        let focused = browser.script("return document.activeElement.id", Vec::new()).await?;
-        ensure!(focused == "content", "the first key leads past the menu: {focused}");
-        browser.keys("[aria-label=\"Down: forwards\"]", "\u{e007}").await?;
-        browser.see("Up").await?;
-        // What was pressed has the focus again, so that the next key moves it on.
-        browser.focused("[aria-label=\"Down: forwards\"]").await?;
-        let order = scene.installation.read("jobs/support.toml")?;
-        let place = |step: &str| order.find(&format!("\"{step}\"")).context("a step in the file");
-        ensure!(place("gmail")? < place("forwards")?, "{order}");
+        move_a_step(&browser, &scene).await?;
         browser.end().await
     })
+}
+
+/// With keys alone: past the menu, to a step, and down with it.
+async fn move_a_step(browser: &Browser, scene: &Scene) -> Result<()> {
+    browser.open(&scene.at("/jobs/support/steps")).await?;
+    browser.press("Switch on all that are recommended").await?;
+    browser.see("Switch off").await?;
+    browser.keys("body", "\u{e004}\u{e007}").await?;
+    let focused = browser.script("return document.activeElement.id", Vec::new()).await?;
+    ensure!(focused == "content", "the first key leads past the menu: {focused}");
+    browser.keys("[aria-label=\"Down: forwards\"]", "\u{e007}").await?;
+    browser.see("Up").await?;
+    // What was pressed has the focus again, so that the next key moves it on.
+    browser.focused("[aria-label=\"Down: forwards\"]").await?;
+    let order = scene.installation.read("jobs/support.toml")?;
+    let place = |step: &str| order.find(&format!("\"{step}\"")).context("a step in the file");
+    ensure!(place("gmail")? < place("forwards")?, "{order}");
+    Ok(())
 }
 
 /// What asks an API for all that its description promises; `cargo xtask test` gets it from the Python package index.

@@ -50,7 +50,7 @@ pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Path(n
                 li id=(format!("step-{step}")) data-step=(step) data-place=(place) {
                     span.dim { (place) }
                     (what(&name, step, known(step), &html! {
-                        @if known(step).is_some_and(|offer| cuts_nothing(offer)) { " " (badge("this job does not cut this kind", "warn")) }
+                        @if known(step).is_some_and(cuts_nothing) { " " (badge("this job does not cut this kind", "warn")) }
                         @if suspended.contains(step) { " " (badge("left out: suspended", "bad")) }
                     }))
                     @if visitor.is_admin() {

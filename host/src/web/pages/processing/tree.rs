@@ -90,7 +90,7 @@ fn condition(text: &str) -> Markup {
 enum Piece<'a> {
     /// A text in quotes or a pattern between slashes, with them.
     Literal(&'a str),
-    /// `and`, `or`, `not`.
+    /// `and`, `or`.
     Joint(&'a str),
     /// Fields, operators, numbers.
     Words(&'a str),
@@ -112,7 +112,7 @@ fn pieces(condition: &str) -> Vec<Piece<'_>> {
         let (piece, after) = rest.split_at(length);
         rest = after;
         found.push(match piece {
-            "and" | "or" | "not" => Piece::Joint(piece),
+            "and" | "or" => Piece::Joint(piece),
             _ if matches!(first, '"' | '/') => Piece::Literal(piece),
             _ => Piece::Words(piece),
         });
@@ -147,7 +147,7 @@ mod tests {
             pieces.iter().map(|(Piece::Literal(it) | Piece::Joint(it) | Piece::Words(it))| *it).collect();
         assert_eq!(joined, condition);
         let of = |kind: fn(&Piece<'_>) -> bool| pieces.iter().filter(|piece| kind(piece)).count();
-        assert_eq!(of(|piece| matches!(piece, Piece::Joint(_))), 3, "{pieces:?}");
+        assert_eq!(of(|piece| matches!(piece, Piece::Joint(_))), 2, "{pieces:?}");
         assert!(pieces.contains(&Piece::Literal(r#"/a "and\/ b/"#)), "{pieces:?}");
         assert!(pieces.contains(&Piece::Literal(r#""a\"not""#)), "{pieces:?}");
     }
