@@ -258,7 +258,10 @@ impl Serialize for Diagnostic {
     }
 }
 
-/// All that is wrong, by file and place. As an error it displays every diagnostic, rendered.
+/// How many diagnostics are rendered.
+const RENDERED_MAX: usize = 50;
+
+/// All that is wrong, by file and place. As an error it displays the first fifty, rendered.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
@@ -303,10 +306,17 @@ impl Diagnostics {
         }
     }
 
-    /// All of them for a terminal, with a blank line between.
+    /// The first of them for a terminal, with a blank line between, and how many more there are: one mistake can make hundreds.
     #[must_use]
     pub fn render(&self, coloured: bool) -> String {
-        self.0.iter().map(|diagnostic| diagnostic.render(coloured)).collect::<Vec<_>>().join("\n")
+        let mut shown: Vec<String> =
+            self.0.iter().take(RENDERED_MAX).map(|diagnostic| diagnostic.render(coloured)).collect();
+        match self.0.len().saturating_sub(RENDERED_MAX) {
+            0 => {}
+            1 => shown.push("… and 1 more\n".to_owned()),
+            more => shown.push(format!("… and {more} more\n")),
+        }
+        shown.join("\n")
     }
 }
 
@@ -418,6 +428,18 @@ error: unknown key `pfad`
         assert_eq!(at(8..9), Some((2, 4)));
         assert_eq!(at(3..3), Some((2, 1)), "inside a character");
         assert_eq!(at(900..901), Some((2, 5)), "beyond the end");
+    }
+
+    #[test]
+    fn what_one_mistake_makes_without_end_is_counted() {
+        let many = |count: usize| -> Diagnostics {
+            let mut found = Diagnostics::default();
+            found.extend((0..count).map(|at| Diagnostic::error(Path::new("a.toml"), format!("fault {at}"))));
+            found
+        };
+        assert!(many(RENDERED_MAX).render(false).ends_with("error: fault 49\n--> a.toml\n"));
+        assert!(many(RENDERED_MAX + 1).render(false).ends_with("--> a.toml\n\n… and 1 more\n"));
+        assert!(many(RENDERED_MAX + 700).to_string().ends_with("… and 700 more"));
     }
 
     #[test]

@@ -20,10 +20,11 @@ fn every_sample_becomes_what_it_should() -> Result<()> {
     let receipts = receipts(&installation)?;
     assert_eq!(receipts.len(), count);
     assert_eq!(receipts.iter().filter(|receipt| receipt.outcome == "ignored").count(), 2, "the bounce and the absence");
-    assert_eq!(quarantine(&installation)?, []);
+    let held = quarantine(&installation)?;
+    assert_eq!(held.len(), 1, "what a stranger wants said on a ticket: {held:?}");
 
     let tickets = tickets(&installation)?;
-    assert_eq!(tickets.len(), count - 4, "two are ignored, two follow up");
+    assert_eq!(tickets.len(), count - 5, "two are ignored, two follow up, one is held");
     let check = |subject: &str, comment: &str| -> Result<()> {
         let ticket = tickets.iter().find(|ticket| ticket.subject == subject);
         let number = ticket.map(|ticket| ticket.number.as_str()).unwrap_or_default();

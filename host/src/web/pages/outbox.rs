@@ -23,11 +23,13 @@ pub(super) async fn list(State(site): State<Arc<Site>>, visitor: Visitor, Query(
     let filter = OutboxFilter { state: OutboxState::parse(&view.state), limit: Some(ROWS), ..OutboxFilter::default() };
     let rows: Vec<Vec<Markup>> =
         site.ctx.store.outbox(&filter).await?.iter().map(|row| self::row(&visitor, row)).collect();
+    let mails = site.ctx.outlets.borrow().mail;
     let head = ["Number", "Goes to", "State", "Ticket", "Attempts", "Next attempt", "Last error", "Written", "Change"];
     let option = |value: &str, words: &str| html! { option value=(value) selected[value == view.state] { (words) } };
     let body = html! {
         h1 { "Outbox" }
         p { "What rules send is written here with the message's receipt, and sent after it." }
+        @if !mails { p.note { "No mail goes out: no server is set that takes it. Give " code { "server" } " and " code { "from" } " in " code { "[smtp]" } " of mailmill.toml." } }
         form.filters method="get" action="/outbox" data-auto {
             div { label for="state" { "Show" } select #state name="state" { (option("", "all")) (option("waiting", "what waits")) (option("sent", "what was sent")) (option("dead", "what was given up")) } }
             button.quiet type="submit" { "Show" }
