@@ -112,14 +112,22 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "what is shown is rounded anyway")]
-fn report(outcomes: &[Outcome]) -> Result<()> {
-    say(&format!("{:<12} {:>11} {:>9} {:>8} {:>9} {:>9}", "target", "runs", "seconds", "runs/s", "memory", "findings"));
-    for Outcome { target, runs, time, memory_mb, findings } in outcomes {
+impl Outcome {
+    /// A row of the table.
+    #[expect(clippy::cast_precision_loss, reason = "what is shown is rounded anyway")]
+    fn line(&self) -> String {
+        let Self { target, runs, time, memory_mb, findings } = self;
         let seconds = time.as_secs_f64();
         let rate = *runs as f64 / seconds.max(0.001);
-        say(&format!("{target:<12} {runs:>11} {seconds:>9.0} {rate:>8.0} {memory_mb:>6} MB {:>9}", findings.len()));
-        findings.iter().for_each(|finding| say(&format!("             {}", finding.display())));
+        format!("{target:<12} {runs:>11} {seconds:>9.0} {rate:>8.0} {memory_mb:>6} MB {:>9}", findings.len())
+    }
+}
+
+fn report(outcomes: &[Outcome]) -> Result<()> {
+    say(&format!("{:<12} {:>11} {:>9} {:>8} {:>9} {:>9}", "target", "runs", "seconds", "runs/s", "memory", "findings"));
+    for outcome in outcomes {
+        say(&outcome.line());
+        outcome.findings.iter().for_each(|finding| say(&format!("             {}", finding.display())));
     }
     let large = outcomes.iter().find(|outcome| outcome.memory_mb > MEMORY_MB_MAX);
     if let Some(Outcome { target, memory_mb, .. }) = large {
@@ -166,6 +174,8 @@ impl Campaign {
                 let Some(target) = next else { return };
                 say(&format!("fuzz: {target}"));
                 let outcome = self.one(target);
+                // What is said at once is not lost when the rest is interrupted.
+                outcome.iter().for_each(|outcome| say(&outcome.line()));
                 done.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
             }
         };

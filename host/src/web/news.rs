@@ -48,7 +48,7 @@ const ALL: [(News, &str, &str); 24] = [
     ),
     (News::RulesSaved, "rules-saved", "Saved. These rules are in force."),
     (News::RulesWritten, "rules-written", "Saved. They come into force within a few seconds."),
-    (News::RolledBack, "rolled-back", "The files are put back, and in force."),
+    (News::RolledBack, "rolled-back", "The files are put back, and come into force at once."),
     (News::Suspended, "suspended", "The step is left out, for all jobs, until somebody resumes it."),
     (News::StepResumed, "step-resumed", "The step is called again."),
     (News::Recorded, "recorded", "Recorded."),

@@ -17,7 +17,7 @@ const FILES_MAX: usize = 2_000;
 /// The longest name of a file, with its folders, in bytes.
 const PATH_BYTES_MAX: usize = 200;
 /// How often it is looked whether rules are in force, and how long each time.
-const LOOKS: u32 = 60;
+const LOOKS: u32 = 200;
 const LOOKS_EVERY: Duration = Duration::from_millis(50);
 
 /// A change of a file. Not there is no text.
@@ -98,10 +98,13 @@ pub(super) async fn check(site: &Site, changes: &[Change]) -> Result<Result<Arc<
     with_files(site, texts(changes), RuleSet::load).await
 }
 
-/// Waits until the daemon has taken rules up that were written; whether it did so soon.
+/// Waits until the daemon has taken rules up that were written, and has put them into the history; whether it did so soon.
 pub(super) async fn in_force(site: &Site, revision: &Revision) -> bool {
+    let name = revision.to_string();
     for _ in 0..LOOKS {
-        if site.reloader.current().revision() == revision {
+        let is_taken = site.reloader.current().revision() == revision;
+        let latest = if is_taken { site.ctx.store.revisions().await.unwrap_or_default() } else { Vec::new() };
+        if latest.first().is_some_and(|row| row.revision == name) {
             return true;
         }
         tokio::time::sleep(LOOKS_EVERY).await;

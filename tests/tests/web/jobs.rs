@@ -2,6 +2,7 @@
 
 use super::scene::{Scene, block_on, log_in, until};
 use anyhow::{Result, ensure};
+use mailmill_tests::web::Web;
 use mailmill_tests::{DeviceAnswer, Dovecot, TokenServer};
 
 #[test]
@@ -34,10 +35,17 @@ fn what_is_filled_in_is_tried_before_it_is_saved() -> Result<()> {
         ensure!(pop3.contains("POP3 knows one mailbox only"), "{pop3}");
 
         // The next runs of what is filled in, whatever else is missing.
-        let runs =
-            post(&[("what", "runs"), ("at", "08:00, 17:30"), ("days", "mon"), ("time_zone", "Asia/Tokyo")]).await?;
+        let runs = post(&[
+            ("what", "runs"),
+            ("at", "08:00, 17:30"),
+            ("days", "mon"),
+            ("days", ""),
+            ("time_zone", "Asia/Tokyo"),
+        ])
+        .await?;
         ensure!(runs.text.matches("<li><time").count() == 10 && runs.text.contains("T23:00:00Z"), "{}", runs.text);
         ensure!(runs.text.contains("on the clock of Asia/Tokyo"), "{}", runs.text);
+        ensure!(runs.text.contains("name=\"days\" value=\"mon\" checked"), "{}", runs.text);
         let never = post(&[("what", "runs"), ("every", "never")]).await?.text;
         ensure!(never.contains("role=\"alert\"") && never.contains("`every`"), "{never}");
 
@@ -63,6 +71,8 @@ fn what_is_filled_in_is_tried_before_it_is_saved() -> Result<()> {
         let tested = admin.submit("/jobs/support/edit", "/jobs/support/edit", &tested).await?.text;
         ensure!(tested.contains("These settings work."), "{tested}");
 
+        own_certificate(&admin, &scene, &with(&[("security", "tls"), ("mailbox", "INBOX")])).await?;
+
         // Which messages are cleaned, and of what.
         let scope = [("what", "scope"), ("kind", "quote"), ("kind", "signature"), ("apply_to", "all")];
         ensure!(admin.submit("/jobs/support/steps", "/jobs/support/steps", &scope).await?.status == 303);
@@ -70,6 +80,22 @@ fn what_is_filled_in_is_tried_before_it_is_saved() -> Result<()> {
         ensure!(file.contains("kinds = [\"quote\", \"signature\"]") && file.contains("apply_to = \"all\""), "{file}");
         Ok(())
     })
+}
+
+/// A certificate of its own, and days of several kinds.
+async fn own_certificate(admin: &Web, scene: &Scene, job: &[(&str, &str)]) -> Result<()> {
+    let print = "ab".repeat(32);
+    let own = [("fingerprint", &*print), ("days", "tue"), ("days", "fri"), ("days", ""), ("at", "09:00")];
+    let own: Vec<(&str, &str)> = job.iter().copied().chain(own).collect();
+    ensure!(admin.submit("/jobs/support/edit", "/jobs/support/edit", &own).await?.status == 303);
+    let file = scene.installation.read("jobs/support.toml")?;
+    ensure!(
+        file.contains(&format!("fingerprint = \"{print}\"")) && file.contains("days = [\"tue\", \"fri\"]"),
+        "{file}"
+    );
+    let page = admin.get("/jobs/support/edit").await?.text;
+    ensure!(page.contains(&print) && page.contains("name=\"days\" value=\"fri\" checked"), "{page}");
+    Ok(())
 }
 
 #[test]

@@ -25,10 +25,14 @@ pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Path(n
     let offers = rules.offers();
     let known = |step: &String| offers.iter().find(|offer| offer.step == *step);
     let applied: Vec<&str> = steps::kinds(&job).map(CutKind::name).collect();
-    let cuts_nothing = |offer: &Offer| !offer.kinds.iter().any(|kind| job.preprocess.kinds.contains(*kind));
+    // Forwards are found in any case, so that nothing inside of them is taken for a quote.
+    let is_of_use = |kind: &CutKind| *kind == CutKind::Forward || job.preprocess.kinds.contains(*kind);
+    let cuts_nothing = |offer: &Offer| !offer.kinds.iter().any(is_of_use);
+    // What follows the recommendation has them all on, and chooses by kind.
+    let follows = job.preprocess.steps == Steps::Recommended;
     let idle: BTreeSet<&str> = offers
         .iter()
-        .filter(|offer| enabled.contains(&offer.step) && cuts_nothing(offer))
+        .filter(|offer| !follows && enabled.contains(&offer.step) && cuts_nothing(offer))
         .flat_map(|offer| offer.kinds.iter().map(|kind| kind.name()))
         .collect();
     let suspended: Vec<String> = rules.suspensions().iter().map(|suspension| suspension.step.clone()).collect();
@@ -39,7 +43,7 @@ pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Path(n
         h1 { "Preprocessing rules of job " (name) }
         p { "They run from top to bottom, on " (steps::messages(&job)) ". Kinds that are cut: " @if applied.is_empty() { "none" } (applied.join(", ")) "." }
         @if visitor.is_admin() { (scope(&visitor, &to, &job, !idle.is_empty())) }
-        @if job.preprocess.steps == Steps::Recommended { p.note { "This job follows what is recommended. The first change here writes its list down; what is recommended later does not reach it then." } }
+        @if follows { p.note { "This job follows what is recommended. The first change here writes its list down; what is recommended later does not reach it then." } }
         @if !idle.is_empty() { p.note { "Rules are on that cut nothing, as this job does not cut their kind: " (idle.into_iter().collect::<Vec<_>>().join(", ")) ". Tick it above if you want it cut." } }
         p { a href="#try" { "Try a message with these rules" } @if visitor.is_admin() { " · " a href="/rules/new" { "New preprocessing rule" } } }
         h2 { "On" }
@@ -50,7 +54,7 @@ pub(super) async fn page(State(site): State<Arc<Site>>, visitor: Visitor, Path(n
                 li id=(format!("step-{step}")) data-step=(step) data-place=(place) {
                     span.dim { (place) }
                     (what(&name, step, known(step), &html! {
-                        @if known(step).is_some_and(cuts_nothing) { " " (badge("this job does not cut this kind", "warn")) }
+                        @if known(step).is_some_and(cuts_nothing) { " " (badge("this job does not cut this kind", if follows { "calm" } else { "warn" })) }
                         @if suspended.contains(step) { " " (badge("left out: suspended", "bad")) }
                     }))
                     @if visitor.is_admin() {

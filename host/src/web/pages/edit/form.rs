@@ -221,13 +221,43 @@ pub(super) fn schedule(shown: &Shown<'_>, parts: &Parts) -> Markup {
             (input("every", "Every", &of("every"), "A number with s, m or h: 30s, 5m, 1h."))
             (input("window", "Within this part of the day", &of("window"), "08:00-18:00; 22:00-06:00 goes on after midnight."))
             (input("at", "At these times of the day", &of("at"), "08:00, 17:30"))
-            (input("days", "On these days", &of("days"), "mon, fri; weekdays; 15, last, first mon (of the month); 12-24 (of the year). Empty: daily."))
+            (days(&of("days")))
             (input("cron", "Cron line", &of("cron"), "*/10 8-18 * * mon-fri"))
             (date("from", "First date", &of("from"), "Empty: from now on."))
             (date("until", "Last date", &of("until"), "Empty: no end."))
             (input("time_zone", "Time zone", &of("time_zone"), "Europe/Berlin. Empty: this machine's."))
             button.quiet type="submit" name="what" value="runs" formnovalidate data-part="runs" { "Show the next ten runs" }
             div #runs aria-live="polite" { (parts.runs()) }
+        }
+    }
+}
+
+/// The days of the week: as they are written in a file, and in words.
+const WEEK: [(&str, &str); 7] = [
+    ("mon", "Monday"),
+    ("tue", "Tuesday"),
+    ("wed", "Wednesday"),
+    ("thu", "Thursday"),
+    ("fri", "Friday"),
+    ("sat", "Saturday"),
+    ("sun", "Sunday"),
+];
+
+/// On which days a job runs: those of the week to be ticked, those of the month and the year to be written. `chosen` has commas.
+fn days(chosen: &str) -> Markup {
+    let chosen: Vec<&str> = chosen.split(',').map(str::trim).filter(|day| !day.is_empty()).collect();
+    let others: Vec<&str> =
+        chosen.iter().copied().filter(|day| !WEEK.iter().any(|(name, _)| name.eq_ignore_ascii_case(day))).collect();
+    html! {
+        fieldset {
+            legend { "On these days" }
+            p.hint { "None: daily. Weekly: tick the days of the week. Monthly and yearly: write the days below." }
+            div.ticks {
+                @for (name, words) in WEEK {
+                    label.tick { input type="checkbox" name="days" value=(name) checked[chosen.iter().any(|day| name.eq_ignore_ascii_case(day))]; span { (words) } }
+                }
+            }
+            (input("days", "Days of the month or of the year", &others.join(", "), "15; last; first mon; last fri (of each month); 12-24 (of the year); weekdays."))
         }
     }
 }

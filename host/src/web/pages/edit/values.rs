@@ -167,7 +167,8 @@ pub(super) fn schedule(fields: &Fields) -> Vec<Wanted> {
         wanted.push((schedule_keys(key), fields.filled(key).map(Value::from)));
     }
     for key in LISTS {
-        let list = fields.filled(key).map(|text| {
+        let text = fields.all(key).collect::<Vec<_>>().join(",");
+        let list = Some(text).filter(|text| !text.is_empty()).map(|text| {
             let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
             Value::Array(
                 words
