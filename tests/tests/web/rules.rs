@@ -171,6 +171,22 @@ fn rules_are_tried_as_they_are_edited() -> Result<()> {
         ensure!(page.contains("Cuts stripes"), "{page}");
         let again = admin.submit("/rules/new", "/rules/new", &with("save")).await?;
         ensure!(again.status == 422 && again.text.contains("zebras"), "{again:?}");
-        Ok(())
+        new_statements(&scene, &admin).await
     })
+}
+
+/// What a new file of statements begins with is sound, as it is offered.
+async fn new_statements(scene: &Scene, admin: &Web) -> Result<()> {
+    let page = admin.get("/processing").await?.text;
+    let path = between(&page, "required pattern=\"statements/[0-9a-z-]+[.]toml\" value=\"", "\"")?;
+    let page = admin.get(&format!("/rules/file?new=true&path={path}")).await?.text;
+    let text = between(&page, "spellcheck=\"false\">", "</textarea>")?;
+    let text = text.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">");
+    let fields = [("path", path), ("text", &*text), ("what", "save")];
+    let saved = admin.submit("/rules", "/rules/file", &fields).await?;
+    ensure!(saved.status == 303, "{saved:?}");
+    ensure!(scene.installation.read(&format!("rules/{path}"))? == text);
+    let again = admin.submit("/rules", "/rules/file", &fields).await?;
+    ensure!(again.status == 409, "one that is there is not written over: {again:?}");
+    Ok(())
 }
