@@ -15,23 +15,14 @@ const ANSWERS: &str = "[[statement]]\nname = \"all\"\nif = 'ticket is blank'\nth
 
 /// A desk with a ticket, an answer that nobody takes, and a stranger's words about the ticket.
 fn desk(port: u16) -> Result<Scene> {
-    let mut scene = Scene::start(|installation| {
-        installation.add_folder_job("folder")?;
+    Scene::with_strangers(|installation| {
         installation.write("rules/statements/10-default.toml", ANSWERS)?;
         let settings = installation.read("mailmill.toml")?;
         let smtp = format!(
             "[smtp]\nserver = \"127.0.0.1\"\nport = {port}\nsecurity = \"none\"\nfrom = \"desk@desk.example\"\n"
         );
-        installation.write("mailmill.toml", &format!("{settings}\n{smtp}"))?;
-        installation.write("mail/1.eml", &messages::request(1, "ann@client.example"))
-    })?;
-    scene.daemon.wait_for("the request", 0, |line| line.contains("message handled"))?;
-    for number in [2, 3] {
-        let stranger = messages::tagged_reply(number, "mallory@evil.example", "T00001");
-        scene.installation.write(&format!("mail/{number}.eml"), &stranger)?;
-        scene.daemon.wait_for("the stranger", 0, |line| line.contains(&format!("{number}.eml")))?;
-    }
-    Ok(scene)
+        installation.write("mailmill.toml", &format!("{settings}\n{smtp}"))
+    })
 }
 
 #[test]

@@ -271,16 +271,7 @@ fn scripts_do_with_a_token_what_people_do() -> Result<()> {
 
 #[test]
 fn a_desk_of_its_own_is_enough_to_live_with() -> Result<()> {
-    let mut scene = Scene::start(|installation| {
-        installation.add_folder_job("folder")?;
-        installation.write("mail/1.eml", &messages::request(1, "ann@client.example"))
-    })?;
-    scene.daemon.wait_for("the request", 0, |line| line.contains("message handled"))?;
-    for number in [2, 3] {
-        let stranger = messages::tagged_reply(number, "mallory@evil.example", "T00001");
-        scene.installation.write(&format!("mail/{number}.eml"), &stranger)?;
-        scene.daemon.wait_for("the stranger", 0, |line| line.contains(&format!("{number}.eml")))?;
-    }
+    let scene = Scene::with_strangers(|_| Ok(()))?;
     block_on(async {
         let admin = log_in(&scene).await?;
         let page = "/tickets/T00001";

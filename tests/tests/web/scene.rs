@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use mailmill_tests::browser::Browser;
 use mailmill_tests::web::Web;
-use mailmill_tests::{Daemon, Installation};
+use mailmill_tests::{Daemon, Installation, messages};
 use std::path::{Path, PathBuf};
 
 pub(super) const PASSWORD: &str = "three blind mice, see how";
@@ -34,6 +34,22 @@ impl Scene {
             .to_owned();
         let address = link.split("/setup").next().unwrap_or_default().to_owned();
         Ok(Self { installation, daemon, address, link })
+    }
+
+    /// One with a request, and two messages of strangers in quarantine.
+    pub(super) fn with_strangers(prepare: impl FnOnce(&Installation) -> Result<()>) -> Result<Self> {
+        let mut scene = Self::start(|installation| {
+            installation.add_folder_job("folder")?;
+            prepare(installation)?;
+            installation.write("mail/1.eml", &messages::request(1, "ann@client.example"))
+        })?;
+        scene.daemon.wait_for("the request", 0, |line| line.contains("message handled"))?;
+        for number in [2, 3] {
+            let stranger = messages::tagged_reply(number, "mallory@evil.example", "T00001");
+            scene.installation.write(&format!("mail/{number}.eml"), &stranger)?;
+            scene.daemon.wait_for("the stranger", 0, |line| line.contains(&format!("{number}.eml")))?;
+        }
+        Ok(scene)
     }
 
     pub(super) fn at(&self, path: &str) -> String {

@@ -36,24 +36,9 @@ impl Script {
     }
 }
 
-/// A daemon with a request, and two messages of strangers in quarantine.
-fn scene() -> Result<Scene> {
-    let mut scene = Scene::start(|installation| {
-        installation.add_folder_job("folder")?;
-        installation.write("mail/1.eml", &messages::request(1, "ann@client.example"))
-    })?;
-    scene.daemon.wait_for("the request", 0, |line| line.contains("message handled"))?;
-    for number in [2, 3] {
-        let stranger = messages::tagged_reply(number, "mallory@evil.example", "T00001");
-        scene.installation.write(&format!("mail/{number}.eml"), &stranger)?;
-        scene.daemon.wait_for("the stranger", 0, |line| line.contains(&format!("{number}.eml")))?;
-    }
-    Ok(scene)
-}
-
 #[test]
 fn a_script_keeps_jobs_and_works_at_the_desk() -> Result<()> {
-    let scene = scene()?;
+    let scene = Scene::with_strangers(|_| Ok(()))?;
     block_on(async {
         let admin = log_in(&scene).await?;
         let script = Script(Web::new(&scene.address).with_token(&token(&admin, "a script", "admin").await?));
@@ -152,7 +137,7 @@ async fn desk(scene: &Scene, script: &Script, reader: &Script) -> Result<()> {
 
 #[test]
 fn a_script_keeps_rules_the_log_and_who_has_access() -> Result<()> {
-    let scene = scene()?;
+    let scene = Scene::with_strangers(|_| Ok(()))?;
     block_on(async {
         let admin = log_in(&scene).await?;
         let script = Script(Web::new(&scene.address).with_token(&token(&admin, "a script", "admin").await?));
