@@ -60,12 +60,14 @@ pub async fn standings(folder: &Path, store: Option<&Store>) -> Result<Vec<Stand
         Some(store) => tokio::try_join!(store.jobs(), store.last_sessions())?,
         None => Default::default(),
     };
+    let rows: HashMap<&str, &JobRow> = rows.iter().map(|row| (row.name.as_str(), row)).collect();
+    let sessions: HashMap<&str, &SessionRow> = sessions.iter().map(|session| (session.job.as_str(), session)).collect();
     let mut standings = Vec::new();
     for file in job_files(folder)? {
         let Some(name) = Job::name_of(&file) else { continue };
-        let row = rows.iter().find(|row| row.name == name);
-        let session = sessions.iter().find(|session| session.job == name);
-        standings.push(standing(name, row, session.and_then(last_run), summary(&file)));
+        let row = rows.get(name.as_str()).copied();
+        let last = sessions.get(name.as_str()).and_then(|session| last_run(session));
+        standings.push(standing(name, row, last, summary(&file)));
     }
     Ok(standings)
 }

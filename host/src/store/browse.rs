@@ -85,15 +85,20 @@ async fn activity(
     hours: u16,
 ) -> sqlx::Result<BTreeMap<String, Vec<u64>>> {
     let first = this_hour - i64::from(hours) + 1;
-    let select = "SELECT job, started_at / 3600000 AS hour, CAST(SUM(received) AS BIGINT) AS messages FROM sessions \
-                  WHERE started_at >= $1 GROUP BY job, started_at / 3600000";
-    let mut jobs: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    for row in sqlx::query(select).bind(first * HOUR_MS).fetch_all(connection).await? {
-        let counts = jobs.entry(row.try_get("job")?).or_insert_with(|| vec![0; usize::from(hours)]);
-        let hour = usize::try_from(row.try_get::<i64, _>("hour")? - first).ok();
-        if let Some(count) = hour.and_then(|hour| counts.get_mut(hour)) {
-            *count = rows::count(&row, "messages")?;
+    // One row for each job, not one for each of its hours.
+    let select = "SELECT job, string_agg(hour || ' ' || messages, ',') AS hours FROM \
+                  (SELECT job, started_at / 3600000 - $1 AS hour, CAST(SUM(received) AS BIGINT) AS messages \
+                   FROM sessions WHERE started_at >= $2 GROUP BY job, started_at / 3600000) AS hourly GROUP BY job";
+    let mut jobs = BTreeMap::new();
+    for row in sqlx::query(select).bind(first).bind(first * HOUR_MS).fetch_all(connection).await? {
+        let mut counts = vec![0; usize::from(hours)];
+        for (hour, messages) in row.try_get::<&str, _>("hours")?.split(',').filter_map(|text| text.split_once(' ')) {
+            let count = hour.parse::<usize>().ok().and_then(|hour| counts.get_mut(hour));
+            if let (Some(count), Ok(messages)) = (count, messages.parse()) {
+                *count = messages;
+            }
         }
+        jobs.insert(row.try_get("job")?, counts);
     }
     Ok(jobs)
 }
