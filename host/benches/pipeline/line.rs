@@ -9,7 +9,7 @@ use mailmill::message::Message;
 use mailmill::message::document::{Cut, CutKind, CutKinds};
 use mailmill::plugin::capabilities::{Call, Effects};
 use mailmill::plugin::patterns::PatternCache;
-use mailmill::plugin::sight::{Finders, Scanners, Sight};
+use mailmill::plugin::sight::{Interest, Scanners, Sight};
 use mailmill::plugin::{Decision, Instance, PluginConfig, ProcessOutcome, Verdict};
 use mailmill::rules::{RuleSet, Step};
 use mailmill_sdk as sdk;
@@ -77,7 +77,7 @@ pub(crate) fn handle(line: &mut impl Line, message: &Arc<Message>) -> Outcome {
 #[derive(Debug)]
 pub(crate) struct Steps {
     /// The preprocessors: their names, and what they ask to be called for.
-    preprocess: Vec<(Arc<str>, Finders)>,
+    preprocess: Vec<(Arc<str>, Interest)>,
     scanners: Arc<Scanners>,
 }
 
@@ -97,7 +97,7 @@ impl Sandboxed {
             step.component.instantiate(name, &step.config).with_context(|| format!("step {name}"))
         };
         let preprocess: Vec<Instance> = PREPROCESS.into_iter().map(start).collect::<Result<_>>()?;
-        let interests = preprocess.iter().map(|instance| instance.interest().clone());
+        let interests = preprocess.iter().map(|instance| set.scanners().interest(instance.interest().clone()));
         let steps = Steps {
             preprocess: PREPROCESS.into_iter().map(Arc::from).zip(interests).collect(),
             scanners: set.scanners().clone(),
@@ -152,7 +152,9 @@ impl Native {
         let extract = Box::new(move |host: &Host| sdk::Extractor::extract(&fields, host));
         let process = Box::new(move |host: &Host| sdk::Processor::process(&statements, host));
         compiled.push(host.configured().1);
-        let steps = Steps { preprocess: interests, scanners: Arc::new(Scanners::new(compiled.iter())) };
+        let scanners = Arc::new(Scanners::new(compiled.iter()));
+        let preprocess_steps = interests.into_iter().map(|(name, finders)| (name, scanners.interest(finders)));
+        let steps = Steps { preprocess: preprocess_steps.collect(), scanners };
         Ok(Self { steps: Arc::new(steps), host, preprocess, extract, process })
     }
 }

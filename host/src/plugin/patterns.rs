@@ -9,7 +9,7 @@ mod shape;
 
 pub use bounded::{BACKTRACKS_MAX, Exceeded, Need, TEXT_BYTES_MAX};
 
-use super::needles;
+use super::needles::{self, Needle};
 use super::scan::Sought;
 use crate::message::document::{self, SelectorError};
 use bounded::{Bounded, Refusal};
@@ -50,7 +50,7 @@ pub struct Pattern {
     id: u32,
     source: Box<str>,
     engine: Engine,
-    needles: Option<Vec<String>>,
+    needles: Option<Vec<Needle>>,
 }
 
 /// What runs a pattern.
@@ -76,7 +76,7 @@ pub struct PatternSet(Vec<Arc<Pattern>>);
 pub struct Selector {
     id: u32,
     selector: document::Selector,
-    needles: Option<Vec<String>>,
+    needles: Option<Vec<Needle>>,
 }
 
 impl Pattern {
@@ -196,7 +196,7 @@ impl Sought for Pattern {
         self.id
     }
 
-    fn needles(&self) -> Option<&[String]> {
+    fn needles(&self) -> Option<&[Needle]> {
         self.needles.as_deref()
     }
 }
@@ -206,7 +206,7 @@ impl Sought for Selector {
         self.id
     }
 
-    fn needles(&self) -> Option<&[String]> {
+    fn needles(&self) -> Option<&[Needle]> {
         self.needles.as_deref()
     }
 }
@@ -251,7 +251,8 @@ impl PatternCache {
             check_length(source)?;
             let selector = document::Selector::parse(source)
                 .map_err(|SelectorError { reason, offset }| PatternError { reason, offset })?;
-            Ok(Selector { id: self.next_id(), needles: selector.needles(), selector })
+            let needles = selector.needles().map(|needles| needles.into_iter().map(Needle::anywhere).collect());
+            Ok(Selector { id: self.next_id(), needles, selector })
         })
     }
 

@@ -3,11 +3,11 @@
 //! A [`Scanner`] looks for the [needles](super::needles) of all patterns of a rule set at once, however many rules there
 //! are. Patterns without needles, and patterns that it does not know, may match anywhere.
 //!
-//! Of each needle the rarest three bytes are looked for: their hash is a bit of a map that fits into the fastest cache,
+//! Needles that only count at the start of a line are looked for there alone. Of each of the others the rarest three bytes are looked for: their hash is a bit of a map that fits into the fastest cache,
 //! and nearly no place of a text has one of those that are set. Only there is the rest compared. (An automaton for a
 //! thousand needles takes megabytes, or goes from state to state over each letter.)
 
-use super::needles::rarity;
+use super::needles::{Lead, Needle, rarity};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -19,18 +19,23 @@ const HASH_BITS: u32 = 15;
 const HASHES: usize = (1 << HASH_BITS) / 64;
 const PAIRS: usize = (1 << 16) / 64;
 
+/// How many characters at the start of a line are passed over on the way to a needle of lines. Where more may be, so may the needle.
+const LEAD_CHARS_MAX: usize = 200;
+/// How many different [`Lead`]s there may be. The needles of further ones are looked for anywhere.
+const LEADS_MAX: usize = 64;
+
 /// Something that is looked for, with its needles.
 pub(super) trait Sought {
     /// Its number, given once.
     fn id(&self) -> u32;
     /// What a text must contain one of; none if nothing is known.
-    fn needles(&self) -> Option<&[String]>;
+    fn needles(&self) -> Option<&[Needle]>;
 }
 
 /// Looks for the needles of many patterns in one pass.
 #[derive(Debug)]
 pub(super) struct Scanner {
-    needles: Vec<Needle>,
+    targets: Vec<Target>,
     /// A bit for the hash of each gram.
     hashes: Box<[u64; HASHES]>,
     /// A bit for each needle of two bytes.
@@ -38,18 +43,31 @@ pub(super) struct Scanner {
     /// Whether a byte is a needle.
     bytes: [bool; 256],
     /// The needles that have each gram, or are what is looked for themselves.
-    by_gram: HashMap<u32, Vec<u32>, BuildHasherDefault<Mixed>>,
+    by_gram: ByGram,
+    /// The needles of lines, by what they start with: a gram, or less.
+    by_start: ByGram,
+    /// Whether a byte is the first of such a needle.
+    starts: [bool; 256],
+    /// What may stand before these.
+    leads: Vec<Lead>,
+    /// The leads that each character of ASCII is in, as bits by their places.
+    leads_of: Box<[u64; 128]>,
     /// The patterns that have needles, sorted; their places are numbered from 0.
     known: Vec<u32>,
 }
 
-/// A text that is looked for.
+/// The numbers of needles by a gram of theirs.
+type ByGram = HashMap<u32, Vec<u32>, BuildHasherDefault<Mixed>>;
+
+/// A needle, ready to be looked for.
 #[derive(Debug)]
-struct Needle {
+struct Target {
     /// In lower case, as far as ASCII goes.
     text: Box<[u8]>,
     /// Where in it its gram is.
     gram: usize,
+    /// What may stand between it and the start of its line, as the bit of a lead; none if it counts anywhere.
+    lead: Option<u64>,
     /// The places of the patterns that it belongs to.
     owners: Vec<u32>,
 }
@@ -58,36 +76,85 @@ struct Needle {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Suspects(Vec<u64>);
 
+/// Some patterns, to be compared with the suspects of a text.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    known: Suspects,
+    /// Whether there are some among them that may match anywhere.
+    has_others: bool,
+}
+
+impl Watch {
+    /// Whether one of them may match where these are the suspects.
+    pub(super) fn meets(&self, suspects: &Suspects) -> bool {
+        self.has_others || self.known.meets(suspects)
+    }
+}
+
 impl Scanner {
     /// A scanner for all of these.
     pub(super) fn new<'a, S: Sought + 'a>(sought: impl Iterator<Item = &'a S>) -> Self {
-        let with_needles: BTreeMap<u32, &[String]> =
+        let with_needles: BTreeMap<u32, &[Needle]> =
             sought.filter_map(|sought| Some((sought.id(), sought.needles()?))).collect();
-        let mut by_needle: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        let mut by_needle: BTreeMap<Needle, Vec<u32>> = BTreeMap::new();
         for (place, needles) in (0u32..).zip(with_needles.values()) {
-            for needle in *needles {
-                by_needle.entry(needle.to_ascii_lowercase()).or_default().push(place);
+            for Needle { text, lead } in *needles {
+                let needle = Needle { text: text.to_ascii_lowercase(), lead: lead.clone() };
+                by_needle.entry(needle).or_default().push(place);
             }
         }
         let mut scanner = Self { known: with_needles.into_keys().collect(), ..Self::default() };
-        for (number, (text, owners)) in (0u32..).zip(by_needle) {
-            scanner.add(number, text.as_bytes(), owners);
+        for (number, (needle, owners)) in (0u32..).zip(by_needle) {
+            scanner.add(number, needle, owners);
         }
         scanner
     }
 
-    fn add(&mut self, number: u32, text: &[u8], owners: Vec<u32>) {
+    fn add(&mut self, number: u32, needle: Needle, owners: Vec<u32>) {
+        let text = needle.text.as_bytes();
         let rarity = |gram: &[u8]| gram.iter().map(|byte| rarity(char::from(*byte))).sum::<usize>();
         let rarest = text.windows(GRAM).enumerate().max_by_key(|(_, gram)| rarity(gram));
-        let (at, sought) = rarest.unwrap_or((0, text));
+        let lead = needle.lead.and_then(|lead| self.bit(lead));
+        let (at, sought) = match lead {
+            Some(_) => (0, text.get(..GRAM).unwrap_or(text)),
+            None => rarest.unwrap_or((0, text)),
+        };
         let gram = gram(sought);
-        match sought {
-            [byte] => self.bytes.get_mut(usize::from(*byte)).into_iter().for_each(|is_needle| *is_needle = true),
-            [_, _] => set(&mut *self.pairs, gram),
-            _ => set(&mut *self.hashes, hash(gram)),
+        let of_byte = |table: &mut [bool; 256]| {
+            let first = sought.first().and_then(|byte| table.get_mut(usize::from(*byte)));
+            first.into_iter().for_each(|is_needle| *is_needle = true);
+        };
+        match (lead, sought) {
+            (Some(_), _) => of_byte(&mut self.starts),
+            (None, [_]) => of_byte(&mut self.bytes),
+            (None, [_, _]) => set(&mut *self.pairs, gram),
+            (None, _) => set(&mut *self.hashes, hash(gram)),
         }
-        self.by_gram.entry(gram).or_default().push(number);
-        self.needles.push(Needle { text: text.into(), gram: at, owners });
+        let numbers = if lead.is_some() { &mut self.by_start } else { &mut self.by_gram };
+        numbers.entry(gram).or_default().push(number);
+        self.targets.push(Target { text: text.into(), gram: at, lead, owners });
+    }
+
+    /// The bit of a lead; none if there are too many.
+    fn bit(&mut self, lead: Lead) -> Option<u64> {
+        let place = self.leads.iter().position(|other| *other == lead).unwrap_or(self.leads.len());
+        let bit = 1 << u32::try_from(place).ok().filter(|_| place < LEADS_MAX)?;
+        for (c, leads) in (0..).map(char::from).zip(self.leads_of.iter_mut()) {
+            *leads |= if lead.contains(c) { bit } else { 0 };
+        }
+        if place == self.leads.len() {
+            self.leads.push(lead);
+        }
+        Some(bit)
+    }
+
+    /// The leads that a character is in.
+    fn leads_with(&self, c: char) -> u64 {
+        let ascii = usize::try_from(u32::from(c)).ok().and_then(|c| self.leads_of.get(c));
+        ascii.copied().unwrap_or_else(|| {
+            let with = self.leads.iter().enumerate().filter(|(_, lead)| lead.contains(c));
+            with.fold(0, |bits, (place, _)| bits | 1 << place)
+        })
     }
 
     /// Where the answer for this pattern is kept; none if it may match anywhere.
@@ -95,49 +162,108 @@ impl Scanner {
         self.known.binary_search(&id).ok().and_then(|place| u32::try_from(place).ok())
     }
 
+    /// What to compare with the suspects of a text to see whether any of these patterns may match in it.
+    pub(super) fn watch(&self, ids: impl Iterator<Item = u32>) -> Watch {
+        let mut watch = Watch { known: Suspects::none_of(self.known.len()), has_others: false };
+        for id in ids {
+            match self.place(id) {
+                Some(place) => watch.known.add(place),
+                None => watch.has_others = true,
+            }
+        }
+        watch
+    }
+
     /// Which patterns may match in the text.
     pub(super) fn scan(&self, text: &str) -> Suspects {
-        let mut found = Found {
-            suspects: Suspects(vec![0; self.known.len().div_ceil(64)]),
-            seen: vec![false; self.needles.len()],
-            text: text.as_bytes(),
-        };
-        if self.needles.is_empty() {
-            return found.suspects;
+        let mut found =
+            Found { suspects: Suspects::none_of(self.known.len()), seen: vec![false; self.targets.len()], text };
+        if !self.by_gram.is_empty() {
+            self.scan_all(&mut found);
         }
+        if !self.by_start.is_empty() {
+            self.scan_lines(&mut found);
+        }
+        found.suspects
+    }
+
+    /// Looks for the needles that count anywhere.
+    fn scan_all(&self, found: &mut Found<'_>) {
         let mut bytes = self.bytes;
         let mut last = 0u32;
-        for (at, byte) in text.bytes().enumerate() {
+        for (at, byte) in found.text.bytes().enumerate() {
             let byte = byte.to_ascii_lowercase();
             last = last >> 8 | u32::from(byte) << 16;
             if is_set(&*self.hashes, hash(last)) {
-                self.look(last, (at + 1).checked_sub(GRAM), &mut found);
+                self.look(last, (at + 1).checked_sub(GRAM), found);
             }
             if is_set(&*self.pairs, last >> 8) {
-                self.look(last >> 8, at.checked_sub(1), &mut found);
+                self.look(last >> 8, at.checked_sub(1), found);
             }
             if let Some(unseen) = bytes.get_mut(usize::from(byte)).filter(|unseen| **unseen) {
-                self.look(u32::from(byte), Some(at), &mut found);
+                self.look(u32::from(byte), Some(at), found);
                 *unseen = false;
             }
         }
-        found.suspects
     }
 
     /// Looks for the needles that have this gram, which starts at this place.
     fn look(&self, gram: u32, at: Option<usize>, found: &mut Found<'_>) {
         for number in self.by_gram.get(&gram).into_iter().flatten() {
-            let number = *number as usize;
-            let (Some(needle), Some(seen)) = (self.needles.get(number), found.seen.get_mut(number)) else { continue };
-            if *seen {
-                continue;
+            self.compare(*number, |target| at?.checked_sub(target.gram), found);
+        }
+    }
+
+    /// Looks for the needles of lines.
+    fn scan_lines(&self, found: &mut Found<'_>) {
+        let mut start = 0;
+        for line in found.text.split('\n') {
+            // What has been nothing but characters of these leads so far.
+            let mut leads = u64::MAX;
+            let places = line.char_indices().map(|(at, c)| (at, Some(c))).chain([(line.len(), None)]);
+            for (walked, (at, c)) in places.enumerate() {
+                if walked == LEAD_CHARS_MAX {
+                    let those = self.targets.iter().filter(|target| target.lead.is_some_and(|lead| lead & leads != 0));
+                    those.flat_map(|target| &target.owners).for_each(|place| found.suspects.add(*place));
+                    break;
+                }
+                self.look_ahead(start + at, leads, found);
+                leads &= c.map_or(0, |c| self.leads_with(c));
+                if leads == 0 {
+                    break;
+                }
             }
-            let start = at.and_then(|at| at.checked_sub(needle.gram));
-            let there = start.and_then(|start| found.text.get(start..start + needle.text.len()));
-            *seen = there.is_some_and(|there| there.eq_ignore_ascii_case(&needle.text));
-            if *seen {
-                needle.owners.iter().for_each(|place| found.suspects.add(*place));
+            start += line.len() + 1;
+        }
+    }
+
+    /// Looks for needles at a place in a line, before which there is nothing but characters of these leads.
+    fn look_ahead(&self, at: usize, leads: u64, found: &mut Found<'_>) {
+        let ahead = found.text.as_bytes().get(at..).unwrap_or_default();
+        let is_start = |byte: &u8| self.starts.get(usize::from(byte.to_ascii_lowercase())).is_some_and(|is| *is);
+        if !ahead.first().is_some_and(is_start) {
+            return;
+        }
+        let mut start = 0;
+        for (length, byte) in (0u32..).zip(ahead.iter().take(GRAM)) {
+            start |= u32::from(byte.to_ascii_lowercase()) << (8 * length);
+            for number in self.by_start.get(&start).into_iter().flatten() {
+                self.compare(*number, |target| target.lead.is_some_and(|lead| lead & leads != 0).then_some(at), found);
             }
+        }
+    }
+
+    /// Compares a needle with the text, where it may be and unless it was seen.
+    fn compare(&self, number: u32, place: impl FnOnce(&Target) -> Option<usize>, found: &mut Found<'_>) {
+        let number = number as usize;
+        let (Some(target), Some(seen)) = (self.targets.get(number), found.seen.get_mut(number)) else { return };
+        if *seen {
+            return;
+        }
+        let there = place(target).and_then(|at| found.text.as_bytes().get(at..at + target.text.len()));
+        *seen = there.is_some_and(|there| there.eq_ignore_ascii_case(&target.text));
+        if *seen {
+            target.owners.iter().for_each(|place| found.suspects.add(*place));
         }
     }
 }
@@ -145,11 +271,15 @@ impl Scanner {
 impl Default for Scanner {
     fn default() -> Self {
         Self {
-            needles: Vec::new(),
+            targets: Vec::new(),
             hashes: Box::new([0; HASHES]),
             pairs: Box::new([0; PAIRS]),
             bytes: [false; 256],
             by_gram: HashMap::default(),
+            by_start: HashMap::default(),
+            starts: [false; 256],
+            leads: Vec::new(),
+            leads_of: Box::new([0; 128]),
             known: Vec::new(),
         }
     }
@@ -160,7 +290,7 @@ struct Found<'t> {
     suspects: Suspects,
     /// Which needles, by their number.
     seen: Vec<bool>,
-    text: &'t [u8],
+    text: &'t str,
 }
 
 /// Up to three bytes as a number, the first the lowest.
@@ -206,8 +336,18 @@ impl Hasher for Mixed {
 }
 
 impl Suspects {
+    /// None of so many.
+    fn none_of(places: usize) -> Self {
+        Self(vec![0; places.div_ceil(64)])
+    }
+
     fn add(&mut self, place: u32) {
         set(&mut self.0, place);
+    }
+
+    /// Whether any of these is among the others.
+    fn meets(&self, others: &Self) -> bool {
+        self.0.iter().zip(&others.0).any(|(one, other)| one & other != 0)
     }
 
     /// Whether the pattern at this place may match.
@@ -218,23 +358,24 @@ impl Suspects {
 
 #[cfg(test)]
 mod tests {
+    use super::super::needles;
     use super::*;
     use proptest::prelude::*;
 
-    struct Word(u32, Option<Vec<String>>);
+    struct Word(u32, Option<Vec<Needle>>);
 
     impl Sought for Word {
         fn id(&self) -> u32 {
             self.0
         }
 
-        fn needles(&self) -> Option<&[String]> {
+        fn needles(&self) -> Option<&[Needle]> {
             self.1.as_deref()
         }
     }
 
     fn word(id: u32, needles: &[&str]) -> Word {
-        Word(id, Some(needles.iter().map(|needle| (*needle).to_owned()).collect()))
+        Word(id, Some(needles.iter().map(|needle| Needle::anywhere((*needle).to_owned())).collect()))
     }
 
     #[test]
@@ -267,6 +408,25 @@ mod tests {
     }
 
     #[test]
+    fn a_needle_of_a_line_is_found_at_its_start() {
+        let words = [(1, r"(?m)^[ \t]*To:"), (2, "(?m)^[ ]*>"), (3, ">"), (4, "To:")];
+        let words = words.map(|(id, source)| Word(id, needles::of(source)));
+        let scanner = Scanner::new(words.iter());
+        let check = |text: &str, expect: &[u32]| {
+            let suspects = scanner.scan(text);
+            let found: Vec<u32> =
+                (1..=4).filter(|id| suspects.has(scanner.place(*id).expect("it has needles"))).collect();
+            assert_eq!(found, expect, "{text}");
+        };
+        check("to: x", &[1, 4]);
+        check("x to:\n \tTO:", &[1, 4]);
+        check("x to:\n x to:", &[4]);
+        check("a > b > c\n >", &[2, 3]);
+        check("a > b > c", &[3]);
+        check(&format!("{}x", " ".repeat(LEAD_CHARS_MAX)), &[1, 2]);
+    }
+
+    #[test]
     fn short_needles_are_found_in_any_case() {
         let words = [word(1, &["a", "bc"]), word(2, &["bd"]), word(3, &["é"]), word(4, &[":"])];
         let scanner = Scanner::new(words.iter());
@@ -285,6 +445,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_match_is_missed(
+            source in r"(\(\?(i|m|im)\))?\^((\[a_\n \]|_|b)([*+?]|\{2,\})){0,2}([ab\n_]|\(a|bc\)|[a-c]\*){1,4}",
+            text in r"[abcABC_ \n]{0,16}",
+        ) {
+            if let (Ok(pattern), Some(needles)) = (regex::Regex::new(&source), needles::of(&source)) {
+                let suspects = Scanner::new([Word(1, Some(needles.clone()))].iter()).scan(&text);
+                prop_assert!(!pattern.is_match(&text) || suspects.has(0), "{source}: {needles:?}");
+            }
+        }
+
         #[test]
         fn a_needle_is_found_exactly_where_it_is(
             needles in proptest::collection::vec("[a-cA-Cé:]{1,5}", 1..8),

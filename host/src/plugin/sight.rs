@@ -2,7 +2,7 @@
 //! way, so that no question is answered twice.
 
 use super::patterns::{Pattern, Selector};
-use super::scan::{Scanner, Sought, Suspects};
+use super::scan::{Scanner, Sought, Suspects, Watch};
 use crate::field::Entry;
 use crate::message::Message;
 use crate::message::document::{Cut, CutKinds, Span, View};
@@ -49,6 +49,14 @@ pub struct Finders {
     pub selectors: Vec<Arc<Selector>>,
 }
 
+/// What a plugin asked to be called for.
+#[derive(Debug, Default)]
+pub struct Interest {
+    finders: Finders,
+    texts: Watch,
+    marks: Watch,
+}
+
 impl Scanners {
     /// Scanners for all that these plugins may ask for. Other patterns are simply run.
     #[must_use]
@@ -56,6 +64,14 @@ impl Scanners {
         let patterns = finders.clone().flat_map(|finders| &finders.patterns).map(|pattern| &**pattern);
         let selectors = finders.flat_map(|finders| &finders.selectors).map(|selector| &**selector);
         Self { texts: Scanner::new(patterns), marks: Scanner::new(selectors) }
+    }
+
+    /// The interest in what these find, for [`Sight::concerns`] of sights with these scanners.
+    #[must_use]
+    pub fn interest(&self, finders: Finders) -> Interest {
+        let texts = self.texts.watch(finders.patterns.iter().map(|pattern| pattern.id()));
+        let marks = self.marks.watch(finders.selectors.iter().map(|selector| selector.id()));
+        Interest { finders, texts, marks }
     }
 }
 
@@ -135,45 +151,62 @@ impl Sight {
     /// stands, or an element of it. A plugin that asked for nothing is called for every message, and so is one that asked
     /// for a pattern of the bounded engine, which is not run just to find that out.
     #[must_use]
-    pub fn concerns(&self, interest: &Finders) -> bool {
-        interest.is_empty()
-            || interest.patterns.iter().any(|pattern| self.matches(pattern))
-            || interest.selectors.iter().any(|selector| !self.elements(selector, 1).is_empty())
+    pub fn concerns(&self, Interest { finders, texts, marks }: &Interest) -> bool {
+        let Finders { patterns, selectors } = finders;
+        let matches = || texts.meets(self.suspects()) && patterns.iter().any(|pattern| self.matches(pattern));
+        let has = || marks.meets(self.marked()) && selectors.iter().any(|finder| !self.elements(finder, 1).is_empty());
+        finders.is_empty() || !patterns.is_empty() && matches() || !selectors.is_empty() && has()
+    }
+
+    /// Which patterns may match the body.
+    fn suspects(&self) -> &Suspects {
+        self.suspects.get_or_init(|| self.scanners.texts.scan(self.view.text()))
+    }
+
+    /// Which selectors may find something.
+    fn marked(&self) -> &Suspects {
+        self.structure.suspects.get_or_init(|| self.scanners.marks.scan(self.message.document.marks()))
     }
 
     /// Whether the pattern may match the body. If not, it need not be run.
     #[must_use]
     pub fn may_match(&self, pattern: &Pattern) -> bool {
-        let texts = &self.scanners.texts;
-        let scan = || texts.scan(self.view.text());
-        texts.place(pattern.id()).is_none_or(|place| self.suspects.get_or_init(scan).has(place))
+        self.is_suspect(pattern) && self.answer(pattern) != Some(false)
+    }
+
+    /// Whether the body has what every match of the pattern contains.
+    fn is_suspect(&self, pattern: &Pattern) -> bool {
+        self.scanners.texts.place(pattern.id()).is_none_or(|place| self.suspects().has(place))
+    }
+
+    /// Whether the pattern matches the body, if somebody has asked before.
+    fn answer(&self, pattern: &Pattern) -> Option<bool> {
+        let id = pattern.id();
+        locked(&self.answers).iter().find(|(other, _)| *other == id).map(|(_, answer)| *answer)
     }
 
     /// Whether the pattern matches the body. A pattern of the bounded engine is not run: it may match.
     #[must_use]
     pub fn matches(&self, pattern: &Pattern) -> bool {
-        if !self.may_match(pattern) {
+        if !self.is_suspect(pattern) {
             return false;
         }
         if pattern.need().is_some() {
             return true;
         }
-        let id = pattern.id();
-        if let Some((_, answer)) = locked(&self.answers).iter().find(|(other, _)| *other == id) {
-            return *answer;
+        if let Some(answer) = self.answer(pattern) {
+            return answer;
         }
         let answer = pattern.is_match(self.view.text(), None).unwrap_or(true);
-        locked(&self.answers).push((id, answer));
+        locked(&self.answers).push((pattern.id(), answer));
         answer
     }
 
     /// The spans of the body that matching elements cover, at most `limit`; what is cut already is left out.
     #[must_use]
     pub fn elements(&self, selector: &Selector, limit: usize) -> Vec<Span> {
-        let marks = &self.scanners.marks;
-        let scan = || marks.scan(self.message.document.marks());
-        let may_match = marks.place(selector.id()).is_none_or(|at| self.structure.suspects.get_or_init(scan).has(at));
-        if !may_match {
+        let may_match = |place| self.marked().has(place);
+        if !self.scanners.marks.place(selector.id()).is_none_or(may_match) {
             return Vec::new();
         }
         let spans = self.selected(selector);

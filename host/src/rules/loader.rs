@@ -8,7 +8,7 @@ use super::{
 use crate::action::verbs;
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, suggestion};
 use crate::message::client;
-use crate::plugin::sight::{Finders, Scanners};
+use crate::plugin::sight::{Interest, Scanners};
 use crate::plugin::{Argument, Component, ConfigureError, Engine, Instance, PluginConfig, VerbSpec};
 use crate::store::RevisionContent;
 use crate::ticket::Classes;
@@ -56,8 +56,8 @@ impl Loader<'_> {
     ) -> Instances {
         let loaded: Vec<_> = listed.iter().map(|step| self.step(pipeline, step, plugins, out)).collect();
         let mut cleaners = cleaners(&loaded).into_iter();
-        let mut steps = Vec::new();
-        let (mut fields, mut compiled, mut idle) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut steps, mut idle): (Vec<Step>, Vec<Option<Instance>>) = Default::default();
+        let (mut fields, mut compiled) = (Vec::new(), Vec::new());
         for (listed, loaded) in listed.iter().zip(loaded) {
             let cleaner = cleaners.next().flatten();
             let Some(mut step) = loaded else { continue };
@@ -68,7 +68,6 @@ impl Loader<'_> {
             }
             if let Some(instance) = &instance {
                 fields.extend_from_slice(instance.declares());
-                step.interest = instance.interest().clone();
                 compiled.push(instance.compiled().clone());
             }
             idle.push(instance);
@@ -78,6 +77,10 @@ impl Loader<'_> {
         let places = steps.iter().enumerate().filter(|(_, step)| step.hop == Hop::Preprocess);
         let preprocess = places.map(|(place, step)| (step.name.to_string(), place)).collect();
         let scanners = Arc::new(Scanners::new(compiled.iter()));
+        for (step, instance) in steps.iter_mut().zip(&idle) {
+            step.interest =
+                instance.as_ref().map(|instance| scanners.interest(instance.interest().clone())).unwrap_or_default();
+        }
         let (classes, warnings) = (self.classes.clone(), out.clone());
         let mut content = std::mem::take(&mut self.content);
         content.files.sort();
@@ -114,7 +117,7 @@ impl Loader<'_> {
             component,
             config,
             reuse: listed.reuse,
-            interest: Finders::default(),
+            interest: Interest::default(),
             recommended: listed.recommended,
             summary: listed.summary.clone().or_else(|| files.summary()),
             files,

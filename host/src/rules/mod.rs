@@ -31,7 +31,7 @@ pub use run::{Extracted, FieldSource, Instances, Preprocessed, Processed, StepFa
 pub use untested::Untested;
 
 use crate::diagnostic::{Diagnostics, Source};
-use crate::plugin::sight::{Finders, Scanners};
+use crate::plugin::sight::{Interest, Scanners};
 use crate::plugin::{Component, Engine, Health, PluginConfig, Suspension, World};
 use crate::store::RevisionContent;
 use crate::ticket::Classes;
@@ -97,7 +97,7 @@ pub struct Step {
     /// Whether one instance handles many messages.
     pub reuse: bool,
     /// What a message must have for the plugin to be called; empty if it is called for every message.
-    interest: Finders,
+    interest: Interest,
     /// How it fares.
     pub health: Arc<Health>,
     /// Whether jobs run it that ask for the recommended steps.

@@ -5,7 +5,7 @@ use mailmill::message::document::{Cut, CutKind, CutKinds};
 use mailmill::message::{Document, Message};
 use mailmill::plugin::capabilities::Call;
 use mailmill::plugin::patterns::PatternCache;
-use mailmill::plugin::sight::{Finders, Sight};
+use mailmill::plugin::sight::{Interest, Scanners, Sight};
 use mailmill_sdk::{Config, Diagnostic, Failure, Preprocessor, Verdict};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
@@ -18,7 +18,7 @@ type Plugin = Box<dyn Fn(&Native) -> Result<Verdict, Failure>>;
 struct Step {
     name: Arc<str>,
     plugin: Plugin,
-    interest: Finders,
+    interest: Interest,
 }
 
 impl Step {
@@ -26,7 +26,7 @@ impl Step {
     fn new<P: Preprocessor<Native> + 'static>(host: &Native, name: &str, rules: &str) -> Result<Self, Vec<Diagnostic>> {
         let config = Config { rules: rules.to_owned(), ..Config::default() };
         let plugin = P::configure(host, &config)?;
-        let (interest, _) = host.configured();
+        let interest = Scanners::default().interest(host.configured().0);
         Ok(Self { name: name.into(), plugin: Box::new(move |host| plugin.preprocess(host)), interest })
     }
 }
