@@ -13,6 +13,7 @@ use crate::template::{self, is_parted};
 use mailmill_sdk::settings::Table;
 use mailmill_sdk::text::{joined, lower};
 use mailmill_sdk::{Field, Host};
+use std::cell::OnceCell;
 use std::ops::Range;
 
 /// How many lines above and below the characteristic word an attribution may reach.
@@ -59,6 +60,8 @@ pub(crate) struct Attribution {
 struct Template {
     pieces: Vec<String>,
     colon: bool,
+    /// Which piece is what is looked for: the last that is not short, since that is the verb; short ones are everywhere.
+    characteristic: usize,
 }
 
 /// Some lines as one, and the same in lower case.
@@ -67,6 +70,7 @@ struct Window {
     text: String,
     lower: String,
     dashed: bool,
+    evidence: OnceCell<Evidence>,
 }
 
 impl<H: Host> Attributions<H> {
@@ -183,7 +187,7 @@ fn among(lines: &Lines<'_>, floor: usize, templates: &[&Template], windows: &[Wi
                     lines: first..window.lines.end,
                     start: lines.get(first).map_or(0, |line| line.start),
                     before_quoted: quoted,
-                    certain: quoted || Evidence::of(&window.text).is_certain(),
+                    certain: quoted || window.evidence().is_certain(),
                 });
             }
         }
@@ -211,7 +215,7 @@ fn amid(lines: &Lines<'_>, templates: &[&Template], window: &Window) -> Option<A
     let others = lines.from(window.lines.start + 1).take(window.lines.len() - 1);
     let pieces = std::iter::once(line.text.get(at..)?).chain(others.map(|line| line.text));
     let inner = Window::joined(window.lines.clone(), pieces);
-    let evidence = Evidence::of(&inner.text);
+    let evidence = inner.evidence();
     let fits = templates.iter().any(|template| !template.opens() && template.matches(&inner));
     let above = line.text.get(..at)?.trim_end_matches(|c| is_frame(c) || is_space(c));
     let certain = evidence.date && (evidence.address || evidence.time) && !Evidence::of(above).address;
@@ -330,7 +334,11 @@ impl Window {
         let text = joined.trim_start_matches(frame);
         let bare = text.trim_end_matches(frame);
         let dashed = text.len() - bare.len() >= 2;
-        Self { lines, text: bare.to_owned(), lower: lower(bare), dashed }
+        Self { lines, text: bare.to_owned(), lower: lower(bare), dashed, evidence: OnceCell::new() }
+    }
+
+    fn evidence(&self) -> Evidence {
+        *self.evidence.get_or_init(|| Evidence::of(&self.text))
     }
 }
 
@@ -341,7 +349,14 @@ impl Template {
         let bare = last.trim_end_matches([':', '：', ' ']).to_owned();
         let colon = bare.len() != last.len();
         *last = bare;
-        pieces.iter().any(|piece| !piece.is_empty()).then_some(Self { pieces, colon })
+        let (mut characteristic, mut longest) = (0, 0);
+        for (place, piece) in pieces.iter().enumerate() {
+            let length = piece.chars().count().min(CHARACTERISTIC_CHARS_MIN);
+            if length >= longest {
+                (characteristic, longest) = (place, length);
+            }
+        }
+        (longest > 0).then_some(Self { pieces, colon, characteristic })
     }
 
     fn words(&self) -> usize {
@@ -353,10 +368,9 @@ impl Template {
         self.pieces.first().is_some_and(String::is_empty)
     }
 
-    /// The words that are looked for: the last that are not short, since that is the verb; short ones are everywhere.
+    /// The words that are looked for.
     fn characteristic(&self) -> &str {
-        let long = self.pieces.iter().rfind(|piece| piece.chars().count() >= CHARACTERISTIC_CHARS_MIN);
-        long.or_else(|| self.pieces.iter().max_by_key(|piece| piece.chars().count())).map_or("", String::as_str)
+        self.pieces.get(self.characteristic).map_or("", String::as_str)
     }
 
     fn ends_with_characteristic(&self) -> bool {
@@ -377,7 +391,7 @@ impl Template {
 
     /// Whether there is enough in the lines to tell an attribution from prose.
     fn is_borne_out(&self, window: &Window, before_quoted: bool, lines: &Lines<'_>) -> bool {
-        let evidence = Evidence::of(&window.text);
+        let evidence = window.evidence();
         if evidence.sentences {
             return false;
         }

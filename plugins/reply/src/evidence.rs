@@ -20,13 +20,16 @@ pub(crate) struct Evidence {
 impl Evidence {
     /// What there is in `text`.
     pub(crate) fn of(text: &str) -> Self {
-        let mut evidence = Self { digits: text.bytes().any(|byte| byte.is_ascii_digit()), ..Self::default() };
+        let mut evidence = Self::default();
         let mut before = "";
         for word in text.split_whitespace() {
             evidence.address |= is_address(word);
-            let bare = word.trim_matches(|c: char| !is_part(c));
-            evidence.time |= is_time(bare);
-            evidence.date |= is_date(bare);
+            if word.bytes().any(|byte| byte.is_ascii_digit()) {
+                evidence.digits = true;
+                let bare = word.trim_matches(|c: char| !is_part(c));
+                evidence.time |= is_time(bare);
+                evidence.date |= is_date(bare);
+            }
             evidence.sentences |= ends_sentence(before) && word.starts_with(is_capital);
             before = word;
         }
@@ -67,15 +70,16 @@ fn is_time(word: &str) -> bool {
     first && digits(second) && groups.all(|group| group.len() <= 4)
 }
 
+/// Whether a word with digits is a date.
 fn is_date(word: &str) -> bool {
-    if word.contains(['年', '月', '日', '년', '월']) && word.bytes().any(|byte| byte.is_ascii_digit()) {
+    if word.contains(['年', '月', '日', '년', '월']) {
         return true;
     }
-    let groups: Vec<&str> = word.split(['.', '/', '-']).collect();
+    let groups = || word.split(['.', '/', '-']);
     let is_year =
         |group: &str| group.len() == 4 && is_number(group) && (group.starts_with("19") || group.starts_with("20"));
-    let numbers = groups.iter().filter(|group| is_number(group) && group.len() <= 4).count();
-    groups.iter().any(|group| is_year(group)) || numbers >= 3 && groups.len() == numbers
+    let numbers = groups().filter(|group| is_number(group) && group.len() <= 4).count();
+    numbers >= 3 && groups().count() == numbers || groups().any(is_year)
 }
 
 fn is_number(group: &str) -> bool {

@@ -10,6 +10,7 @@ use crate::table;
 use mailmill_sdk::settings::Table;
 use mailmill_sdk::text::split_around;
 use mailmill_sdk::{Field, Host};
+use std::cell::OnceCell;
 
 /// How many labelled lines are looked at.
 const LABELS_MAX: u32 = 2_000;
@@ -61,6 +62,8 @@ struct Labelled<'a> {
     line: usize,
     roles: &'a [(String, Role)],
     value: &'a str,
+    /// What the value tells: looked at for each block that the line may be part of.
+    evidence: OnceCell<Evidence>,
 }
 
 impl<H: Host> HeaderBlocks<H> {
@@ -124,7 +127,7 @@ impl<H: Host> HeaderBlocks<H> {
             for labelled in block {
                 let role = role_in(labelled.roles, language).filter(|role| !seen.roles.contains(role));
                 let Some(role) = role else { break };
-                seen.add(role, labelled.value);
+                seen.add(role, *labelled.evidence.get_or_init(|| Evidence::of(labelled.value)));
             }
             if seen.is_alone() {
                 self.on_one_line(&mut seen, language, first.value);
@@ -163,6 +166,7 @@ impl<H: Host> HeaderBlocks<H> {
             line: index,
             roles: &self.labels.get(place(&self.labels, &label).ok()?)?.roles,
             value: lines.text().get(end..line.end()).unwrap_or_default(),
+            evidence: OnceCell::new(),
         })
     }
 }
@@ -194,9 +198,8 @@ struct Seen {
 }
 
 impl Seen {
-    fn add(&mut self, role: Role, value: &str) {
+    fn add(&mut self, role: Role, found: Evidence) {
         self.roles.push(role);
-        let found = Evidence::of(value);
         self.address |= matches!(role, Role::From | Role::To) && found.address;
         self.no_name |= role == Role::From && found.digits && !found.address;
         self.date |= role == Role::Date && found.digits && (found.date || found.time);

@@ -36,6 +36,11 @@ pub fn split_around<'a>(text: &'a str, piece: &str) -> Option<(&'a str, &'a str)
 #[must_use]
 pub fn lower(text: &str) -> String {
     let mut lower = String::with_capacity(text.len());
+    if text.bytes().all(|byte| byte.is_ascii()) {
+        lower.push_str(text);
+        lower.make_ascii_lowercase();
+        return lower;
+    }
     let mut letters = text.chars().peekable();
     let mut in_word = false;
     while let Some(letter) = letters.next() {
