@@ -131,7 +131,8 @@ settings! {
         observe: Observe => table,
         /// The incoming mail log.
         incoming_log: IncomingLog => table,
-        /// Where compiled plugins are kept, so that they need not be compiled again.
+        /// Where compiled plugins are kept, so that they need not be compiled again. One that nobody has used for 30 days is removed
+        /// when others are compiled.
         plugins_cache: PluginsCache => table,
         /// How changes of rules, plugins, jobs and settings are noticed.
         reload: Reload => table,

@@ -1,12 +1,10 @@
-//! From a component to machine code: in a child process, kept by digest.
+//! From a component to machine code: in a child process, kept in a [cache](super::cache).
 //!
 //! A component that makes the compiler fail, hang or crash takes a child process along, never the daemon.
 
+use super::cache::Cache;
 use sha2::{Digest, Sha256};
-use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc;
@@ -17,10 +15,6 @@ use wasmtime::{Engine, Precompiled};
 pub const COMPILE_SUBCOMMAND: &str = "compile-plugin";
 /// How long the compiler may take: 18 MB of Python take 8 s.
 const COMPILE_TIME_MAX: Duration = Duration::from_secs(120);
-/// What an entry of the cache starts with, before the digest of what follows.
-const MAGIC: &[u8; 16] = b"mailmill-cwasm-1";
-/// The length of a digest.
-const DIGEST_BYTES: usize = 32;
 
 /// Where the compiler runs.
 #[derive(Debug, Clone)]
@@ -54,11 +48,10 @@ pub fn compile_child(mut input: impl Read, mut output: impl Write) -> ExitCode {
 pub(super) fn machine_code(
     engine: &Engine,
     compiler: &Compiler,
-    cache: Option<&Path>,
+    cache: Option<&Cache>,
     bytes: &[u8],
 ) -> Result<Vec<u8>, String> {
-    let entry = cache.map(|folder| folder.join(format!("{}.cwasm", key(engine, bytes))));
-    if let Some(code) = entry.as_deref().and_then(read_entry) {
+    if let Some(code) = cache.and_then(|cache| cache.read(engine, bytes)) {
         return Ok(code);
     }
     let code = match compiler {
@@ -68,25 +61,10 @@ pub(super) fn machine_code(
     if Engine::detect_precompiled(&code) != Some(Precompiled::Component) {
         return Err("the compiler's answer is no machine code".to_owned());
     }
-    if let Some(entry) = entry
-        && let Err(error) = write_entry(&entry, &code)
-    {
-        // The plugin works without; only the next start takes longer.
-        tracing::warn!(entry = %entry.display(), %error, "compiled plugin not kept");
+    if let Some(cache) = cache {
+        cache.write(engine, bytes, &code);
     }
     Ok(code)
-}
-
-/// Makes the cache's folder, for this user alone.
-pub(super) fn prepare_cache(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // Fails if the folder belongs to someone else, who could then put machine code there.
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
-    }
-    Ok(())
 }
 
 /// The SHA-256 of some bytes, in hexadecimal.
@@ -94,42 +72,9 @@ pub(super) fn digest(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
 }
 
-fn hexadecimal(digest: &[u8]) -> String {
+/// Bytes as hexadecimal digits.
+pub(super) fn hexadecimal(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Names what the machine code depends on: the component, and the engine with its version and settings.
-fn key(engine: &Engine, bytes: &[u8]) -> String {
-    let mut settings = DefaultHasher::new();
-    engine.precompile_compatibility_hash().hash(&mut settings);
-    let mut key = Sha256::new();
-    key.update(MAGIC);
-    key.update(settings.finish().to_le_bytes());
-    key.update(bytes);
-    hexadecimal(&key.finalize())
-}
-
-/// The machine code of an entry; none if there is no entry, or it is not what was written.
-fn read_entry(path: &Path) -> Option<Vec<u8>> {
-    let mut entry = fs::read(path).ok()?;
-    let rest = entry.strip_prefix(MAGIC)?;
-    let (written, code) = rest.split_at_checked(DIGEST_BYTES)?;
-    if Sha256::digest(code).as_slice() != written {
-        tracing::warn!(entry = %path.display(), "damaged entry of the plugin cache: compiling again");
-        return None;
-    }
-    Some(entry.split_off(MAGIC.len() + DIGEST_BYTES))
-}
-
-/// Writes an entry whole or not at all.
-fn write_entry(path: &Path, code: &[u8]) -> io::Result<()> {
-    let half = path.with_extension(format!("{}.half", std::process::id()));
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&half)?;
-    file.write_all(MAGIC)?;
-    file.write_all(&Sha256::digest(code))?;
-    file.write_all(code)?;
-    drop(file);
-    fs::rename(&half, path)
 }
 
 fn in_child(program: &Path, bytes: &[u8]) -> Result<Vec<u8>, String> {

@@ -2,6 +2,7 @@
 
 use super::World;
 use super::bindings::{extractor, preprocessor, processor, rules};
+use super::cache::Cache;
 use super::check::{self, LoadError, Outline};
 use super::clock::Ticker;
 use super::compile::{self, Compiler};
@@ -14,6 +15,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
@@ -58,7 +60,9 @@ pub(super) struct Shared {
     settings: EngineSettings,
     /// The plugins in use, by their files: changed rules must not take as long as changed plugins.
     in_use: Mutex<HashMap<PathBuf, WeakComponent>>,
-    /// Why compiled plugins are not kept, if they should be.
+    /// Where compiled plugins are kept.
+    cache: Option<Cache>,
+    /// Why they are not kept, if they should be.
     cache_fault: Option<String>,
     /// What preprocessors are linked with.
     editing: Linker<State>,
@@ -99,13 +103,12 @@ fn start() -> wasmtime::Result<wasmtime::Engine> {
     })
 }
 
-fn cache_fault(folder: &Path) -> Option<String> {
-    let error = compile::prepare_cache(folder).err()?;
-    Some(format!(
+fn cache_fault(folder: &Path, error: &std::io::Error) -> String {
+    format!(
         "the plugin cache {} cannot be used, so plugins are compiled at each start: {error}; set `dir` under \
          [plugins_cache] to a folder of this user's own",
         folder.display()
-    ))
+    )
 }
 
 impl Engine {
@@ -113,13 +116,16 @@ impl Engine {
     ///
     /// # Errors
     /// If the system lacks what it needs.
-    pub fn new(mut settings: EngineSettings) -> Result<Self, Error> {
+    pub fn new(settings: EngineSettings) -> Result<Self, Error> {
         let wasmtime = start().map_err(|error| Error::Engine(format!("{error:#}")))?;
         let ticker = Ticker::start(wasmtime.weak()).map_err(Error::Clock)?;
-        let cache_fault = settings.cache_dir.as_deref().and_then(cache_fault);
+        let (cache, cache_fault) = match settings.cache_dir.as_deref().map(|folder| (folder, Cache::open(folder))) {
+            None => (None, None),
+            Some((_, Ok(cache))) => (Some(cache), None),
+            Some((folder, Err(error))) => (None, Some(cache_fault(folder, &error))),
+        };
         if let Some(fault) = &cache_fault {
             tracing::warn!("{fault}");
-            settings.cache_dir = None;
         }
         let linkers = linkers(&wasmtime).map_err(|error| Error::Engine(format!("{error:#}")))?;
         Ok(Self {
@@ -130,6 +136,7 @@ impl Engine {
                 limits: settings.limits.clone(),
                 settings,
                 in_use: Mutex::default(),
+                cache,
                 cache_fault,
                 editing: linkers.0,
                 reading: linkers.1,
@@ -168,6 +175,12 @@ impl Engine {
         self.shared.cache_fault.as_deref()
     }
 
+    /// Removes compiled plugins that nobody has used for long from the cache, if something was compiled. To be called when all plugins
+    /// in force are loaded: theirs are kept.
+    pub fn tidy_cache(&self) {
+        self.shared.cache.iter().for_each(|cache| cache.tidy(SystemTime::now()));
+    }
+
     /// The patterns of all plugins.
     #[must_use]
     pub fn patterns(&self) -> &PatternCache {
@@ -180,10 +193,9 @@ impl Engine {
 
     fn component(&self, name: &str, path: Option<&Path>, bytes: &[u8], hash: String) -> Result<Component, LoadError> {
         let outline = check::outline(name, bytes)?;
-        let settings = &self.shared.settings;
-        let code =
-            compile::machine_code(&self.shared.wasmtime, &settings.compiler, settings.cache_dir.as_deref(), bytes)
-                .map_err(|reason| LoadError::Compile { name: name.to_owned(), reason })?;
+        let Shared { wasmtime, settings, cache, .. } = &*self.shared;
+        let code = compile::machine_code(wasmtime, &settings.compiler, cache.as_ref(), bytes)
+            .map_err(|reason| LoadError::Compile { name: name.to_owned(), reason })?;
         let link = |error: wasmtime::Error| LoadError::Link { name: name.to_owned(), reason: format!("{error:#}") };
         let linked = self.link(&outline, &code).map_err(link)?;
         Component::new(self.clone(), outline, linked, path, hash)

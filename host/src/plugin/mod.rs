@@ -5,6 +5,7 @@
 //! of it is a [`Fault`]. This is the only module that knows wasmtime.
 
 mod bindings;
+mod cache;
 pub mod capabilities;
 mod check;
 mod clock;

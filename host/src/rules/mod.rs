@@ -163,7 +163,11 @@ impl RuleSet {
             cases: Vec::new(),
             content: RevisionContent::default(),
         };
-        loader.load(out).filter(|_| out.errors() == 0)
+        let loaded = loader.load(out).filter(|_| out.errors() == 0);
+        if loaded.is_some() {
+            engine.tidy_cache();
+        }
+        loaded
     }
 
     /// A plugin that is being written, alone: `folder` has the component and its rules, `step` is a pipeline of one step
