@@ -338,6 +338,9 @@ impl Call {
     /// # Errors
     /// If the pattern is given up, wherever that happens.
     pub fn find_all(&self, source: &Source, pattern: &Pattern, limit: u32) -> Result<Vec<Span>, GivenUp> {
+        if *source == Source::Body && pattern.need().is_none() {
+            return Ok(self.sight.find_all(pattern, limit as usize));
+        }
         self.search(source, pattern, |text| {
             Ok(pattern.find_all(text, limit as usize, self.until)?.into_iter().map(span).collect())
         })

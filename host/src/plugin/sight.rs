@@ -9,6 +9,10 @@ use crate::message::document::{Cut, CutKinds, Span, View};
 use crate::thread::Conversation;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+/// How many searches of one body are remembered, and the most matches of one that is.
+const SEARCHES_MAX: usize = 50;
+const MATCHES_MAX: usize = 1_000;
+
 /// What plugins see of one message, until one of them cuts.
 #[derive(Debug)]
 pub struct Sight {
@@ -21,7 +25,17 @@ pub struct Sight {
     suspects: OnceLock<Suspects>,
     /// Which patterns match the body as it stands, as far as somebody has asked.
     answers: Mutex<Vec<(u32, bool)>>,
+    /// What searches for all matches found.
+    searches: Mutex<Vec<Search>>,
     structure: Arc<Structure>,
+}
+
+/// A search for all matches.
+#[derive(Debug)]
+struct Search {
+    pattern: u32,
+    limit: usize,
+    found: Arc<[Span]>,
 }
 
 /// What is known of the elements of the whole body, whatever is cut of it.
@@ -103,6 +117,7 @@ impl Sight {
             view,
             suspects: OnceLock::new(),
             answers: Mutex::default(),
+            searches: Mutex::default(),
             structure: Arc::default(),
         }
     }
@@ -202,6 +217,31 @@ impl Sight {
         answer
     }
 
+    /// All matches of a pattern in the body, at most `limit`; none of a pattern of the bounded engine, which is to be run where it may be
+    /// given up.
+    #[must_use]
+    pub fn find_all(&self, pattern: &Pattern, limit: usize) -> Vec<Span> {
+        if pattern.need().is_some() || !self.may_match(pattern) {
+            return Vec::new();
+        }
+        let id = pattern.id();
+        let is_same = |search: &&Search| (search.pattern, search.limit) == (id, limit);
+        if let Some(search) = locked(&self.searches).iter().find(is_same) {
+            return search.found.to_vec();
+        }
+        let found = pattern.find_all(self.view.text(), limit, None).unwrap_or_default();
+        let spans: Vec<Span> = found.into_iter().map(|found| Span::new(found.start, found.end)).collect();
+        let mut searches = locked(&self.searches);
+        if searches.len() < SEARCHES_MAX && spans.len() <= MATCHES_MAX {
+            searches.push(Search { pattern: id, limit, found: spans.as_slice().into() });
+        }
+        drop(searches);
+        if limit > 0 && self.answer(pattern).is_none() {
+            locked(&self.answers).push((id, !spans.is_empty()));
+        }
+        spans
+    }
+
     /// The spans of the body that matching elements cover, at most `limit`; what is cut already is left out.
     #[must_use]
     pub fn elements(&self, selector: &Selector, limit: usize) -> Vec<Span> {
@@ -226,4 +266,35 @@ impl Sight {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::document::{CutKind, Document};
+    use crate::message::parse;
+    use crate::plugin::patterns::PatternCache;
+
+    #[test]
+    fn what_was_found_is_known_until_somebody_cuts() {
+        let message = Arc::new(Message { document: Document::from_plain("a1 b2 a3"), ..parse(b"", None) });
+        let sight = Sight::new(message, Arc::default(), Arc::default(), &[], CutKinds::ALL, Arc::default());
+        let patterns = PatternCache::default();
+        let pattern = |source| patterns.pattern(source).expect("it compiles");
+        let (some, none) = (pattern("a[0-9]"), pattern("z"));
+        for _ in 0..2 {
+            assert_eq!(sight.find_all(&some, 10), [Span::new(0, 2), Span::new(6, 8)]);
+            assert_eq!(sight.find_all(&some, 1), [Span::new(0, 2)]);
+            assert_eq!(sight.find_all(&some, 0), []);
+            assert_eq!(sight.find_all(&none, 10), []);
+        }
+        assert_eq!((sight.answer(&some), sight.answer(&none)), (Some(true), Some(false)));
+        assert!(!sight.may_match(&none) && !sight.matches(&none), "it need not be run again");
+        let (kind, rule, step) = (CutKind::Quote, String::new(), String::new());
+        let cut = Cut { span: Span::new(0, 3), kind, rule, step, replacement: None };
+        let sight = sight.without(&[cut], CutKinds::ALL);
+        assert_eq!(sight.find_all(&some, 10), [Span::new(3, 5)]);
+        (0..1_000).for_each(|limit| drop(sight.find_all(&some, limit)));
+        assert_eq!(locked(&sight.searches).len(), SEARCHES_MAX, "a plugin cannot fill the memory with them");
+    }
 }
