@@ -52,9 +52,7 @@ impl Needle {
     /// About how rare it is.
     fn rarity(&self) -> usize {
         let text: usize = self.text.chars().map(rarity).sum();
-        // A line end behind what may stand before it is as common as lines are.
-        let is_start = self.lead.is_some() && !self.text.starts_with('\n');
-        text + if is_start { LINE_RARITY } else { 0 }
+        text + if self.lead.is_some() { LINE_RARITY } else { 0 }
     }
 }
 
@@ -124,9 +122,13 @@ impl Needles {
         self.0.iter().map(Needle::rarity).min().unwrap_or_default()
     }
 
-    /// The same, at the starts of lines.
+    /// The same, at the starts of lines. A line end counts wherever it is.
     fn behind(self, lead: &Lead) -> Self {
-        Self(self.0.into_iter().map(|needle| Needle { lead: Some(lead.clone()), ..needle }).collect())
+        let of_line = |needle: Needle| {
+            let is_in_line = !needle.text.starts_with('\n');
+            Needle { lead: is_in_line.then(|| lead.clone()), ..needle }
+        };
+        Self(self.0.into_iter().map(of_line).collect())
     }
 
     fn better(self, other: Option<Self>) -> Self {
