@@ -25,6 +25,7 @@ const VARIANTS_MAX: usize = 8;
 const LINE_RARITY: usize = 8;
 /// How many different characters may stand before a needle at the start of a line: with more, it may be anywhere in it.
 const LEAD_CHOICES_MAX: usize = 50;
+
 /// A text that is looked for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Needle {

@@ -3,9 +3,10 @@
 //! A [`Scanner`] looks for the [needles](super::needles) of all patterns of a rule set at once, however many rules there
 //! are. Patterns without needles, and patterns that it does not know, may match anywhere.
 //!
-//! Needles that only count at the start of a line are looked for there alone. Of each of the others the rarest three bytes are looked for: their hash is a bit of a map that fits into the fastest cache,
-//! and nearly no place of a text has one of those that are set. Only there is the rest compared. (An automaton for a
-//! thousand needles takes megabytes, or goes from state to state over each letter.)
+//! Needles that only count at the start of a line are looked for there alone. Of each of the others the rarest three bytes are
+//! looked for: their hash is a bit of a map that fits into the fastest cache, and nearly no place of a text has one of those that
+//! are set. Only there is the rest compared. (An automaton for a thousand needles takes megabytes, or goes from state to state
+//! over each letter.)
 
 use super::needles::{Lead, Needle, rarity};
 use std::collections::{BTreeMap, HashMap};
@@ -18,7 +19,6 @@ const HASH_BITS: u32 = 15;
 /// How many words a map of bits for all hashes has, and how many one for all pairs of bytes.
 const HASHES: usize = (1 << HASH_BITS) / 64;
 const PAIRS: usize = (1 << 16) / 64;
-
 /// How many characters at the start of a line are passed over on the way to a needle of lines. Where more may be, so may the needle.
 const LEAD_CHARS_MAX: usize = 200;
 /// How many different [`Lead`]s there may be. The needles of further ones are looked for anywhere.
