@@ -377,17 +377,18 @@ mod tests {
         Word(id, Some(needles.iter().map(|needle| Needle::anywhere((*needle).to_owned())).collect()))
     }
 
+    /// The patterns with needles that may match in a text, by their ids.
+    fn found(scanner: &Scanner, text: &str) -> Vec<u32> {
+        let suspects = scanner.scan(text);
+        (0..).zip(&scanner.known).filter(|(place, _)| suspects.has(*place)).map(|(_, id)| *id).collect()
+    }
+
     #[test]
     fn a_pattern_may_match_where_one_of_its_needles_is() {
         let words = [word(7, &["wrote", "schrieb"]), word(3, &["rot"]), Word(5, None), word(200, &["пис"])];
         let scanner = Scanner::new(words.iter());
         let check = |text: &str, expect: &[u32]| {
-            let suspects = scanner.scan(text);
-            let found: Vec<u32> = [3, 7, 200]
-                .into_iter()
-                .filter(|id| suspects.has(scanner.place(*id).expect("it has needles")))
-                .collect();
-            assert_eq!(found, expect, "{text}");
+            assert_eq!(found(&scanner, text), expect, "{text}");
         };
         check("Bob WROTE", &[3, 7]);
         check("sie schrieb", &[7]);
@@ -412,10 +413,7 @@ mod tests {
         let words = words.map(|(id, source)| Word(id, needles::of(source)));
         let scanner = Scanner::new(words.iter());
         let check = |text: &str, expect: &[u32]| {
-            let suspects = scanner.scan(text);
-            let found: Vec<u32> =
-                (1..=4).filter(|id| suspects.has(scanner.place(*id).expect("it has needles"))).collect();
-            assert_eq!(found, expect, "{text}");
+            assert_eq!(found(&scanner, text), expect, "{text}");
         };
         check("to: x", &[1, 4]);
         check("x to:\n \tTO:", &[1, 4]);
@@ -430,10 +428,7 @@ mod tests {
         let words = [word(1, &["a", "bc"]), word(2, &["bd"]), word(3, &["é"]), word(4, &[":"])];
         let scanner = Scanner::new(words.iter());
         let check = |text: &str, expect: &[u32]| {
-            let suspects = scanner.scan(text);
-            let found: Vec<u32> =
-                (1..=4).filter(|id| suspects.has(scanner.place(*id).expect("it has needles"))).collect();
-            assert_eq!(found, expect, "{text}");
+            assert_eq!(found(&scanner, text), expect, "{text}");
         };
         check("xxA", &[1]);
         check("b bC", &[1]);
