@@ -78,7 +78,7 @@ impl Mailbox {
     pub fn flags_in(&mut self, mailbox: &str) -> Result<BTreeMap<u32, Vec<String>>> {
         self.command(&format!("EXAMINE \"{mailbox}\""))?;
         let responses = self.command("UID FETCH 1:* (FLAGS)")?;
-        responses.iter().filter(|line| line.contains(" FETCH ")).map(|line| flags_of(line)).collect()
+        asked_for(&responses, "UID ").map(flags_of).collect()
     }
 
     /// The messages of a folder, by UID. Nothing is changed by looking.
@@ -88,7 +88,7 @@ impl Mailbox {
     pub fn messages(&mut self, folder: &str) -> Result<Vec<Message>> {
         self.command(&format!("EXAMINE \"{folder}\""))?;
         let responses = self.command("UID FETCH 1:* (UID FLAGS BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")?;
-        responses.iter().filter(|response| response.contains(" FETCH ")).map(|response| message_of(response)).collect()
+        asked_for(&responses, "BODY[").map(message_of).collect()
     }
 
     /// How many messages carry `\Seen`.
@@ -158,6 +158,12 @@ fn with_crlf(message: &[u8]) -> Vec<u8> {
     lines.join(&b"\r\n"[..])
 }
 
+/// The FETCH responses that hold what was asked for. Others come unasked when another client changes a flag meanwhile, with its
+/// new flags and perhaps without a UID (RFC 3501 section 7.4.2).
+fn asked_for<'a>(responses: &'a [String], item: &str) -> impl Iterator<Item = &'a str> {
+    responses.iter().map(String::as_str).filter(move |response| response.contains(" FETCH ") && response.contains(item))
+}
+
 /// Reads what [`Mailbox::messages`] asked for.
 fn message_of(response: &str) -> Result<Message> {
     let (uid, flags) = flags_of(response)?;
@@ -190,6 +196,13 @@ mod tests {
         check("* 2 FETCH (FLAGS () UID 12)", 12, &[]);
         check("* 3 FETCH (FLAGS (\\Seen mailmill) UID 13)", 13, &["\\Seen", "mailmill"]);
         assert!(flags_of("* 1 FETCH (UID 7)").is_err());
+    }
+
+    #[test]
+    fn what_comes_unasked_is_passed_over() {
+        let responses = ["* 3 EXISTS", "* 1 FETCH (FLAGS (\\Seen))", "* 2 FETCH (UID 7 FLAGS ())"].map(String::from);
+        assert!(asked_for(&responses, "UID ").eq(["* 2 FETCH (UID 7 FLAGS ())"]));
+        assert!(asked_for(&responses, "BODY[").eq([""; 0]));
     }
 
     #[test]
