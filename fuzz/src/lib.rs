@@ -39,6 +39,15 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("pop3", pop3),
 ];
 
+/// Runs a target, and panics if that takes a second: the fuzzer itself looks at the time only now and then.
+#[allow(dead_code, reason = "for a fuzzer alone")]
+pub fn in_time(target: Target, input: &[u8]) {
+    let began = std::time::Instant::now();
+    target(input);
+    let took = began.elapsed();
+    assert!(took.as_secs() == 0, "this input took {} ms", took.as_millis());
+}
+
 /// Between the two texts of one input.
 const SEPARATOR: &str = "\n=====\n";
 

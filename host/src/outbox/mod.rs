@@ -305,14 +305,20 @@ impl Outbox {
             }
             Remedy::Retry(_) | Remedy::Nothing => None,
         };
+        let reason = without_addresses(&failure.reason);
         match next {
-            Some(next) => {
-                tracing::warn!(%lane, id, attempt, %next, "not sent, and tried again: {}", failure.reason);
-            }
-            None => tracing::error!(%lane, id, attempt, "given up: {}; see: mailmill outbox list", failure.reason),
+            Some(next) => tracing::warn!(%lane, id, attempt, %next, "not sent, and tried again: {reason}"),
+            None => tracing::error!(%lane, id, attempt, "given up: {reason}; see: mailmill outbox list"),
         }
+        tracing::debug!(id, reason = failure.reason, "not sent");
         note(|| Box::pin(self.store.outbox_failed(*id, &failure.reason, next))).await;
     }
+}
+
+/// Why an attempt failed, for the log: a server that refuses a mail repeats whom it is for. The outbox has all of it.
+fn without_addresses(reason: &str) -> String {
+    let words = reason.split_whitespace().map(|word| if word.contains('@') { "(an address)" } else { word });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// The time when that much has passed; none beyond what can be written as a date.
@@ -344,6 +350,16 @@ fn days(count: u64) -> SignedDuration {
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[test]
+    fn addresses_are_not_logged() {
+        let check = |reason: &str, expect: &str| assert_eq!(without_addresses(reason), expect);
+        check(
+            "the server says 550 5.1.1 <ann@client.example>: no such\nuser",
+            "the server says 550 5.1.1 (an address) no such user",
+        );
+        check("the server says 450 try later", "the server says 450 try later");
+    }
 
     #[tokio::test]
     async fn what_could_not_be_noted_is_noted_again() {

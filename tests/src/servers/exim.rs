@@ -158,7 +158,7 @@ begin acl
 recipient:
   defer local_parts = busy
         message = not now
-  require message = no such mailbox
+  require message = <$local_part@$domain>: no such mailbox
           verify = recipient
   accept
 begin routers
