@@ -1,9 +1,12 @@
-//! Faults of the world around: a damaged database, a disk that may only be read. They are told at the start, nothing is
-//! overwritten, and nothing is marked on the server.
+//! Faults of the world around: a damaged database, one that another program holds, a disk that may only be read. They are told,
+//! nothing is overwritten, and nothing is marked on the server.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use mailmill_tests::records::{receipts, tickets};
-use mailmill_tests::{Dovecot, Installation, SmallDisk, messages};
+use mailmill_tests::{Daemon, Dovecot, Installation, SmallDisk, messages, wait_until};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 const SENDER: &str = "ann@client.example";
 /// Of SQLite, at the beginning of a file; its first page is longer.
@@ -44,6 +47,63 @@ fn a_damaged_database_is_told_and_left_as_it_is() -> Result<()> {
     std::fs::write(&path, &sound)?;
     installation.mailmill(&["run", "--once"])?.success()?;
     assert_eq!((receipts(&installation)?.len(), tickets(&installation)?.len(), mailbox.seen()?), (2, 2, 2));
+    Ok(())
+}
+
+/// Another program that has begun to write into a database, as long as this value lives.
+struct Writer(Child);
+
+impl Writer {
+    fn begin(database: &Path) -> Result<Self> {
+        let script = "import sqlite3, sys; database = sqlite3.connect(sys.argv[1], isolation_level=None); \
+                      database.execute('begin immediate'); print('begun', flush=True); sys.stdin.read()";
+        let mut command = Command::new("python3");
+        command.args(["-c", script]).arg(database).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut writer = Self(command.spawn().context("cannot run python3")?);
+        let mut said = String::new();
+        BufReader::new(writer.0.stdout.take().context("no output")?).read_line(&mut said)?;
+        ensure!(said.trim() == "begun", "{said:?}");
+        Ok(writer)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_database_that_another_program_holds_is_waited_for() -> Result<()> {
+    const TOLD: &str =
+        "another program keeps it locked; nothing was lost, and it works again when that program lets go";
+    let (server, installation) = (Dovecot::start()?, Installation::new()?);
+    installation.add_imap_job("desk", &server, "desk")?;
+    let mut mailbox = server.mailbox("desk")?;
+    mailbox.deliver(&messages::request(1, SENDER))?;
+    installation.mailmill(&["run", "--once"])?.success()?;
+    let database = installation.path("mailmill.db");
+
+    let writer = Writer::begin(&database)?;
+    mailbox.deliver(&messages::request(2, SENDER))?;
+    let run = installation.mailmill(&["run", "--once"])?;
+    assert_ne!(run.code, Some(0), "{}", run.stderr);
+    ensure!(run.stderr.contains("mailmill.db: ") && run.stderr.contains(TOLD), "{}", run.stderr);
+    assert_eq!(mailbox.seen()?, 1, "a message was marked that is not recorded");
+    drop(writer);
+
+    let mut daemon = Daemon::start(&installation, &[])?;
+    daemon.wait_for("the second message handled", 0, |line| line.contains("message handled"))?;
+    wait_until("the second message marked", || Ok((mailbox.seen()? == 2).then_some(())))?;
+    let writer = Writer::begin(&database)?;
+    mailbox.deliver(&messages::request(3, SENDER))?;
+    daemon.wait_for("the lock", 0, |line| line.contains(TOLD))?;
+    assert_eq!(mailbox.seen()?, 2, "a message was marked that is not recorded");
+    drop(writer);
+    wait_until("the third message marked", || Ok((mailbox.seen()? == 3).then_some(())))?;
+    assert!(daemon.terminate()?.success(), "{}", daemon.log());
+    assert_eq!((receipts(&installation)?.len(), tickets(&installation)?.len()), (3, 3));
     Ok(())
 }
 
