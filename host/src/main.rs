@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+#[cfg(target_os = "linux")]
+mod memory;
+
 fn main() -> ExitCode {
     mailmill::cli::main()
 }

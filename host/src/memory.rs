@@ -1,27 +1,18 @@
-//! How memory is given back to the system.
+//! Where memory comes from, and how it is given back to the system: jemalloc, for what is written in C as well.
 
-/// From how many bytes on a piece of memory is the system's again as soon as it is freed: glibc's own default. Left
-/// alone, glibc raises it with each larger piece that is freed, up to 32 MiB, and then keeps what one long message needed:
-/// a message of 50 MB leaves some 7 MiB more behind (`tests/tests/large.rs`).
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-const RETURNED_BYTES_MIN: libc::c_int = 128 * 1024;
+use tikv_jemallocator::Jemalloc;
 
-/// How many arenas glibc may make; left alone, eight for each core. Each keeps what its threads have freed, and most threads here
-/// wait most of the time.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-const ARENAS_MAX: libc::c_int = 1;
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
-/// Has long pieces of memory given back at once. To be called before there are other threads.
-pub(crate) fn give_back_at_once() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    {
-        #[allow(unsafe_code, reason = "the allocator's settings have no safe interface")]
-        // SAFETY: mallopt(3) only stores a number; no other thread runs yet, which could ask for memory meanwhile.
-        let taken = unsafe {
-            libc::mallopt(libc::M_MMAP_THRESHOLD, RETURNED_BYTES_MIN) & libc::mallopt(libc::M_ARENA_MAX, ARENAS_MAX)
-        };
-        if taken == 0 {
-            tracing::debug!("the allocator takes no settings: long messages leave more memory behind");
-        }
-    }
-}
+/// What jemalloc reads when the process starts (jemalloc(3), "TUNING"); the variable `MALLOC_CONF` wins over it.
+///
+/// Two arenas: most threads here wait most of the time, and each arena keeps what its threads have freed. Pieces of 128 KiB and
+/// more, such as a long message in hand, have an arena of their own, which gives them back at once; what else is
+/// free goes back within a fifth of a second, at the hands of a thread that does so in a process that is idle too.
+#[allow(unsafe_code, reason = "jemalloc finds its settings by the name of a symbol")]
+// SAFETY: no other symbol has this name: it is a weak one of jemalloc, to be defined by the program. It is a pointer to a
+// string that ends with a zero, as jemalloc expects, and is never written.
+#[unsafe(export_name = "malloc_conf")]
+static SETTINGS: &[u8; 111] =
+    b"narenas:2,oversize_threshold:131072,dirty_decay_ms:200,muzzy_decay_ms:0,tcache_max:4096,background_thread:true\0";

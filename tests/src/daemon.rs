@@ -7,7 +7,10 @@ use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How often many lines are looked at: what takes hundredths of a second is still told apart.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// A running daemon. It is killed when this value goes; [`Self::terminate`] ends it in order.
 #[derive(Debug)]
@@ -68,8 +71,36 @@ impl Daemon {
             if left.is_zero() || self.process.try_wait()?.is_some() {
                 bail!("{what}: no such line in the daemon's log:\n{}", lines.join("\n"));
             }
-            let slice = left.min(std::time::Duration::from_millis(200));
+            let slice = left.min(Duration::from_millis(200));
             lines = log.grown.wait_timeout(lines, slice).map_or_else(|error| error.into_inner().0, |woken| woken.0);
+        }
+    }
+
+    /// Waits until `count` lines of the log after the first `skip` are such, each of which is looked at once.
+    ///
+    /// # Errors
+    /// As [`Self::wait_for`].
+    pub fn wait_for_each(
+        &mut self,
+        what: &str,
+        skip: usize,
+        count: usize,
+        is_one: impl Fn(&str) -> bool,
+    ) -> Result<()> {
+        let (deadline, mut looked_at, mut found) = (Instant::now() + PATIENCE, skip, 0);
+        loop {
+            {
+                let lines = self.log.lock();
+                found += lines.iter().skip(looked_at).filter(|line| is_one(line)).count();
+                looked_at = lines.len();
+            }
+            if found >= count {
+                return Ok(());
+            }
+            if Instant::now() > deadline || self.process.try_wait()?.is_some() {
+                bail!("{what}: {found} of {count} such lines in the daemon's log:\n{}", self.log());
+            }
+            std::thread::sleep(LOOK_EVERY);
         }
     }
 

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
+use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use std::time::Duration;
@@ -50,13 +51,7 @@ impl Webhook {
         let at = Timestamp::now().as_second();
         let signature = signature(&secret, id, at, body).map_err(Failure::passing)?;
         let client = self.client.get_or_try_init(|| http::client(self.timeout)).await.map_err(Failure::passing)?;
-        let request = client
-            .post(&self.url)
-            .header("content-type", "application/json")
-            .header("webhook-id", id)
-            .header("webhook-timestamp", at.to_string())
-            .header("webhook-signature", signature)
-            .body(body.to_owned());
+        let request = request(client.post(&self.url), id, at, &signature, body);
         let mut answer = request.send().await.map_err(|error| Failure::passing(http::cause(error, self.timeout)))?;
         let status = answer.status();
         if status.is_success() {
@@ -71,6 +66,15 @@ impl Webhook {
         let remedy = if status.as_u16() == 410 { Remedy::Nothing } else { Remedy::Retry(wait) };
         Err(Failure { reason: reason.trim_end_matches([':', ' ']).to_owned(), remedy })
     }
+}
+
+/// The call, with its header fields.
+fn request(call: RequestBuilder, id: &str, at: i64, signature: &str, body: &str) -> RequestBuilder {
+    call.header("content-type", "application/json")
+        .header("webhook-id", id)
+        .header("webhook-timestamp", at.to_string())
+        .header("webhook-signature", signature)
+        .body(body.to_owned())
 }
 
 /// `v1,` and the MAC of identifier, time (in seconds since 1970) and body.
@@ -96,6 +100,23 @@ fn signature(secret: &SecretString, id: &str, at: i64, body: &str) -> Result<Str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_call_has_these_headers_and_no_others(id in ".*|[a-z]{0,3}\r\n[a-z]{0,3}: .*", body in ".*\r\n.*") {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let client = runtime.block_on(http::client(Duration::from_secs(1))).unwrap();
+            let built = request(client.post("http://hook.example/"), &id, 7, "v1,c2lnbmVk", &body).build();
+            // What cannot be written is refused.
+            let Ok(call) = built else { return Ok(()) };
+            let names: Vec<&str> = call.headers().keys().map(|name| name.as_str()).collect();
+            prop_assert_eq!(names, ["content-type", "webhook-id", "webhook-timestamp", "webhook-signature"]);
+            prop_assert!(!id.contains(['\r', '\n']), "{id:?}");
+            prop_assert_eq!(call.headers()["webhook-id"].as_bytes(), id.as_bytes());
+            prop_assert_eq!(call.body().and_then(|body| body.as_bytes()), Some(body.as_bytes()));
+        }
+    }
 
     #[test]
     fn calls_are_signed_as_the_standard_says() {

@@ -51,7 +51,6 @@ impl Options {
 }
 
 pub(super) fn run(global: &Global, options: Options) -> Done {
-    crate::memory::give_back_at_once();
     crate::fault::arm().map_err(anyhow::Error::msg)?;
     let (file, mut config) = (global.path()?, global.load()?);
     options.apply(&mut config.log);

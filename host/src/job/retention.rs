@@ -1,5 +1,6 @@
 //! How long the incoming mail log is kept: what is older goes in small pieces, so that no message waits for it.
 
+use crate::clock::Clock;
 use crate::store::{self, Forgotten, OldSessions, Store};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
@@ -50,9 +51,12 @@ async fn sweep(store: &Store, days: u16, now: Timestamp) {
 
 /// Keeps the log to so many days, for as long as the daemon runs; to another number as soon as somebody sets it.
 pub async fn keep_log(store: &Store, mut days: watch::Receiver<u16>) {
+    let mut clock = Clock::new();
     loop {
         let wanted = *days.borrow_and_update();
-        sweep_log(store, wanted).await;
+        if let Some(now) = clock.believed() {
+            sweep(store, wanted, now).await;
+        }
         // That nobody can set it any more is as good as that nobody does.
         let _ = tokio::time::timeout(SWEEP_EVERY, days.changed()).await;
     }

@@ -189,8 +189,8 @@ impl Bench {
 fn work(queue: &Queue) {
     let mut bench = Bench::default();
     while let Some(task) = queue.next() {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| task(&mut bench))) {
-            tracing::error!(panic = panic_text(&*panic), "a worker's task panicked");
+        // The log has it already.
+        if catch_unwind(AssertUnwindSafe(|| task(&mut bench))).is_err() {
             bench = Bench::default();
         }
     }
@@ -205,7 +205,7 @@ fn bug(rules: &RuleSet, parsed: &Parsed, threading: &Threading, panic: &str) -> 
     };
     let mut report = Report::begin(&rules.revision().to_string(), &parsed.message, parsed.raw.content.len(), threading);
     report.quarantine = Some(cause.clone());
-    tracing::error!(panic, key = %parsed.raw.key, "a message made the pipeline panic; it is quarantined");
+    tracing::error!(key = %parsed.raw.key, "a message made the pipeline panic; it is quarantined");
     Verdict { plan: Err(cause), report }
 }
 

@@ -74,22 +74,28 @@ fn digit(byte: u8) -> u8 {
 
 /// Whether a line can be one of base64: digits, and what fills up the last group.
 pub(super) fn is_base64(line: &[u8]) -> bool {
-    line.iter().all(|byte| digit(*byte) != NO_DIGIT || *byte == b'=')
+    let whole = line.len() / 4 * 4;
+    let (digits, rest) = line.split_at_checked(whole).unwrap_or((line, &[]));
+    let is_digit = |byte: &u8| digit(*byte) != NO_DIGIT || *byte == b'=';
+    (base64_simd::STANDARD_NO_PAD.check(digits).is_ok() || digits.iter().all(is_digit)) && rest.iter().all(is_digit)
 }
 
-/// Decodes eight digits at a time for as long as there are so many, and says how many bytes that took: nearly all of a
-/// content goes this way.
-fn eights(bytes: &[u8], out: &mut Vec<u8>) -> usize {
+/// Decodes the digits that a line begins with, as far as they are whole groups and nothing else, and says how many bytes that were:
+/// nearly all of a content goes this way.
+fn groups(bytes: &[u8], out: &mut Vec<u8>) -> usize {
     let mut taken = 0;
-    for eight in bytes.as_chunks::<8>().0 {
-        let digits = eight.map(digit);
-        if digits.iter().fold(0, |all, digit| all | digit) >= 64 {
+    while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
+        let line = memchr::memchr(b'\n', rest).map_or(rest, |end| rest.get(..end).unwrap_or_default());
+        let digits = line.strip_suffix(b"\r").unwrap_or(line);
+        let whole = digits.get(..digits.len() / 4 * 4).unwrap_or_default();
+        if base64_simd::STANDARD_NO_PAD.decode_append(whole, out).is_err() {
             break;
         }
-        let value = digits.iter().fold(0, |value, digit| value << 6 | u64::from(*digit));
-        let [_, _, decoded @ ..] = value.to_be_bytes();
-        out.extend_from_slice(&decoded);
-        taken += eight.len();
+        taken += whole.len();
+        if whole.len() < digits.len() || line.len() == rest.len() {
+            break;
+        }
+        taken += line.len() - whole.len() + 1;
     }
     taken
 }
@@ -97,29 +103,19 @@ fn eights(bytes: &[u8], out: &mut Vec<u8>) -> usize {
 impl Base64 {
     fn decode(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) -> Result<(), NotEncoded> {
         out.reserve(bytes.len() / 4 * 3 + 3);
-        loop {
+        while !bytes.is_empty() {
             if self.digits == 0 {
-                let taken = eights(bytes, out);
+                let taken = groups(bytes, out);
                 self.after_hyphen &= taken == 0;
                 bytes = bytes.get(taken..).unwrap_or_default();
             }
-            while self.digits == 0
-                && let Some(([a, b, c, d], rest)) = bytes.split_first_chunk()
-            {
-                let [a, b, c, d] = [a, b, c, d].map(|byte| digit(*byte));
-                if (a | b | c | d) >= 64 {
-                    break;
-                }
-                let group = u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
-                let [_, first, second, third] = group.to_be_bytes();
-                out.extend_from_slice(&[first, second, third]);
-                self.after_hyphen = false;
-                bytes = rest;
-            }
-            let Some((byte, rest)) = bytes.split_first() else { return Ok(()) };
-            self.byte(*byte, out)?;
+            // What else is on this line.
+            let end = memchr::memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1);
+            let (line, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
+            line.iter().try_for_each(|byte| self.byte(*byte, out))?;
             bytes = rest;
         }
+        Ok(())
     }
 
     fn byte(&mut self, byte: u8, out: &mut Vec<u8>) -> Result<(), NotEncoded> {

@@ -11,6 +11,7 @@ pub use backoff::Backoff;
 pub use desk::{check_maildirs, outlets, own_addresses, sender};
 
 use crate::carrier::{self, Connection, Failure, Remedy, Smtp, Webhook};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::fault::{self, Point};
 use crate::outgoing::{Mail, Parcel};
@@ -27,7 +28,7 @@ use tokio::time::Instant;
 
 /// How often the store is asked what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How often what was sent long ago is forgotten, and whether the clock was set back is looked at.
+/// How often what was sent long ago is forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(3600);
 /// How many entries of a lane are worked through before it is asked again which lanes have some.
 const IN_A_ROW_MAX: usize = 100;
@@ -91,6 +92,9 @@ impl Outbox {
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let (mut lanes, mut busy) = (JoinSet::new(), BTreeSet::new());
         let (mut is_well, mut forgot_at) = (true, None::<Instant>);
+        let (mut clock, mut shown_before) = (Clock::new(), Timestamp::now());
+        // It may have been set back while nobody looked.
+        self.shorten().await;
         loop {
             tokio::select! {
                 biased;
@@ -106,10 +110,15 @@ impl Outbox {
                 }
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
+            let shown = Timestamp::now();
+            if shown < std::mem::replace(&mut shown_before, shown) {
+                self.shorten().await;
+            }
             if forgot_at.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
                 forgot_at = Some(Instant::now());
-                self.forget().await;
-                self.shorten().await;
+                if let Some(now) = clock.believed() {
+                    self.forget(now).await;
+                }
             }
             match self.store.outbox_due().await {
                 Ok(due) => {
@@ -168,9 +177,10 @@ impl Outbox {
         }
     }
 
-    async fn forget(&self) {
+    /// Forgets what is old if it is `now`.
+    async fn forget(&self, now: Timestamp) {
         for (state, keep) in [(OutboxState::Sent, self.keep_sent), (OutboxState::Dead, self.keep_dead)] {
-            let Ok(before) = Timestamp::now().checked_sub(keep) else { continue };
+            let Ok(before) = now.checked_sub(keep) else { continue };
             match self.store.outbox_forget(state, before).await {
                 Ok(0) => {}
                 Ok(forgotten) => {

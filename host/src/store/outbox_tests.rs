@@ -11,7 +11,7 @@ use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn sender() -> Arc<Sender> {
+pub(super) fn sender() -> Arc<Sender> {
     Arc::new(Sender {
         own_addresses: OwnAddresses::new(AddressPattern::parse("desk@desk.example").into_iter().collect()),
         ids: OwnIds::new([1; 32], "desk.example"),
@@ -25,7 +25,7 @@ async fn store() -> Store {
     Store::in_memory().await.unwrap().sending_as(Some(sender()))
 }
 
-fn notify(ticket: Option<u64>, to: Recipient) -> Change {
+pub(super) fn notify(ticket: Option<u64>, to: Recipient) -> Change {
     // The requester of the tickets that `create` makes.
     let message = parse(b"From: ann@example.org\r\nMessage-ID: <1@example.org>\r\n\r\nhello", None);
     let notice = Notice {
@@ -43,7 +43,7 @@ fn address(email: &str) -> Recipient {
 }
 
 /// An entry with a report of its plan, as the pipeline writes it.
-fn planned(uid: &str, changes: Vec<Change>) -> Entry {
+pub(super) fn planned(uid: &str, changes: Vec<Change>) -> Entry {
     let verdict = accepted(changes);
     let Verdict::Plan(plan) = &verdict else { unreachable!() };
     Entry { report: serde_json::json!({ "plan": plan }).to_string(), ..entry(uid, verdict) }

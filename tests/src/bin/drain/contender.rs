@@ -2,8 +2,9 @@
 
 use crate::mail::MESSAGES;
 use anyhow::{Context, Result, bail, ensure};
+use mailmill_tests::records::receipts;
 use mailmill_tests::servers::{Endpoint, PASSWORD, Protocol, Server, Tls};
-use mailmill_tests::{Client, Dovecot, Installation};
+use mailmill_tests::{Client, Daemon, Dovecot, Installation};
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -24,13 +25,77 @@ pub(crate) enum Contender {
     Fetchmail,
     /// getmail6, into a Maildir.
     Getmail,
-    /// mailmill: all nine hops, into committed receipts with the raw message.
+    /// mailmill: all nine hops, into committed receipts with the raw message. A daemon that runs, until it has handled all.
     Mailmill,
+    /// The same by `mailmill run --once`: with the loading and testing of its rules, and what there is to do at the end.
+    MailmillOnce,
 }
+
+/// Where the job's file is.
+const JOB: &str = "jobs/bench.toml";
+/// Eight steps, each a plugin and its rules, in the order in which a message goes through them.
+const PIPELINE: &str = r#"
+[[step]]
+name = "gmail"
+hop = "preprocess"
+plugin = "reply"
+rules = "preprocess/gmail.toml"
+reuse = true
+
+[[step]]
+name = "apple-mail"
+hop = "preprocess"
+plugin = "reply"
+rules = "preprocess/apple-mail.toml"
+reuse = true
+
+[[step]]
+name = "outlook"
+hop = "preprocess"
+plugin = "reply"
+rules = "preprocess/outlook.toml"
+reuse = true
+
+[[step]]
+name = "attributions"
+hop = "preprocess"
+plugin = "reply"
+rules = "preprocess/attributions.toml"
+reuse = true
+
+[[step]]
+name = "quote-marks"
+hop = "preprocess"
+plugin = "reply"
+rules = "preprocess/quote-marks.toml"
+reuse = true
+
+[[step]]
+name = "signatures"
+hop = "preprocess"
+plugin = "reply"
+rules = "preprocess/signatures.toml"
+reuse = true
+
+[[step]]
+name = "fields"
+hop = "extract"
+plugin = "fields"
+rules = "fields.toml"
+reuse = true
+
+[[step]]
+name = "statements"
+hop = "process"
+plugin = "statements"
+rules = "statements/*.toml"
+reuse = true
+"#;
 
 impl Contender {
     /// In the order in which they take turns.
-    pub(crate) const ALL: [Self; 5] = [Self::Discard, Self::Mbsync, Self::Fetchmail, Self::Getmail, Self::Mailmill];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Discard, Self::Mbsync, Self::Fetchmail, Self::Getmail, Self::Mailmill, Self::MailmillOnce];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -39,6 +104,7 @@ impl Contender {
             Self::Fetchmail => "fetchmail with procmail",
             Self::Getmail => "getmail6",
             Self::Mailmill => "mailmill",
+            Self::MailmillOnce => "mailmill run --once",
         }
     }
 
@@ -49,7 +115,7 @@ impl Contender {
             Self::Mbsync => Some(1.0 / 1.5),
             Self::Fetchmail => Some(1.0 / 6.0),
             Self::Getmail => Some(1.0 / 12.0),
-            Self::Mailmill => None,
+            Self::Mailmill | Self::MailmillOnce => None,
         }
     }
 
@@ -87,7 +153,8 @@ impl Contender {
                 let time = timed(Command::new("getmail").arg("-g").arg(place).arg("-r").arg("rc").arg("-q"))?;
                 delivered(&maildir).map(|()| time)
             }
-            Self::Mailmill => mailmill(server),
+            Self::Mailmill => daemon(server),
+            Self::MailmillOnce => once(server),
         }
     }
 }
@@ -102,21 +169,50 @@ fn discard(endpoint: Endpoint, authority: &Path) -> Result<Duration> {
     Ok(time)
 }
 
-fn mailmill(server: &Dovecot) -> Result<Duration> {
+/// An installation whose pipeline has the eight steps, and the file of a job that drains the mailbox.
+fn installation(server: &Dovecot) -> Result<(Installation, String)> {
     let installation = Installation::new()?;
-    installation.add_imap_job("bench", server, USER)?;
-    let job = installation.read("jobs/bench.toml")?;
+    installation.write("rules/pipeline.toml", PIPELINE)?;
+    installation.add_imap_job(USER, server, USER)?;
+    let job = installation.read(JOB)?;
     // The others do not mark either: their next turn would find nothing.
     let marks = job.find("[handling]").context("a job without handling")?;
-    installation.write("jobs/bench.toml", job.get(..marks).unwrap_or_default())?;
+    Ok((installation, job.get(..marks).unwrap_or_default().to_owned()))
+}
+
+/// A daemon that runs, from the moment when the job's file is there until the last receipt is committed.
+fn daemon(server: &Dovecot) -> Result<Duration> {
+    let (installation, job) = installation(server)?;
+    std::fs::remove_file(installation.path(JOB))?;
+    // A daemon has to have a job.
+    installation.add_folder_job("other")?;
+    let mut daemon = Daemon::start(&installation, &[])?;
+    daemon.wait_for("the daemon to work", 0, |line| line.contains("mailmill is running"))?;
+    let skip = daemon.log_length();
+    let begun = Instant::now();
+    installation.write(JOB, &job)?;
+    daemon.wait_for_each("its messages", skip, MESSAGES, |line| line.contains("message handled"))?;
+    let time = begun.elapsed();
+    ensure!(daemon.terminate()?.success(), "{}", daemon.log());
+    received(&installation).map(|()| time)
+}
+
+/// The command that runs each job once, from its start to its end.
+fn once(server: &Dovecot) -> Result<Duration> {
+    let (installation, job) = installation(server)?;
+    installation.write(JOB, &job)?;
     let begun = Instant::now();
     installation.mailmill(&["run", "--once"])?.success()?;
     let time = begun.elapsed();
-    let sessions = installation.mailmill(&["log", "--json"])?.success()?.stdout;
-    let sessions: serde_json::Value = serde_json::from_str(&sessions)?;
-    let received = sessions.get(0).and_then(|session| session.get("received")).and_then(serde_json::Value::as_u64);
-    ensure!(received == u64::try_from(MESSAGES).ok(), "mailmill received {received:?} messages");
-    Ok(time)
+    received(&installation).map(|()| time)
+}
+
+/// Whether each message has its receipt, and was accepted.
+fn received(installation: &Installation) -> Result<()> {
+    let receipts = receipts(installation)?;
+    let accepted = receipts.iter().filter(|receipt| receipt.outcome == "accepted").count();
+    ensure!(accepted == MESSAGES, "mailmill accepted {accepted} messages of {MESSAGES}");
+    Ok(())
 }
 
 fn timed(command: &mut Command) -> Result<Duration> {
