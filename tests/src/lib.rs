@@ -8,6 +8,7 @@ pub mod browser;
 mod certificates;
 pub mod cleaning;
 mod client;
+mod clock;
 mod daemon;
 mod disk;
 mod golden;
@@ -23,8 +24,9 @@ pub mod web;
 
 pub use certificates::Certificates;
 pub use client::Client;
+pub use clock::Clock;
 pub use daemon::Daemon;
-pub use disk::SmallDisk;
+pub use disk::{FailingDisk, SmallDisk};
 pub use golden::steady;
 pub use imap::{Mailbox, Message};
 pub use installation::{Installation, Run, sample, target};

@@ -1,12 +1,14 @@
-//! Twelve secrets in one installation, jobs and servers that refuse them, everything logged that can be: then whatever was written
-//! anywhere is searched for them, as they are and in the forms in which they travel.
+//! Twelve secrets in one installation, jobs and servers that refuse them, everything logged that can be, and two passwords, a session and
+//! a token in the web admin of a daemon: then whatever was written or answered anywhere is searched for them, as they are and in the
+//! forms in which they travel.
 
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use mailmill_tests::servers::{Endpoint, Exim, Manners, Protocol, Server, Tls};
-use mailmill_tests::{Dovecot, Installation, TokenServer, messages};
-use std::collections::BTreeMap;
+use mailmill_tests::web::{Answer, Web};
+use mailmill_tests::{Daemon, Dovecot, Installation, TokenServer, messages};
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -22,6 +24,8 @@ const HOOK_TOKEN: &str = "Zq7-token-in-an-address";
 const SMTP: &str = "Zq7-wrong-smtp-password";
 /// Written where it must not be: in the settings of a job themselves.
 const INLINE: &str = "Zq7-password-in-a-job-file";
+const ADMIN: &str = "Zq7-password-of-the-admin";
+const ADMIN_WRONG: &str = "Zq7-wrong-password-of-the-admin";
 /// What every access and refresh token of the token server contains: those are the other two.
 const TOKENS: [&str; 2] = ["access-token-nobody-may-see", "refresh-token-nobody-may-see"];
 
@@ -93,7 +97,7 @@ fn write_settings(scene: &Scene, exim: &Exim) -> Result<()> {
     }
     installation.write("credentials/imap-wrong", IMAP_WRONG)?;
     let settings = format!(
-        "[store]\npath = \"mailmill.db\"\n\n[plugins_cache]\ndir = \"cache\"\n\n[log]\nlevel = \"trace\"\n\n\
+        "[store]\npath = \"mailmill.db\"\n\n[web]\nlisten = \"127.0.0.1:0\"\n\n[plugins_cache]\ndir = \"cache\"\n\n[log]\nlevel = \"trace\"\n\n\
          [smtp]\nserver = \"127.0.0.1\"\nport = {}\nsecurity = \"none\"\nfrom = \"desk@desk.example\"\nuser = \"desk\"\n\
          password = {{ file = \"secrets/smtp\" }}\n\n\
          [webhook.hook]\nurl = \"http://hook:{HOOK_USER}@127.0.0.1:9/call?token={HOOK_TOKEN}\"\n\
@@ -106,10 +110,26 @@ fn write_settings(scene: &Scene, exim: &Exim) -> Result<()> {
     installation.write("rules/statements/10-default.toml", statements)
 }
 
+/// All that was planted.
+const PLANTED: [&str; 14] = [
+    IMAP,
+    IMAP_WRONG,
+    POP3,
+    POP3_WRONG,
+    CLIENT,
+    HOOK,
+    HOOK_USER,
+    HOOK_TOKEN,
+    SMTP,
+    INLINE,
+    ADMIN,
+    ADMIN_WRONG,
+    TOKENS[0],
+    TOKENS[1],
+];
+
 /// Where which secret was written, in which form.
-fn search(told: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
-    let secrets =
-        [IMAP, IMAP_WRONG, POP3, POP3_WRONG, CLIENT, HOOK, HOOK_USER, HOOK_TOKEN, SMTP, INLINE, TOKENS[0], TOKENS[1]];
+fn search(told: &BTreeMap<String, Vec<u8>>, secrets: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for secret in secrets {
         for form in forms(secret) {
@@ -134,6 +154,81 @@ fn write_jobs(scene: &Scene, tokens: &TokenServer) -> Result<()> {
     scene.job("app", "imap", &client("app", "client_secret = { file = \"../secrets/client\" }"))?;
     let device = format!("device_url = \"{}\"\nscopes = [\"mail\"]", tokens.device_url());
     scene.job("granted", "imap", &client(TokenServer::CLIENT_ID, &device))
+}
+
+/// The pages that links of this one lead to.
+fn links(page: &str) -> impl Iterator<Item = String> {
+    let targets = page.split("href=\"/").skip(1).filter_map(|rest| rest.split(['"', '#']).next());
+    targets.map(|target| format!("/{}", target.replace("&amp;", "&")))
+}
+
+/// A daemon and its web admin: the first password is set, somebody fails to log in, the admin does and makes a token, looks at every page
+/// that a link leads to, and asks the API for what it has. All of it is in `told` afterwards, but for the two answers that are to have a
+/// secret: the session and the token, which are returned.
+async fn through_the_web(scene: &Scene, told: &mut BTreeMap<String, Vec<u8>>) -> Result<[String; 2]> {
+    const PAGES_MAX: usize = 300;
+    let credentials = scene.installation.path("credentials").display().to_string();
+    let variables = [
+        ("POP3_GOOD", POP3),
+        ("POP3_WRONG", POP3_WRONG),
+        ("MAILMILL_LOG", "trace"),
+        ("CREDENTIALS_DIRECTORY", &*credentials),
+    ];
+    let mut daemon = Daemon::start_in(&scene.installation, &["--debug"], &variables)?;
+    let line = daemon.wait_for("the link", 0, |line| line.contains("/setup?token="))?;
+    let link = line.split_whitespace().find(|word| word.contains("/setup?token=")).context("a link")?;
+    let (address, setup) = link.split_once("/setup?token=").context("an address")?;
+    let stranger = Web::new(address);
+    stranger.post("/setup", &[("token", setup), ("password", ADMIN), ("again", ADMIN)]).await?;
+    let mut note = |what: &str, answer: &Answer| {
+        let text = format!("{:?}\n{}", answer.headers, answer.text).into_bytes();
+        told.insert(format!("the answer to {what}"), text);
+    };
+    let refused = stranger.post("/login", &[("name", "admin"), ("password", ADMIN_WRONG)]).await?;
+    ensure!(refused.status.is_client_error(), "{refused:?}");
+    note("a wrong password", &refused);
+    let entered = stranger.post("/login", &[("name", "admin"), ("password", ADMIN)]).await?;
+    let admin = stranger.with_cookie_of(&entered)?;
+    let session = entered.headers.get("set-cookie").context("a cookie")?.to_str()?;
+    let session = session.split([';', '=']).nth(1).context("a value")?.to_owned();
+    let made = admin.submit("/settings", "/settings/tokens", &[("name", "a script"), ("role", "admin")]).await?;
+    let token = made.text.split("<pre>").nth(1).and_then(|rest| rest.split("</pre>").next()).context("a token")?;
+    let token = token.trim().to_owned();
+
+    let (mut waiting, mut seen) = (vec!["/".to_owned()], BTreeSet::new());
+    while let Some(path) = waiting.pop() {
+        if seen.len() < PAGES_MAX && seen.insert(path.clone()) {
+            let page = admin.get(&path).await?;
+            waiting.extend(
+                links(&page.text).chain(page.headers.get("location").and_then(|it| Some(it.to_str().ok()?.to_owned()))),
+            );
+            note(&path, &page);
+        }
+    }
+    ensure!(seen.len() > 40 && seen.contains("/settings") && seen.contains("/jobs/wrong"), "{seen:?}");
+    let script = stranger.with_token(&token);
+    for what in [
+        "jobs",
+        "sessions",
+        "outbox",
+        "plugins",
+        "rules/files",
+        "revisions",
+        "people",
+        "tokens",
+        "audit",
+        "openapi.json",
+    ] {
+        let answer = script.get(&format!("/api/v1/{what}")).await?;
+        ensure!(answer.status == 200, "{what}: {answer:?}");
+        note(&format!("GET {what}"), &answer);
+    }
+    for path in ["/metrics", "/healthz", "/readyz"] {
+        note(path, &stranger.get(path).await?);
+    }
+    ensure!(daemon.terminate()?.success(), "{}", daemon.log());
+    told.insert("the log of the daemon".to_owned(), daemon.log().into_bytes());
+    Ok([session, token])
 }
 
 #[test]
@@ -196,12 +291,15 @@ fn no_secret_is_written_anywhere() -> Result<()> {
     call(&["run", "--once"])?;
     std::fs::remove_file(scene.installation.path("jobs/inline.toml"))?;
 
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let made = runtime.block_on(through_the_web(&scene, &mut told))?;
     written(&scene.installation.path("."), &mut told)?;
     let vault: Vec<String> = told.keys().filter(|path| path.ends_with("granted.json")).cloned().collect();
     let [vault] = vault.as_slice() else { panic!("one file of what was granted: {vault:?}") };
     let kept = told.remove(vault).context("the file of what was granted")?;
     ensure!(String::from_utf8_lossy(&kept).contains(TOKENS[1]), "the search finds what is there");
-    let found = search(&told);
+    let secrets: Vec<&str> = PLANTED.into_iter().chain(made.iter().map(String::as_str)).collect();
+    let found = search(&told, &secrets);
     assert_eq!(found, [""; 0]);
     ensure!(told.len() > 30, "{:?}", told.keys());
     assert_private(&scene.installation.path("."))

@@ -1,9 +1,9 @@
-//! Faults of the world around: a damaged database, one that another program holds, a disk that may only be read. They are told,
-//! nothing is overwritten, and nothing is marked on the server.
+//! Faults of the world around: a damaged database, one that another program holds, a disk that may only be read or fails, a clock that
+//! jumps. They are told, nothing is overwritten or forgotten, and nothing is marked on the server that is not recorded.
 
 use anyhow::{Context, Result, ensure};
 use mailmill_tests::records::{receipts, tickets};
-use mailmill_tests::{Daemon, Dovecot, Installation, SmallDisk, messages, wait_until};
+use mailmill_tests::{Clock, Daemon, Dovecot, FailingDisk, Installation, Mailbox, SmallDisk, messages, wait_until};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -142,4 +142,92 @@ fn a_disk_that_may_only_be_read_is_told() -> Result<()> {
         writable(false)?;
     }
     writable(true)
+}
+
+/// A message arrives, and is handled and marked.
+fn handle(number: usize, mailbox: &mut Mailbox, daemon: &Daemon) -> Result<()> {
+    mailbox.deliver(&messages::request(number, SENDER))?;
+    let marked = wait_until("the mark", || Ok((mailbox.seen()? == number).then_some(())));
+    marked.with_context(|| daemon.log())
+}
+
+#[test]
+fn a_disk_that_fails_under_a_daemon_is_told_and_loses_nothing() -> Result<()> {
+    let (server, installation) = (Dovecot::start()?, Installation::new()?);
+    installation.add_imap_job("desk", &server, "desk")?;
+    let Some(disk) = FailingDisk::mount(&installation.path("image"), &installation.path("disk"))? else {
+        // Only root may mount; the other ways to be read-only are tested without.
+        return Ok(());
+    };
+    let settings = installation.read("mailmill.toml")?;
+    installation.write("mailmill.toml", &settings.replace("mailmill.db", "disk/mailmill.db"))?;
+    let mut mailbox = server.mailbox("desk")?;
+    let mut daemon = Daemon::start(&installation, &[])?;
+    handle(1, &mut mailbox, &daemon)?;
+
+    let skip = daemon.log_length();
+    disk.fail()?;
+    mailbox.deliver(&messages::request(2, SENDER))?;
+    daemon.wait_for("the failure", skip, |line| {
+        line.contains("WARN") && line.contains("disk/mailmill.db") && line.contains("nothing is lost")
+    })?;
+    assert_eq!(mailbox.seen()?, 1, "a message was marked that is not recorded");
+    daemon.terminate()?;
+    assert_eq!(mailbox.seen()?, 1, "a message was marked that is not recorded");
+
+    disk.repair()?;
+    installation.mailmill(&["run", "--once"])?.success()?;
+    assert_eq!((receipts(&installation)?.len(), tickets(&installation)?.len(), mailbox.seen()?), (2, 2, 2));
+    Ok(())
+}
+
+#[test]
+fn a_clock_that_jumps_stops_nobody_and_has_nothing_forgotten() -> Result<()> {
+    let (server, installation) = (Dovecot::start()?, Installation::new()?);
+    installation.add_imap_job("desk", &server, "desk")?;
+    let statements = "[[statement]]\nname = \"all\"\nthen = [{ do = \"create-ticket\", class = \"incident\" }, \
+                      { do = \"webhook\", name = \"hook\" }]\nstop = true\n";
+    installation.write("rules/statements/10-default.toml", statements)?;
+    installation.write("hook-secret", "a secret that only the hook knows")?;
+    // Nobody listens there: what is sent waits for its next attempt, again and again.
+    let settings = installation.read("mailmill.toml")?
+        + "\n[incoming_log]\nretention_days = 30\n\n[outbox]\nretry_first = \"1s\"\nretry_max = \"2s\"\n\n\
+           [webhook.hook]\nurl = \"http://127.0.0.1:9/\"\nsecret = { file = \"hook-secret\" }\n";
+    installation.write("mailmill.toml", &settings)?;
+    let clock = Clock::new(&installation.path("."))?;
+    let variables = clock.variables();
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let mut mailbox = server.mailbox("desk")?;
+    let mut daemon = Daemon::start_in(&installation, &[], &variables)?;
+    handle(1, &mut mailbox, &daemon)?;
+    let attempts = || -> Result<u64> {
+        let listed = installation.mailmill(&["outbox", "list", "--json"])?.success()?.stdout;
+        let listed: serde_json::Value = serde_json::from_str(&listed)?;
+        let entries = listed.as_array().context("no list")?.iter();
+        entries.map(|entry| entry["attempts"].as_u64().with_context(|| entry.to_string())).sum()
+    };
+    let sessions = || -> Result<usize> {
+        let log = installation.mailmill(&["log", "--json"])?.success()?.stdout;
+        Ok(serde_json::from_str::<serde_json::Value>(&log)?.as_array().context("no list")?.len())
+    };
+    let before = sessions()?;
+
+    clock.set(400)?;
+    handle(2, &mut mailbox, &daemon)?;
+    // Somebody sets how long the log is kept, which has it looked through at once.
+    let skip = daemon.log_length();
+    installation.write("mailmill.toml", &settings.replace("= 30", "= 31"))?;
+    daemon.signal("HUP")?;
+    daemon.wait_for("doubt", skip, |line| line.contains("WARN") && line.contains("the clock went forward"))?;
+    ensure!(sessions()? >= before, "the log was shortened");
+
+    clock.set(-3)?;
+    handle(3, &mut mailbox, &daemon)?;
+    let made = attempts()?;
+    wait_until("another attempt to send", || Ok((attempts()? > made + 3).then_some(())))
+        .with_context(|| daemon.log())?;
+    assert!(daemon.terminate()?.success(), "{}", daemon.log());
+    assert_eq!((receipts(&installation)?.len(), tickets(&installation)?.len()), (3, 3));
+    ensure!(sessions()? >= before, "the log was shortened");
+    Ok(())
 }

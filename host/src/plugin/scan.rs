@@ -4,7 +4,7 @@
 //! are. Patterns without needles, and patterns that it does not know, may match anywhere.
 //!
 //! Needles that only count at the start of a line are looked for there alone. Of each of the others the rarest three bytes are
-//! looked for: their hash is a bit of a map that fits into the fastest cache, and nearly no place of a text has one of those that
+//! looked for: their hash is a place in a table that fits into the fastest cache, and nearly no place of a text has one of those that
 //! are set. Only there is the rest compared. (An automaton for a thousand needles takes megabytes, or goes from state to state
 //! over each letter.)
 
@@ -16,8 +16,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 const GRAM: usize = 3;
 /// How many bits a hash has.
 const HASH_BITS: u32 = 15;
-/// How many words a map of bits for all hashes has, and how many one for all pairs of bytes.
-const HASHES: usize = (1 << HASH_BITS) / 64;
+/// How many hashes there are, and how many words a map of bits for all pairs of bytes has.
+const HASHES: usize = 1 << HASH_BITS;
 const PAIRS: usize = (1 << 16) / 64;
 /// How many characters at the start of a line are passed over on the way to a needle of lines. Where more may be, so may the needle.
 const LEAD_CHARS_MAX: usize = 200;
@@ -36,8 +36,8 @@ pub(super) trait Sought {
 #[derive(Debug)]
 pub(super) struct Scanner {
     targets: Vec<Target>,
-    /// A bit for the hash of each gram.
-    hashes: Box<[u64; HASHES]>,
+    /// Whether a hash is that of a gram. A byte each: looking a bit up takes twice as long.
+    hashes: Box<[bool; HASHES]>,
     /// A bit for each needle of two bytes.
     pairs: Box<[u64; PAIRS]>,
     /// Whether a byte is a needle.
@@ -128,7 +128,7 @@ impl Scanner {
             (Some(_), _) => of_byte(&mut self.starts),
             (None, [_]) => of_byte(&mut self.bytes),
             (None, [_, _]) => set(&mut *self.pairs, gram),
-            (None, _) => set(&mut *self.hashes, hash(gram)),
+            (None, _) => self.hashes.get_mut(hash(gram)).into_iter().for_each(|is_gram| *is_gram = true),
         }
         let numbers = if lead.is_some() { &mut self.by_start } else { &mut self.by_gram };
         numbers.entry(gram).or_default().push(number);
@@ -194,7 +194,7 @@ impl Scanner {
         for (at, byte) in found.text.bytes().enumerate() {
             let byte = byte.to_ascii_lowercase();
             last = last >> 8 | u32::from(byte) << 16;
-            if is_set(&*self.hashes, hash(last)) {
+            if self.hashes.get(hash(last)).is_some_and(|is_gram| *is_gram) {
                 self.look(last, (at + 1).checked_sub(GRAM), found);
             }
             if is_set(&*self.pairs, last >> 8) {
@@ -271,7 +271,7 @@ impl Default for Scanner {
     fn default() -> Self {
         Self {
             targets: Vec::new(),
-            hashes: Box::new([0; HASHES]),
+            hashes: Box::new([false; HASHES]),
             pairs: Box::new([0; PAIRS]),
             bytes: [false; 256],
             by_gram: HashMap::default(),
@@ -302,8 +302,8 @@ fn mix(gram: u32) -> u32 {
     gram.wrapping_mul(0x9e37_79b1)
 }
 
-fn hash(gram: u32) -> u32 {
-    mix(gram) >> (u32::BITS - HASH_BITS)
+fn hash(gram: u32) -> usize {
+    (mix(gram) >> (u32::BITS - HASH_BITS)) as usize
 }
 
 fn set(bits: &mut [u64], bit: u32) {
