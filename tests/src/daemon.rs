@@ -5,7 +5,8 @@ use crate::servers::signal;
 use crate::wait::{PATIENCE, wait_until};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ExitStatus, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -39,9 +40,30 @@ impl Daemon {
     /// # Errors
     /// As [`Self::start`].
     pub fn start_in(installation: &Installation, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
-        let mut process = installation
-            .command()?
-            .envs(variables.iter().copied())
+        let mut command = installation.command()?;
+        command.envs(variables.iter().copied());
+        Self::spawn(command, arguments)
+    }
+
+    /// The same by another program, which is given the same arguments and becomes `mailmill`.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_by(program: &Path, installation: &Installation, arguments: &[&str]) -> Result<Self> {
+        let told = installation.command()?;
+        let mut command = Command::new(program);
+        command.args(told.get_args());
+        for (name, value) in told.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        Self::spawn(command, arguments)
+    }
+
+    fn spawn(mut command: Command, arguments: &[&str]) -> Result<Self> {
+        let mut process = command
             .arg("run")
             .args(arguments)
             .stdin(Stdio::null())

@@ -6,6 +6,8 @@ use anyhow::Result;
 
 /// Known to read this repository's `deny.toml`. It runs for seconds, so it is built without optimisation.
 const CARGO_DENY_VERSION: &str = "0.20.2";
+/// Those who have dependencies of their own: the fuzz targets are another workspace.
+const MANIFESTS: [&str; 2] = ["Cargo.toml", "fuzz/Cargo.toml"];
 
 /// Runs all checks, the quickest first, and then all tests.
 pub(crate) fn run() -> Result<()> {
@@ -34,12 +36,19 @@ fn dependencies() -> Result<()> {
             &["install", "--debug", "--locked", "--quiet", "cargo-deny", "--version", CARGO_DENY_VERSION],
         )?;
     }
-    step("dependencies", &["deny", "check", "bans", "licenses", "sources"])?;
+    for manifest in MANIFESTS {
+        let deny = ["deny", "--manifest-path", manifest, "--config", "deny.toml", "check"];
+        step(&format!("dependencies of {manifest}"), &[&deny[..], &["bans", "licenses", "sources"]].concat())?;
+    }
     if !succeeds(&mut cargo(&["deny", "fetch", "db"])?) {
         say(
             "ci: advisories skipped: the advisory database cannot be fetched (no network, or its host is not reachable)",
         );
         return Ok(());
     }
-    step("advisories", &["deny", "check", "--disable-fetch", "advisories"])
+    for manifest in MANIFESTS {
+        let deny = ["deny", "--manifest-path", manifest, "--config", "deny.toml", "check", "--disable-fetch"];
+        step(&format!("advisories on {manifest}"), &[&deny[..], &["advisories"]].concat())?;
+    }
+    Ok(())
 }

@@ -180,7 +180,7 @@ fn installation(server: &Dovecot) -> Result<(Installation, String)> {
     Ok((installation, job.get(..marks).unwrap_or_default().to_owned()))
 }
 
-/// A daemon that runs, from the moment when the job's file is there until the last receipt is committed.
+/// A daemon that runs and is given the job: from the moment when the job starts until the last receipt is committed.
 fn daemon(server: &Dovecot) -> Result<Duration> {
     let (installation, job) = installation(server)?;
     std::fs::remove_file(installation.path(JOB))?;
@@ -189,8 +189,9 @@ fn daemon(server: &Dovecot) -> Result<Duration> {
     let mut daemon = Daemon::start(&installation, &[])?;
     daemon.wait_for("the daemon to work", 0, |line| line.contains("mailmill is running"))?;
     let skip = daemon.log_length();
-    let begun = Instant::now();
     installation.write(JOB, &job)?;
+    daemon.wait_for("its job", skip, |line| line.contains("the job starts"))?;
+    let begun = Instant::now();
     daemon.wait_for_each("its messages", skip, MESSAGES, |line| line.contains("message handled"))?;
     let time = begun.elapsed();
     ensure!(daemon.terminate()?.success(), "{}", daemon.log());
