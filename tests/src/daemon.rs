@@ -184,12 +184,20 @@ impl Daemon {
         Ok(())
     }
 
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.process.try_wait()?)
+    }
+
     /// Waits until it ends by itself.
     ///
     /// # Errors
     /// When it does not end in time; the message shows the whole log.
     pub fn wait(&mut self) -> Result<ExitStatus> {
-        let ended = wait_until("the daemon to end", || Ok(self.process.try_wait()?));
+        let ended = wait_until("the daemon to end", || self.ended());
         ended.with_context(|| self.log())
     }
 }

@@ -10,6 +10,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Who says something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +71,8 @@ pub enum Meddling {
     Instead(Vec<u8>),
     /// It is not handed on, and whoever said it gets this for an answer.
     Answer(Vec<u8>),
+    /// It is handed on byte by byte, over so long a time.
+    Slowly(Duration),
     /// Both connections end after this is handed on.
     CutAfter(Vec<u8>),
     /// Neither it nor anything after it is handed on; the connections stay open.
@@ -270,6 +273,13 @@ impl Connection {
                     lock(&self.dialogue).withdraw();
                 }
                 self.from.write_all(&answer)?;
+            }
+            Meddling::Slowly(time) => {
+                let pause = time / u32::try_from(text.len().max(1))?;
+                for byte in text {
+                    std::thread::sleep(pause);
+                    self.to.write_all(&[*byte])?;
+                }
             }
             Meddling::CutAfter(last) => {
                 self.to.write_all(&last)?;

@@ -7,6 +7,8 @@ use serde_json::Value;
 
 const STEP: &str = "\n[[step]]\nname = \"hostile\"\nhop = \"preprocess\"\nplugin = \"misbehave\"\nrules = \"hostile.toml\"\n\
                     recommended = false\n";
+const PLUGIN: &str = "plugins/misbehave.wasm";
+const SENDER: &str = "ann@client.example";
 const RULES: &str = "rules/hostile.toml";
 /// What is set in this test: so many faults in a row, and so much time for each.
 const FAULTS_MAX: usize = 3;
@@ -19,13 +21,14 @@ struct Scene {
 }
 
 impl Scene {
-    fn start() -> Result<Self> {
+    /// A daemon with these limits. The job `attacked` finds so many messages at its start.
+    fn start(limits: &str, waiting: usize) -> Result<Self> {
         let installation = Installation::new()?;
         let component = target().join("test-plugins/misbehave.wasm");
-        std::fs::copy(component, installation.path("plugins/misbehave.wasm")).context("run `cargo xtask plugins`")?;
+        std::fs::copy(component, installation.path(PLUGIN)).context("run `cargo xtask plugins`")?;
         installation.write("rules/pipeline.toml", &(installation.read("rules/pipeline.toml")? + STEP))?;
         installation.write(RULES, "does = \"loop\"\n")?;
-        installation.write("mailmill.toml", &(installation.read("mailmill.toml")? + LIMITS))?;
+        installation.write("mailmill.toml", &(installation.read("mailmill.toml")? + limits))?;
         for (job, steps) in [("attacked", "[\"hostile\"]"), ("quiet", "\"recommended\"")] {
             installation.write(&format!("mail-{job}/.keep"), "")?;
             let path = installation.path(&format!("mail-{job}"));
@@ -33,16 +36,19 @@ impl Scene {
             let rest = format!("[schedule]\nevery = \"1s\"\n[preprocess]\nsteps = {steps}\napply_to = \"all\"\n");
             installation.write(&format!("jobs/{job}.toml"), &(source + &rest))?;
         }
+        for number in 1..=waiting {
+            installation.write(&format!("mail-attacked/{number}.eml"), &messages::request(number, SENDER))?;
+        }
         let mut daemon = Daemon::start(&installation, &[])?;
         daemon.wait_for("the start", 0, |line| line.contains("mailmill is running"))?;
-        Ok(Self { installation, daemon, sent: 0 })
+        Ok(Self { installation, daemon, sent: waiting })
     }
 
     /// Sends a message to each job, and gives the warnings of both reports.
     fn send(&mut self) -> Result<[Vec<String>; 2]> {
         self.sent += 1;
         let skip = self.daemon.log_length();
-        let message = messages::request(self.sent, "ann@client.example");
+        let message = messages::request(self.sent, SENDER);
         let jobs = ["attacked", "quiet"];
         for job in jobs {
             self.installation.write(&format!("mail-{job}/{}.eml", self.sent), &message)?;
@@ -84,18 +90,33 @@ impl Scene {
     fn change(&mut self, file: &str, text: &str) -> Result<()> {
         let skip = self.daemon.log_length();
         self.installation.write(file, text)?;
+        self.wait_for_rules(skip)
+    }
+
+    /// Another plugin in the place of the hostile one, that does the same.
+    fn replace_plugin(&mut self) -> Result<()> {
+        let (skip, beside) = (self.daemon.log_length(), self.installation.path("plugins/.new"));
+        let mut component = std::fs::read(self.installation.path(PLUGIN))?;
+        // A custom section, which has no meaning: its kind, its size, and its name with the size of that.
+        component.extend_from_slice(b"\x00\x04\x03new");
+        std::fs::write(&beside, component)?;
+        std::fs::rename(beside, self.installation.path(PLUGIN))?;
+        self.wait_for_rules(skip)
+    }
+
+    fn wait_for_rules(&mut self, skip: usize) -> Result<()> {
         self.daemon.wait_for("the change", skip, |line| line.contains("new rules are in force")).map(drop)
     }
 }
 
+const STOPPED: &str =
+    "step \"hostile\": it took longer than 250 ms and was stopped (limit `deadline_ms`); its cuts were dropped";
+
 #[test]
 fn a_hostile_plugin_is_named_then_suspended_until_it_changes() -> Result<()> {
-    let mut scene = Scene::start()?;
+    let mut scene = Scene::start(LIMITS, 0)?;
     for _ in 0..FAULTS_MAX {
-        let [attacked, quiet] = scene.send()?;
-        let told =
-            "step \"hostile\": it took longer than 250 ms and was stopped (limit `deadline_ms`); its cuts were dropped";
-        assert_eq!((attacked, quiet), (vec![told.to_owned()], Vec::new()));
+        assert_eq!(scene.send()?, [vec![STOPPED.to_owned()], Vec::new()]);
     }
     let skip = 0;
     let line = scene.daemon.wait_for("the warning", skip, |line| line.contains("a step is left out"))?;
@@ -114,6 +135,12 @@ fn a_hostile_plugin_is_named_then_suspended_until_it_changes() -> Result<()> {
     assert!(words.contains("step \"hostile\": it is suspended until the plugin \"misbehave\""), "{words}");
     assert_eq!((&json[0]["step"], &json[0]["faults"]), (&"hostile".into(), &3.into()), "{json}");
 
+    scene.replace_plugin()?;
+    for _ in 0..FAULTS_MAX {
+        assert_eq!(scene.send()?[0], [STOPPED], "another plugin is called again, as often as the first one was");
+    }
+    assert_eq!(scene.send()?[0], [told], "and is no better");
+
     scene.change(RULES, "pattern = \"This is\"\n")?;
     assert_eq!(scene.send()?, [Vec::<String>::new(), Vec::new()], "it has changed, and is called again");
     // The store is told once a second.
@@ -121,6 +148,29 @@ fn a_hostile_plugin_is_named_then_suspended_until_it_changes() -> Result<()> {
         Ok((scene.suspended()? == (String::new(), Value::Array(Vec::new()))).then_some(()))
     })?;
     assert!(scene.daemon.terminate()?.success(), "{}", scene.daemon.log());
+    Ok(())
+}
+
+#[test]
+fn neighbours_of_a_hostile_plugin_do_not_wait_until_it_is_done() -> Result<()> {
+    // It takes 25 seconds of both workers for the first job's mail, and is never suspended.
+    const WAITING: usize = 200;
+    const QUIET: usize = 5;
+    let limits = "\n[plugin_limits]\nfaults_max = 100000\ndeadline_ms = 250\n\n[limits]\nworkers = 2\n";
+    let mut scene = Scene::start(limits, WAITING)?;
+    let handled = |line: &str, job: &str| line.contains("message handled") && line.contains(job);
+    scene.daemon.wait_for("the first message", 0, |line| handled(line, "attacked"))?;
+    for number in 1..=QUIET {
+        scene.installation.write(&format!("mail-quiet/{number}.eml"), &messages::request(number, SENDER))?;
+    }
+    let log = mailmill_tests::wait_until("the neighbour's messages", || {
+        let log = scene.daemon.log();
+        Ok((log.lines().filter(|line| handled(line, "quiet")).count() == QUIET).then_some(log))
+    })?;
+    // From when the neighbour has mail on, jobs take turns; otherwise all of the other job's mail would come first.
+    let since = log.lines().skip_while(|line| !(line.contains("fetching") && line.contains("quiet")));
+    let between = since.filter(|line| handled(line, "attacked")).count();
+    assert!(between < WAITING / 4, "{between} messages of the other job came first:\n{log}");
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 //! when one job hangs.
 
 use anyhow::{Context, Result};
-use mailmill_tests::{Daemon, Installation, messages, wait_until};
+use mailmill_tests::{Daemon, Installation, messages, target, wait_until};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -17,11 +17,55 @@ const BODY: &str = "This is request";
 const SETTINGS: &str =
     "\n[observe]\nlisten = \"127.0.0.1:0\"\nstall_ms = 1500\n\n[log]\nformat = \"json\"\nlevel = \"info\"\n";
 
+const STEP: &str = "\n[[step]]\nname = \"hostile\"\nhop = \"preprocess\"\nplugin = \"misbehave\"\nrules = \"hostile.toml\"\n\
+                    recommended = false\n";
+/// Every message is a ticket, and a call.
+const CALL: &str = "[[statement]]\nname = \"all\"\nthen = [{ do = \"create-ticket\", class = \"incident\" }, \
+                    { do = \"webhook\", name = \"hook\" }]\nstop = true\n";
+
+/// A daemon that can be asked over HTTP.
+struct Seen {
+    daemon: Daemon,
+    address: String,
+}
+
+impl Seen {
+    /// Starts it on an installation, with further variables in its environment.
+    fn start(installation: &Installation, variables: &[(&str, &str)]) -> Result<Self> {
+        let mut daemon = Daemon::start_in(installation, &[], variables)?;
+        let line = daemon.wait_for("the address", 0, |line| line.contains("/healthz, /readyz and /metrics"))?;
+        let address = json(&line)?.get("at").and_then(Value::as_str).context("no address")?.to_owned();
+        Ok(Self { daemon, address })
+    }
+
+    /// The status and the content of an answer.
+    fn get(&self, path: &str) -> Result<(u16, String)> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let (head, content) = answer.split_once("\r\n\r\n").context("half an answer")?;
+        let status = head.split(' ').nth(1).context("no status")?.parse()?;
+        Ok((status, content.to_owned()))
+    }
+
+    /// Waits until the numbers are as they should be, and gives all of them.
+    fn wait_for(&self, what: &str, are_they: impl Fn(&str) -> bool) -> Result<String> {
+        let mut last = String::new();
+        let found = wait_until(what, || {
+            let (status, metrics) = self.get("/metrics")?;
+            last.clone_from(&metrics);
+            Ok((status == 200 && are_they(&metrics)).then_some(metrics))
+        });
+        found.with_context(|| format!("{last}\n{}", self.daemon.log()))
+    }
+}
+
 struct Scene {
     installation: Installation,
     systemd: UnixDatagram,
-    daemon: Daemon,
-    address: String,
+    seen: Seen,
 }
 
 impl Scene {
@@ -44,10 +88,8 @@ impl Scene {
             ("WATCHDOG_USEC", &usec),
             ("MAILMILL_FAULT", "rules.after:3:hang"),
         ];
-        let mut daemon = Daemon::start_in(&installation, &[], &variables)?;
-        let line = daemon.wait_for("the address", 0, |line| line.contains("/healthz, /readyz and /metrics"))?;
-        let address = json(&line)?.get("at").and_then(serde_json::Value::as_str).context("no address")?.to_owned();
-        Ok(Self { installation, systemd, daemon, address })
+        let seen = Seen::start(&installation, &variables)?;
+        Ok(Self { installation, systemd, seen })
     }
 
     fn send(&self, job: &str, number: usize) -> Result<()> {
@@ -56,19 +98,7 @@ impl Scene {
 
     fn wait_for_message(&mut self, skip: usize, job: &str) -> Result<Value> {
         let handled = |line: &str| line.contains("message handled") && line.contains(job);
-        json(&self.daemon.wait_for("a message", skip, handled)?)
-    }
-
-    /// The status and the content of an answer.
-    fn get(&self, path: &str) -> Result<(u16, String)> {
-        let mut stream = TcpStream::connect(&self.address)?;
-        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        let (head, content) = answer.split_once("\r\n\r\n").context("half an answer")?;
-        let status = head.split(' ').nth(1).context("no status")?.parse()?;
-        Ok((status, content.to_owned()))
+        json(&self.seen.daemon.wait_for("a message", skip, handled)?)
     }
 
     /// What systemd is told until a time has passed.
@@ -112,36 +142,38 @@ fn a_daemon_is_well_until_one_job_hangs() -> Result<()> {
         assert_eq!(line["span"]["name"], "message", "one span for each message: {line}");
         assert_eq!((&line["span"]["job"], &line["outcome"]), (&job.into(), &"accepted".into()), "{line}");
     }
-    assert_eq!(scene.get("/healthz")?, (200, "ok\n".to_owned()));
-    assert_eq!(scene.get("/readyz")?, (200, "ready\n".to_owned()));
-    assert_eq!(scene.get("/")?.0, 404);
-    let metrics = wait_until("the sessions to be counted", || {
-        let (status, metrics) = scene.get("/metrics")?;
-        let ended = sum(&metrics, "mailmill_sessions_total") >= 2.0 && status == 200;
+    assert_eq!(scene.seen.get("/healthz")?, (200, "ok\n".to_owned()));
+    assert_eq!(scene.seen.get("/readyz")?, (200, "ready\n".to_owned()));
+    assert_eq!(scene.seen.get("/")?.0, 404);
+    let metrics = scene.seen.wait_for("the sessions to be counted", |metrics| {
+        let ended = sum(metrics, "mailmill_sessions_total") >= 2.0;
         // The states of the jobs are told to the store once a second.
-        let settled = sum(&metrics, "mailmill_messages_in_hand") == 0.0 && sum(&metrics, "mailmill_job_state") >= 2.0;
-        Ok((ended && settled).then_some(metrics))
+        let settled = sum(metrics, "mailmill_messages_in_hand") == 0.0 && sum(metrics, "mailmill_job_state") >= 2.0;
+        ended && settled
     })?;
     assert_figures(&metrics);
     let signs = scene.told_within(WATCHDOG * 5);
     assert!(signs.iter().filter(|line| *line == "WATCHDOG=1").count() >= 3, "{signs:?}");
 
     // From here on one job hangs, and the other one goes on.
-    let skip = scene.daemon.log_length();
+    let skip = scene.seen.daemon.log_length();
     scene.send("first", 3)?;
-    let well = |scene: &Scene| scene.get("/healthz");
+    let well = |scene: &Scene| scene.seen.get("/healthz");
     let told = wait_until("the job to be missed", || Ok(Some(well(&scene)?).filter(|(status, _)| *status == 503)))?;
     assert_eq!(told.1, "jobs that do not get on: first\n");
-    scene.daemon.wait_for("the alarm", skip, |line| line.contains("ERROR") && line.contains("\"jobs\":\"first\""))?;
+    scene
+        .seen
+        .daemon
+        .wait_for("the alarm", skip, |line| line.contains("ERROR") && line.contains("\"jobs\":\"first\""))?;
     scene.told_within(WATCHDOG);
     let signs = scene.told_within(WATCHDOG * 4);
     assert_eq!(signs, [""; 0], "a job that hangs leaves systemd without a sign of life");
-    assert_eq!(sum(&scene.get("/metrics")?.1, "mailmill_job_overdue"), 1.0);
-    let skip = scene.daemon.log_length();
+    assert_eq!(sum(&scene.seen.get("/metrics")?.1, "mailmill_job_overdue"), 1.0);
+    let skip = scene.seen.daemon.log_length();
     scene.send("second", 4)?;
     scene.wait_for_message(skip, "second")?;
 
-    let log = scene.daemon.log();
+    let log = scene.seen.daemon.log();
     for line in log.lines() {
         json(line)?;
     }
@@ -169,6 +201,9 @@ fn assert_figures(metrics: &str) {
         ("mailmill_store_up", 1.0),
         ("mailmill_rules_refused", 0.0),
         ("mailmill_outbox_entries", 0.0),
+        ("mailmill_outbox_oldest_age_seconds", 0.0),
+        ("mailmill_queue_depth", 0.0),
+        ("mailmill_step_suspended", 0.0),
         ("mailmill_quarantined_messages", 0.0),
         ("mailmill_unmarked_messages", 0.0),
         ("mailmill_build_info", 1.0),
@@ -182,4 +217,94 @@ fn assert_figures(metrics: &str) {
         assert!(metrics.contains(&line), "{line} in\n{metrics}");
     }
     assert!(!metrics.contains("client.example"), "nothing of a message: {metrics}");
+}
+
+/// An installation that can be asked over HTTP, with further settings and with so many messages in the folder of its job.
+fn with_mail(settings: &str, messages: usize) -> Result<Installation> {
+    let installation = Installation::new()?;
+    installation.write("mailmill.toml", &(installation.read("mailmill.toml")? + SETTINGS + settings))?;
+    installation.add_folder_job("folder")?;
+    for number in 1..=messages {
+        installation.write(&format!("mail/{number}.eml"), &messages::request(number, SENDER))?;
+    }
+    Ok(installation)
+}
+
+/// Its messages go through a plugin that never comes to an end.
+fn add_hostile_step(installation: &Installation) -> Result<()> {
+    std::fs::copy(target().join("test-plugins/misbehave.wasm"), installation.path("plugins/misbehave.wasm"))
+        .context("run `cargo xtask plugins`")?;
+    installation.write("rules/pipeline.toml", &(installation.read("rules/pipeline.toml")? + STEP))?;
+    installation.write("rules/hostile.toml", "does = \"loop\"\n")?;
+    installation.edit("jobs/folder.toml", "\"recommended\"", "[\"hostile\"]")
+}
+
+#[test]
+fn what_fails_and_what_is_stuck_is_counted() -> Result<()> {
+    const MESSAGES: usize = 3;
+    // Nobody listens at that port: what is to be sent waits.
+    let settings = format!(
+        "\n[plugin_limits]\nfaults_max = {MESSAGES}\ndeadline_ms = 250\n\n[outbox]\nretry_first = \"1h\"\n\n\
+         [webhook.hook]\nurl = \"http://127.0.0.1:1/\"\nsecret = {{ file = \"hook-secret\" }}\n"
+    );
+    let installation = with_mail(&settings, MESSAGES)?;
+    installation.write("hook-secret", "a secret that only the hook knows\n")?;
+    installation.write("rules/statements/10-default.toml", CALL)?;
+    add_hostile_step(&installation)?;
+    let seen = Seen::start(&installation, &[])?;
+    let metrics = seen.wait_for("the suspension", |metrics| {
+        let suspended = "mailmill_step_suspended{step=\"hostile\"} 1.0";
+        let waiting = "mailmill_outbox_entries{state=\"waiting\"} 3.0";
+        [suspended, waiting].iter().all(|wanted| metrics.lines().any(|line| line == *wanted))
+            && sum(metrics, "mailmill_outbox_oldest_age_seconds") > 0.0
+    })?;
+    assert_eq!(sum(&metrics, "mailmill_step_suspended"), 1.0, "only the one that is hostile: {metrics}");
+    let of_hostile = |name: &str| format!("\n{name}{{step=\"hostile\",plugin=\"misbehave ");
+    assert!(metrics.contains(&of_hostile("mailmill_step_faults_total")), "{metrics}");
+    assert_eq!(sum(&metrics, "mailmill_step_faults_total"), MESSAGES as f64, "{metrics}");
+    let age = |metrics: &str| sum(metrics, "mailmill_outbox_oldest_age_seconds");
+    seen.wait_for("the age to grow", |later| age(later) > age(&metrics))?;
+    assert_eq!(seen.get("/readyz")?, (200, "ready\n".to_owned()), "mail is taken in all the same");
+
+    // The database is gone under it: a file of zeros.
+    let database = std::fs::File::options().write(true).open(installation.path("mailmill.db"))?;
+    let size = database.metadata()?.len();
+    database.set_len(0)?;
+    database.set_len(size)?;
+    let told = wait_until("it to say so", || Ok(Some(seen.get("/readyz")?).filter(|(status, _)| *status == 503)))?;
+    assert!(told.1.contains("mailmill.db: "), "{told:?}");
+    let metrics = seen.wait_for("the store to be missed", |metrics| metrics.contains("\nmailmill_store_up 0.0\n"))?;
+    assert!(!metrics.contains("\nmailmill_outbox_"), "what is not known is left out: {metrics}");
+    assert!(metrics.contains("\nmailmill_messages_total"), "what is known without it is not: {metrics}");
+    Ok(())
+}
+
+#[test]
+fn what_waits_is_counted_and_who_stops_is_not_ready() -> Result<()> {
+    const MESSAGES: usize = 4;
+    // Each queue behind something that does not come to an end, and how many messages wait in it at least.
+    for (queue, fault, least) in [("workers", "", MESSAGES - 1), ("committer", "commit.before:1:hang", MESSAGES)] {
+        let limits = "\n[plugin_limits]\ndeadline_ms = 60000\n\n[limits]\nworkers = 1\n";
+        let installation = with_mail(limits, MESSAGES)?;
+        if fault.is_empty() {
+            add_hostile_step(&installation)?;
+        }
+        let variables = [("MAILMILL_FAULT", fault)];
+        let mut seen = Seen::start(&installation, if fault.is_empty() { &[] } else { &variables })?;
+        seen.wait_for(queue, |metrics| {
+            let value =
+                |line: &str| line.strip_prefix(&format!("mailmill_queue_depth{{queue=\"{queue}\"}} "))?.parse().ok();
+            metrics.lines().find_map(value).is_some_and(|depth: f64| depth >= least as f64)
+        })?;
+        assert_eq!(seen.get("/readyz")?, (200, "ready\n".to_owned()));
+
+        seen.daemon.signal("TERM")?;
+        seen.daemon.wait_for("the stop", 0, |line| line.contains("stopping: messages in hand"))?;
+        let told = wait_until("it to say so", || Ok(Some(seen.get("/readyz")?).filter(|(status, _)| *status == 503)))?;
+        assert_eq!(told.1, "stopping\n");
+        assert_eq!(seen.get("/metrics")?.0, 200, "how far it is can be seen");
+        seen.daemon.signal("TERM")?;
+        assert_eq!(seen.daemon.wait()?.code(), Some(1), "{}", seen.daemon.log());
+    }
+    Ok(())
 }

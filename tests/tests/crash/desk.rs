@@ -2,7 +2,7 @@
 
 use crate::receiver::Receiver;
 use anyhow::{Context, Result, anyhow, ensure};
-use mailmill_tests::records::{comments, outbox, quarantine, receipts, tickets};
+use mailmill_tests::records::{Ticket, comments, outbox, quarantine, receipts, tickets};
 use mailmill_tests::servers::{PASSWORD, Protocol, Server, Tls};
 use mailmill_tests::{Daemon, Dovecot, Installation, Mailbox, SmallDisk, wait_until};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,15 +14,28 @@ use std::time::{Duration, Instant};
 pub(crate) const JOBS: [&str; 2] = ["imap", "pop3"];
 /// Each conversation is a request and a reply to it.
 const MESSAGES: usize = 2;
+/// How many conversations the jobs get at a time: 500 messages. They are shared unevenly, one way and the other, so that one job
+/// is at its end while the other one is in the middle.
+const BACKLOGS: [[usize; 2]; 2] = [[175, 75], [75, 175]];
+/// How many conversations a job gets in addition that is alone, while the backlog of the other one waits.
+const FEW: usize = 40;
+/// With fewer messages in it, a mailbox gets more before the program starts.
+pub(crate) const LEFT_MIN: usize = 50;
 const STATEMENTS: &str = r#"
 [[statement]]
 name = "all"
 then = [
-    { if = 'ticket is not blank', then = [{ do = "comment" }], else = [{ do = "create-ticket", class = "incident" }] },
-    { do = "webhook", name = "hook" },
+    { if = 'ticket is blank', then = [{ do = "create-ticket", class = "incident" }],
+      else = [{ do = "comment" }, { do = "webhook", name = "hook" }] },
 ]
 stop = true
 "#;
+
+/// How often a mailbox is looked at of a daemon that is to be killed: whether it has drained it.
+const DRAINED_EVERY: Duration = Duration::from_secs(3);
+
+/// How many programs look at tickets at a time.
+const LOOKING: usize = 4;
 
 /// What a database with some messages needs, and its log of changes.
 const DISK_SIZE: &str = "16m";
@@ -78,6 +91,7 @@ pub(crate) struct Desk {
     receiver: Receiver,
     /// How many conversations each job's mailbox was sent.
     sent: BTreeMap<&'static str, usize>,
+    backlogs: usize,
 }
 
 /// What it came to.
@@ -117,7 +131,7 @@ impl Desk {
                 ),
             )?;
         }
-        Ok(Self { disk: None, installation, server, receiver, sent: JOBS.map(|job| (job, 0)).into() })
+        Ok(Self { disk: None, installation, server, receiver, sent: JOBS.map(|job| (job, 0)).into(), backlogs: 0 })
     }
 
     /// The same with its database on a small disk; none without the right to mount one.
@@ -129,24 +143,74 @@ impl Desk {
         Ok(desk.disk.is_some().then_some(desk))
     }
 
-    /// A conversation arrives in a job's mailbox.
-    pub(crate) fn deliver(&mut self, job: &'static str) -> Result<()> {
-        let number = self.sent.get_mut(job).context("no such job")?;
-        *number += 1;
+    /// So many conversations arrive in a job's mailbox.
+    pub(crate) fn deliver(&mut self, job: &'static str, conversations: usize) -> Result<()> {
         let mut mailbox = self.mailbox(job)?;
-        let number = self.sent.get(job).copied().unwrap_or_default();
-        mailbox.deliver(&message(job, number, None))?;
-        mailbox.deliver(&message(job, number, Some("reply")))
+        for _ in 0..conversations {
+            let number = self.sent.get_mut(job).context("no such job")?;
+            *number += 1;
+            mailbox.deliver(&message(job, *number, None))?;
+            mailbox.deliver(&message(job, *number, Some("reply")))?;
+        }
+        Ok(())
     }
 
-    /// Runs one session of a job, which is to be killed at the `nth` passing of a point.
-    pub(crate) fn kill_at(&self, job: &str, point: &str, nth: usize) -> Result<()> {
-        let mut command = self.installation.command()?;
-        command.env("MAILMILL_FAULT", format!("{point}:{nth}")).args(["run", "--once", job]);
-        let output = command.output()?;
-        let log = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.signal() == Some(9), "{job}: {point}:{nth} is not reached: {}\n{log}", output.status);
+    /// How many messages are not marked yet.
+    pub(crate) fn left(&self) -> Result<usize> {
+        JOBS.iter().map(|job| Ok(self.mailbox(job)?.flags()?.len())).sum()
+    }
+
+    /// How many calls are not made yet.
+    pub(crate) fn unsent(&self) -> Result<usize> {
+        Ok(outbox(&self.installation)?.iter().filter(|entry| entry.state != "sent").count())
+    }
+
+    /// Mail arrives in each mailbox that has fewer messages than `least`: a backlog, unless one of these jobs is alone.
+    pub(crate) fn fill_up(&mut self, jobs: &[&'static str], least: usize) -> Result<()> {
+        let backlog = BACKLOGS.get(self.backlogs % BACKLOGS.len()).context("no backlog")?;
+        self.backlogs += 1;
+        for (job, conversations) in JOBS.iter().zip(backlog) {
+            if self.mailbox(job)?.flags()?.len() < least {
+                let is_alone = jobs == [*job];
+                self.deliver(job, if is_alone { FEW } else { *conversations })?;
+            }
+        }
         Ok(())
+    }
+
+    /// Runs the daemon with these jobs, which have a backlog, until it kills itself at the `nth` passing of a point.
+    pub(crate) fn kill_at(&mut self, jobs: &[&'static str], point: &str, nth: usize) -> Result<()> {
+        self.fill_up(jobs, LEFT_MIN)?;
+        let others: Vec<&str> = JOBS.into_iter().filter(|job| !jobs.contains(job)).collect();
+        others.iter().try_for_each(|job| self.rename(job, "toml", "aside"))?;
+        let fault = format!("{point}:{nth}");
+        let mut daemon = Daemon::start_in(&self.installation, &[], &[("MAILMILL_FAULT", &fault)])?;
+        let mut looked = Instant::now();
+        let killed = wait_until("the kill", || {
+            // What is left may be too little for the point to be passed so often: then it is passed with the next backlog.
+            if looked.elapsed() > DRAINED_EVERY {
+                self.fill_up(jobs, 1)?;
+                looked = Instant::now();
+            }
+            daemon.ended()
+        });
+        let status = killed.with_context(|| format!("{jobs:?}: {fault} is not reached:\n{}", daemon.log()))?;
+        ensure!(status.signal() == Some(9), "{jobs:?}: {fault}: {status}\n{}", daemon.log());
+        others.iter().try_for_each(|job| self.rename(job, "aside", "toml"))
+    }
+
+    /// A job is there whose file is called `toml`.
+    fn rename(&self, job: &str, from: &str, to: &str) -> Result<()> {
+        let path = |suffix: &str| self.installation.path(&format!("jobs/{job}.{suffix}"));
+        Ok(std::fs::rename(path(from), path(to))?)
+    }
+
+    /// Runs the daemon on the backlog, and kills it after a while.
+    pub(crate) fn kill_after(&mut self, life: Duration) -> Result<()> {
+        self.fill_up(&JOBS, LEFT_MIN)?;
+        let mut daemon = Daemon::start(&self.installation, &[])?;
+        std::thread::sleep(life);
+        daemon.kill().with_context(|| daemon.log())
     }
 
     /// Runs one session of a job, in the middle of which the disk is full, from the first passing of a point on; whoever waits for
@@ -185,18 +249,26 @@ impl Desk {
 
     /// Runs until everything is done, and looks at what became of it.
     pub(crate) fn finish(&self) -> Result<Figures> {
+        // It does not pause between calls, of which there are thousands.
+        self.installation.mailmill(&["run", "--once"])?.success()?;
         let mut daemon = Daemon::start(&self.installation, &[])?;
-        let done = wait_until("all to be done", || {
-            let mut left = 0;
-            for job in JOBS {
-                left += self.mailbox(job)?.flags()?.len();
-            }
-            let is_sent = left == 0 && outbox(&self.installation)?.iter().all(|it| it.state == "sent");
-            Ok(is_sent.then_some(()))
-        });
-        done.with_context(|| daemon.log())?;
+        let mut undone = usize::MAX;
+        // However much there is: as long as it becomes less, it gets its time.
+        while undone > 0 {
+            let fewer = wait_until("all to be done", || Ok(Some(self.undone()?).filter(|now| *now < undone)));
+            undone = fewer.with_context(|| daemon.log())?;
+        }
         ensure!(daemon.terminate()?.success(), "{}", daemon.log());
         self.check()
+    }
+
+    /// How many messages are not marked; once all are, how many calls are not made.
+    fn undone(&self) -> Result<usize> {
+        match self.left()? {
+            0 => self.unsent(),
+            // No more calls than that are made for messages.
+            left => Ok(left + self.sent.values().sum::<usize>() * MESSAGES),
+        }
     }
 
     fn check(&self) -> Result<Figures> {
@@ -212,7 +284,7 @@ impl Desk {
             uids.len()
         );
         self.check_tickets(conversations)?;
-        let (calls, repeated) = self.check_calls(messages)?;
+        let (calls, repeated) = self.check_calls(conversations)?;
         self.check_marks()?;
         Ok(Figures { messages, tickets: conversations, calls, repeated })
     }
@@ -225,21 +297,30 @@ impl Desk {
         for (job, count) in &self.sent {
             wanted.extend((1..=*count).map(|number| format!("Request {number} by {job}")));
         }
-        for ticket in tickets {
+        for ticket in &tickets {
             ensure!(wanted.remove(&ticket.subject), "{}: {} has a ticket already", ticket.number, ticket.subject);
+        }
+        let check = |ticket: &Ticket| {
             let comments = comments(&self.installation, &ticket.number)?;
             let expected = format!("A reply to: {}.", ticket.subject);
             ensure!(comments == [expected.as_str()], "{} {}: {comments:?}", ticket.number, ticket.subject);
-        }
-        Ok(())
+            Ok(())
+        };
+        // The program tells of one ticket at a time, and there are thousands.
+        std::thread::scope(|scope| {
+            let part = tickets.len().div_ceil(LOOKING).max(1);
+            let parts: Vec<_> =
+                tickets.chunks(part).map(|part| scope.spawn(|| part.iter().try_for_each(check))).collect();
+            parts.into_iter().try_for_each(|part| part.join().map_err(|_| anyhow!("a check has panicked"))?)
+        })
     }
 
-    /// Each message has one entry in the outbox, which was delivered at least once, always in the same way. Gives how many calls
+    /// Each reply has one entry in the outbox, which was delivered at least once, always in the same way. Gives how many calls
     /// came, and how many of them were repeated.
-    fn check_calls(&self, messages: usize) -> Result<(usize, usize)> {
+    fn check_calls(&self, replies: usize) -> Result<(usize, usize)> {
         let entries: BTreeSet<String> =
             outbox(&self.installation)?.iter().map(|entry| format!("msg_{}", entry.key)).collect();
-        ensure!(entries.len() == messages, "{messages} messages have {} entries in the outbox", entries.len());
+        ensure!(entries.len() == replies, "{replies} replies have {} entries in the outbox", entries.len());
         let calls = self.receiver.calls();
         let called: BTreeSet<String> = calls.keys().cloned().collect();
         ensure!(called == entries, "never sent, or sent and unknown: {:?}", called.symmetric_difference(&entries));

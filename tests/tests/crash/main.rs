@@ -1,4 +1,4 @@
-//! The program is killed (SIGKILL) at every fault point and at random times while mail comes in by IMAP and by POP3: every
+//! The daemon is killed (SIGKILL) at every fault point and at random times while it drains 500 messages, by IMAP and by POP3: every
 //! message is handled exactly once, and what it causes is sent at least once, under the same name.
 //!
 //! `cargo xtask soak --kills 1000` runs the same with more kills.
@@ -6,25 +6,43 @@
 mod desk;
 mod receiver;
 
-use anyhow::{Context, Result, ensure};
-use desk::{Desk, JOBS};
+use anyhow::{Context, Result, bail, ensure};
+use desk::{Desk, JOBS, LEFT_MIN};
 use mailmill_tests::Daemon;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// How many kills, beside those at each point with each protocol once.
+/// Points that are passed for what all jobs have done; the others are of the start or of a session.
+const OF_ALL_JOBS: [&str; 2] = ["commit.", "outbox."];
+/// How many kills, beside those at each point of a session with each protocol alone.
 const FURTHER_KILLS: &str = "MAILMILL_CRASH_FURTHER_KILLS";
-const FURTHER_KILLS_DEFAULT: usize = 12;
+/// Each point that can be passed more than once, and half as many times of chance.
+const FURTHER_KILLS_DEFAULT: usize = 39;
 /// After how many minutes there are no further kills, if not before.
 const MINUTES: &str = "MAILMILL_CRASH_MINUTES";
 /// Where the random numbers start.
 const SEED: &str = "MAILMILL_CRASH_SEED";
 /// Passed only where a mailbox is seen for the first time.
 const ONCE: &str = "sight.noted";
-/// Passed for each message, of which there are at least two.
-const FOR_EACH_MESSAGE: [&str; 5] = ["fetch.message", "parse.after", "thread.after", "rules.after", "commit.answered"];
-/// How long a daemon lives at most: long enough to start and to handle what is there.
-const LIFE_MAX_MS: usize = 3000;
+/// Up to which passing a kill waits: all of them are in the middle of a backlog. Other points are passed once or twice in it.
+const PASSINGS_MAX: [(&str, usize); 10] = [
+    ("fetch.message", 60),
+    ("parse.after", 60),
+    ("thread.after", 60),
+    ("rules.after", 60),
+    ("commit.before", 3),
+    ("commit.written", 3),
+    ("commit.answered", 60),
+    ("outbox.claimed", 20),
+    ("outbox.sent", 20),
+    ("outbox.recorded", 20),
+];
+/// Passed for each message by POP3, and for each batch by IMAP.
+const MARK: (&str, usize) = ("mark.inside", 40);
+/// How long a daemon lives at most: long enough to start and to handle much of a backlog.
+const LIFE_MAX_MS: usize = 800;
+/// How often a kill is tried that is to come before a backlog is drained; each time it may come after half the time.
+const TRIES_MAX: usize = 10;
 
 /// The fault points, as the program lists them.
 fn points(desk: &Desk) -> Result<Vec<String>> {
@@ -49,58 +67,87 @@ impl Chance {
         self.0 ^= self.0 << 17;
         usize::try_from(self.0 % bound.max(1) as u64).unwrap_or_default()
     }
-
-    fn one_of<'a, T>(&mut self, all: &'a [T]) -> Result<&'a T> {
-        all.get(self.below(all.len())).context("there is nothing to choose from")
-    }
 }
 
-/// Mail comes in while the daemon starts and works; at some time it is killed.
-fn kill_at_any_time(desk: &mut Desk, chance: &mut Chance) -> Result<()> {
-    let mut daemon = Daemon::start(&desk.installation, &[])?;
-    let until = Instant::now() + Duration::from_millis(chance.below(LIFE_MAX_MS) as u64);
-    for _ in 0..chance.below(3) {
-        desk.deliver(chance.one_of(&JOBS)?)?;
+/// The kills of a desk that has a backlog to drain.
+struct Kills {
+    desk: Desk,
+    chance: Chance,
+    begun: Instant,
+    /// How many messages each one left to be handled or to be marked.
+    left: Vec<usize>,
+}
+
+impl Kills {
+    /// A kill at a point, with these jobs.
+    fn at(&mut self, jobs: &[&'static str], point: &str) -> Result<()> {
+        let each_message = PASSINGS_MAX.into_iter().chain((jobs != ["imap"]).then_some(MARK));
+        let most = each_message.into_iter().find(|(name, _)| *name == point).map_or(1, |(_, most)| most);
+        let nth = 1 + self.chance.below(most);
+        self.in_the_middle(point, |desk, _| desk.kill_at(jobs, point, nth))
     }
-    std::thread::sleep(until.saturating_duration_since(Instant::now()));
-    daemon.kill().with_context(|| daemon.log())
+
+    /// A kill at a time of chance.
+    fn at_any_time(&mut self) -> Result<()> {
+        let mut life_max_ms = LIFE_MAX_MS;
+        self.in_the_middle("any time", |desk, chance| {
+            let life_ms = chance.below(life_max_ms);
+            life_max_ms /= 2;
+            desk.kill_after(Duration::from_millis(life_ms as u64))
+        })
+    }
+
+    /// A kill that came when all was done shows nothing: then there is another one.
+    fn in_the_middle(&mut self, what: &str, mut kill: impl FnMut(&mut Desk, &mut Chance) -> Result<()>) -> Result<()> {
+        for _ in 0..TRIES_MAX {
+            kill(&mut self.desk, &mut self.chance)?;
+            // Calls are made after the messages are marked, most of them.
+            let left = if what.starts_with("outbox.") { self.desk.unsent()? } else { self.desk.left()? };
+            if left > 0 {
+                self.left.push(left);
+                if self.left.len().is_multiple_of(50) {
+                    eprintln!("{} kills in {:.0?}", self.left.len(), self.begun.elapsed());
+                }
+                return Ok(());
+            }
+        }
+        bail!("{what}: the backlog was drained each time")
+    }
 }
 
 #[test]
 fn nothing_is_lost_or_doubled_however_often_it_is_killed() -> Result<()> {
     let (further, seed) = (setting(FURTHER_KILLS, FURTHER_KILLS_DEFAULT)?, setting(SEED, 1)?);
     let time_max = Duration::from_secs(setting(MINUTES, u64::MAX / 60)? * 60);
-    let (mut desk, mut chance, begun) = (Desk::new()?, Chance(seed), Instant::now());
+    let (mut desk, begun) = (Desk::new()?, Instant::now());
     let points = points(&desk)?;
     ensure!(points.len() > 20, "too few: {points:?}");
-    let mut kills = 0;
+    desk.fill_up(&JOBS, LEFT_MIN)?;
+    let mut kills = Kills { desk, chance: Chance(seed), begun, left: Vec::new() };
     for job in JOBS {
-        for point in &points {
-            desk.deliver(job)?;
-            desk.kill_at(job, point, 1)?;
-            kills += 1;
+        for point in points.iter().filter(|point| !OF_ALL_JOBS.iter().any(|of_all| point.starts_with(of_all))) {
+            // Only where the other job is not there can it be said by which protocol a point is passed.
+            kills.at(&[job], point)?;
         }
     }
-    let often: Vec<&str> = points.iter().map(String::as_str).filter(|point| *point != ONCE).collect();
+    let mut often = points.iter().filter(|point| *point != ONCE).cycle();
     for number in 0..further {
         if begun.elapsed() > time_max {
             break;
         }
-        if number % 2 == 0 {
-            kill_at_any_time(&mut desk, &mut chance)?;
-        } else {
-            let (job, point) = (chance.one_of(&JOBS)?, *chance.one_of(&often)?);
-            desk.deliver(job)?;
-            let most = if FOR_EACH_MESSAGE.contains(&point) { 2 } else { 1 };
-            desk.kill_at(job, point, 1 + chance.below(most))?;
-        }
-        kills += 1;
-        if kills % 50 == 0 {
-            eprintln!("{kills} kills in {:.0?}", begun.elapsed());
+        match number % 3 {
+            0 => kills.at_any_time()?,
+            _ => kills.at(&JOBS, often.next().context("no points")?)?,
         }
     }
+    let Kills { desk, left, .. } = kills;
     let figures = desk.finish()?;
-    eprintln!("{kills} kills in {:.0?}, seed {seed}: {figures:?}", begun.elapsed());
+    let mean = left.iter().sum::<usize>() / left.len();
+    eprintln!(
+        "{} kills in {:.0?}, seed {seed}, each with {mean} messages left: {figures:?}",
+        left.len(),
+        begun.elapsed()
+    );
     Ok(())
 }
 
@@ -114,7 +161,7 @@ fn nothing_is_lost_or_doubled_wherever_the_disk_fills_up() -> Result<()> {
     for (at, point) in points.iter().enumerate() {
         // Each point with one protocol: what is written is the same.
         let job = JOBS.get(at % JOBS.len()).context("no job")?;
-        desk.deliver(job)?;
+        desk.deliver(job, 1)?;
         reached += usize::from(desk.fill_at(job, point)?);
     }
     // The points of the outbox are not passed where there was no room for its entries, nor is the first one, of the migration.
@@ -133,9 +180,7 @@ fn nothing_is_lost_or_doubled_when_the_server_restarts_in_the_middle() -> Result
     let (mut desk, mut chance) = (Desk::new()?, Chance(1));
     let mut daemon = Daemon::start(&desk.installation, &[])?;
     for _ in 0..RESTARTS {
-        for _ in 0..CONVERSATIONS {
-            JOBS.into_iter().try_for_each(|job| desk.deliver(job))?;
-        }
+        JOBS.into_iter().try_for_each(|job| desk.deliver(job, CONVERSATIONS))?;
         std::thread::sleep(Duration::from_millis(chance.below(LIFE_MAX_MS / 2) as u64));
         desk.restart_server()?;
     }
