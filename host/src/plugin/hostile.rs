@@ -9,8 +9,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// What is in force in an installation unless its settings say otherwise, but for the time: what is no endless misdeed has to be
 /// over within it in a build that is not optimised too.
 const DEADLINE_MS: u64 = 250;
-/// Processor time. Aimed at are 20 ms; this program is not optimised, and the machine that runs the tests is busy with others.
-const OVERRUN_MAX: Duration = Duration::from_millis(60);
+/// Processor time.
+const OVERRUN_MAX: Duration = Duration::from_millis(20);
+/// How often a misdeed that took longer is tried: this program is not optimised, and the machine that runs the tests is busy with others.
+const ATTEMPTS_MAX: u32 = 3;
+
+/// What a misdeed came to, and the processor time that it took.
+type Told = (Result<(), String>, Duration);
 
 static MISBEHAVE: LazyLock<Component> = LazyLock::new(|| {
     let limits = Limits { deadline_ms: DEADLINE_MS, configure_deadline_ms: 2_000, ..Limits::default() };
@@ -74,14 +79,21 @@ fn body() -> String {
     "aößü ".to_owned() + &"abcdefgh <b>1,234</b> ".repeat(20_000)
 }
 
-/// Says what a misdeed came to; panics if it is another sentence, or took too long.
-fn check(kind: &str, does: &str, expect: &str, limit: Duration, outcome: Result<(), String>, took: Duration) {
-    let told = outcome.err().unwrap_or_default();
-    let over = took.saturating_sub(limit);
-    eprintln!("{kind:<9} {does:<26} {:>5} ms, {:>4} ms over  {told:.90}", took.as_millis(), over.as_millis());
-    let is_expected = expect.split('|').any(|expect| told.starts_with(expect));
-    assert!(is_expected && told.is_empty() == expect.is_empty(), "{does}: {told}");
-    assert!(over < OVERRUN_MAX, "{does}: {} ms over its time", over.as_millis());
+/// Says what a misdeed comes to; panics if it is another sentence, or takes too long each time. What is over only now and then is the
+/// machine's.
+fn check(kind: &str, does: &str, expect: &str, limit: Duration, mut misdeed: impl FnMut() -> Told) {
+    for attempt in 1..=ATTEMPTS_MAX {
+        let (outcome, took) = misdeed();
+        let told = outcome.err().unwrap_or_default();
+        let over = took.saturating_sub(limit);
+        eprintln!("{kind:<9} {does:<26} {:>5} ms, {:>4} ms over  {told:.90}", took.as_millis(), over.as_millis());
+        let is_expected = expect.split('|').any(|expect| told.starts_with(expect));
+        assert!(is_expected && told.is_empty() == expect.is_empty(), "{does}: {told}");
+        if over <= OVERRUN_MAX {
+            return;
+        }
+        assert!(attempt < ATTEMPTS_MAX, "{does}: {} ms over its time", over.as_millis());
+    }
 }
 
 #[test]
@@ -105,20 +117,23 @@ fn each_misdeed_ends_in_time_and_its_neighbours_notice_nothing() {
         // Whatever happens here, the neighbour's thread ends.
         let misdeeds = std::panic::catch_unwind(|| {
             for (does, expect) in MISDEEDS {
-                let rules = json!({ "does": does, "pattern": "[a-q][^u-z]{13}[u-z]" });
-                let mut instance = MISBEHAVE.instantiate("hostile", &config(rules)).expect("fine");
-                let used = clock::used();
-                let called = instance.preprocess(call(&body));
-                let outcome = called.result.map(drop).map_err(|fault| fault.to_string());
-                let kept = if outcome.is_err() { 0 } else { called.effects.cuts.len() };
-                assert_eq!(called.effects.cuts.len(), kept, "{does}: what a faulty plugin has cut is dropped");
-                check("message", does, expect, Duration::from_millis(DEADLINE_MS), outcome, clock::used() - used);
+                let rules = config(json!({ "does": does, "pattern": "[a-q][^u-z]{13}[u-z]" }));
+                check("message", does, expect, Duration::from_millis(DEADLINE_MS), || {
+                    let mut instance = MISBEHAVE.instantiate("hostile", &rules).expect("fine");
+                    let used = clock::used();
+                    let called = instance.preprocess(call(&body));
+                    let took = clock::used() - used;
+                    let is_whole = called.result.is_ok() || called.effects.cuts.is_empty();
+                    assert!(is_whole, "{does}: what a faulty plugin has cut is dropped");
+                    (called.result.map(drop).map_err(|fault| fault.to_string()), took)
+                });
             }
             for (does, expect) in MISDEEDS_OVER_RULES {
-                let used = clock::used();
-                let made = MISBEHAVE.instantiate("hostile", &config(json!({ "configure": does })));
-                let outcome = made.map(drop).map_err(|error| error.to_string());
-                check("configure", does, expect, Duration::from_millis(2_000), outcome, clock::used() - used);
+                check("configure", does, expect, Duration::from_millis(2_000), || {
+                    let used = clock::used();
+                    let made = MISBEHAVE.instantiate("hostile", &config(json!({ "configure": does })));
+                    (made.map(drop).map_err(|error| error.to_string()), clock::used() - used)
+                });
             }
         });
         done.store(true, Ordering::Relaxed);
