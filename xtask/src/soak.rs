@@ -10,7 +10,7 @@ const KILLS_MIN: usize = 34;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How often the program is killed: at every fault point first, then at points and times of chance [default: 1000]
+    /// How often the program is killed: at every fault point of a session with each protocol alone first, then in turn at all points and at times of chance, with both [default: 1000]
     #[arg(long)]
     kills: Option<usize>,
     /// Instead: for so many minutes mail comes in, rules change and one of two programs is killed once a minute. With --kills: ends

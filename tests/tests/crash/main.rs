@@ -74,7 +74,7 @@ struct Kills {
     desk: Desk,
     chance: Chance,
     begun: Instant,
-    /// How many messages each one left to be handled or to be marked.
+    /// How many messages each one left to be marked or, at the points of sending, to be sent.
     left: Vec<usize>,
 }
 
@@ -140,13 +140,13 @@ fn nothing_is_lost_or_doubled_however_often_it_is_killed() -> Result<()> {
             _ => kills.at(&JOBS, often.next().context("no points")?)?,
         }
     }
-    let Kills { desk, left, .. } = kills;
+    let Kills { desk, mut left, .. } = kills;
     let figures = desk.finish()?;
-    let mean = left.iter().sum::<usize>() / left.len();
+    left.sort_unstable();
+    let (kills, median) = (left.len(), left.get(left.len() / 2).copied().unwrap_or_default());
+    let took = begun.elapsed();
     eprintln!(
-        "{} kills in {:.0?}, seed {seed}, each with {mean} messages left: {figures:?}",
-        left.len(),
-        begun.elapsed()
+        "{kills} kills in {took:.0?}, seed {seed}, half of them with {median} messages left or more: {figures:?}"
     );
     Ok(())
 }
