@@ -102,11 +102,12 @@ impl Outbox {
                 _ = stop.wait_for(|stop| *stop) => break,
                 Some(ended) = lanes.join_next() => {
                     match ended {
-                        Ok((lane, _told)) => { busy.remove(&lane); }
+                        // There may be more than it works through at a time: that does not wait.
+                        Ok((lane, Ok(()))) => { busy.remove(&lane); }
+                        Ok((lane, Err(_))) => { busy.remove(&lane); continue; }
                         // Which lane it was is not known: those that are alive begin nothing that another one has begun.
-                        Err(error) => { tracing::error!(%error, "sending has ended early"); busy.clear(); }
+                        Err(error) => { tracing::error!(%error, "sending has ended early"); busy.clear(); continue; }
                     }
-                    continue;
                 }
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
