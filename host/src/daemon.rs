@@ -116,6 +116,8 @@ pub async fn run(file: &Path, config: Config, mode: Mode) -> Result<(), Error> {
     let (_watch, changes) = watched.unzip();
     // So does listening: a wish to stop while it starts is heard once it has.
     let signals = if matches!(mode, Mode::UntilStopped) { Some(Signals::new()?) } else { None };
+    // The first random number takes a while: the first connection need not wait for it.
+    drop(tokio::task::spawn_blocking(|| aws_lc_rs::rand::fill(&mut [0])));
     let engine = engine(&config)?;
     if let Some(fault) = engine.cache_fault() {
         tracing::warn!("{fault}");

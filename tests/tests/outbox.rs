@@ -6,6 +6,7 @@ use mailmill_tests::servers::{Exim, Manners};
 use mailmill_tests::{Daemon, Dovecot, Installation, messages, wait_until};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -151,6 +152,35 @@ fn mail_waits_for_its_server_over_a_killed_daemon() -> Result<()> {
     })?;
     assert_eq!(arrived.len(), 1, "{arrived:#?}");
     assert_eq!(header(&arrived[0], "Message-ID"), Some(format!("<{}>", waiting.message_id).as_str()));
+    Ok(())
+}
+
+#[test]
+fn mail_that_went_out_and_was_not_noted_goes_out_again_under_its_name() -> Result<()> {
+    let mailboxes = Dovecot::start()?;
+    person(&mailboxes, "ann")?;
+    let server = Exim::start(&mailboxes, Manners::default())?;
+    let ours = desk("ours", &mailboxes, &server, "[outbox]\nretry_first = \"1s\"\nretry_max = \"1s\"")?;
+    mailboxes.mailbox("ours")?.deliver(&messages::request(1, "ann@client.example"))?;
+    let mut killed = ours.command()?;
+    let killed = killed.env("MAILMILL_FAULT", "outbox.sent:1").args(["run", "--once"]).output()?;
+    assert_eq!(killed.status.signal(), Some(9), "{}", String::from_utf8_lossy(&killed.stderr));
+    let begun = wait_for_sending(&ours, "an attempt", |it| it.attempts == 1)?;
+    assert_eq!(begun.state, "waiting", "{begun:?}");
+
+    let mut daemon = start(&ours)?;
+    let sent = wait_for_sending(&ours, "the mail to be sent", |it| it.state == "sent")?;
+    assert!(daemon.terminate()?.success(), "{}", daemon.log());
+    assert_eq!((&sent.key, &sent.message_id, sent.attempts), (&begun.key, &begun.message_id, 2));
+    let arrived = wait_until("both to arrive", || {
+        let arrived = mailboxes.raw_messages("ann")?;
+        Ok((arrived.len() == 2).then_some(arrived))
+    })?;
+    let id = format!("<{}>", begun.message_id);
+    for mail in &arrived {
+        assert_eq!(header(mail, "Message-ID"), Some(id.as_str()), "who files mail by its name has it once");
+    }
+    assert_eq!(tickets(&ours)?.len(), 1);
     Ok(())
 }
 

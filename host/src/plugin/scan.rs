@@ -40,8 +40,9 @@ pub(super) struct Scanner {
     hashes: Box<[bool; HASHES]>,
     /// A bit for each needle of two bytes.
     pairs: Box<[u64; PAIRS]>,
-    /// Whether a byte is a needle.
-    bytes: [bool; 256],
+    has_pairs: bool,
+    /// The needles of one byte.
+    bytes: Vec<u8>,
     /// The needles that have each gram, or are what is looked for themselves.
     by_gram: ByGram,
     /// The needles of lines, by what they start with: a gram, or less.
@@ -120,14 +121,16 @@ impl Scanner {
             None => rarest.unwrap_or((0, text)),
         };
         let gram = gram(sought);
-        let of_byte = |table: &mut [bool; 256]| {
-            let first = sought.first().and_then(|byte| table.get_mut(usize::from(*byte)));
-            first.into_iter().for_each(|is_needle| *is_needle = true);
-        };
         match (lead, sought) {
-            (Some(_), _) => of_byte(&mut self.starts),
-            (None, [_]) => of_byte(&mut self.bytes),
-            (None, [_, _]) => set(&mut *self.pairs, gram),
+            (Some(_), _) => {
+                let first = sought.first().and_then(|byte| self.starts.get_mut(usize::from(*byte)));
+                first.into_iter().for_each(|is_start| *is_start = true);
+            }
+            (None, [byte]) => self.bytes.push(*byte),
+            (None, [_, _]) => {
+                set(&mut *self.pairs, gram);
+                self.has_pairs = true;
+            }
             (None, _) => self.hashes.get_mut(hash(gram)).into_iter().for_each(|is_gram| *is_gram = true),
         }
         let numbers = if lead.is_some() { &mut self.by_start } else { &mut self.by_gram };
@@ -187,30 +190,33 @@ impl Scanner {
         found.suspects
     }
 
-    /// Looks for the needles that count anywhere.
+    /// Looks for the needles that count anywhere: for each length of what is looked for there is a pass of its own, which has little to
+    /// do at each place.
     fn scan_all(&self, found: &mut Found<'_>) {
-        let mut bytes = self.bytes;
-        let mut last = 0u32;
-        for (at, byte) in found.text.bytes().enumerate() {
-            let byte = byte.to_ascii_lowercase();
-            last = last >> 8 | u32::from(byte) << 16;
+        let text = found.text.to_ascii_lowercase();
+        for (at, bytes) in text.as_bytes().windows(GRAM).enumerate() {
+            let last = gram(bytes);
             if self.hashes.get(hash(last)).is_some_and(|is_gram| *is_gram) {
-                self.look(last, (at + 1).checked_sub(GRAM), found);
+                self.look(last, at, found);
             }
-            if is_set(&*self.pairs, last >> 8) {
-                self.look(last >> 8, at.checked_sub(1), found);
+        }
+        if self.has_pairs {
+            for (at, bytes) in text.as_bytes().windows(2).enumerate() {
+                let last = gram(bytes);
+                if is_set(&*self.pairs, last) {
+                    self.look(last, at, found);
+                }
             }
-            if let Some(unseen) = bytes.get_mut(usize::from(byte)).filter(|unseen| **unseen) {
-                self.look(u32::from(byte), Some(at), found);
-                *unseen = false;
-            }
+        }
+        for byte in &self.bytes {
+            memchr::memchr(*byte, text.as_bytes()).into_iter().for_each(|at| self.look(u32::from(*byte), at, found));
         }
     }
 
     /// Looks for the needles that have this gram, which starts at this place.
-    fn look(&self, gram: u32, at: Option<usize>, found: &mut Found<'_>) {
+    fn look(&self, gram: u32, at: usize, found: &mut Found<'_>) {
         for number in self.by_gram.get(&gram).into_iter().flatten() {
-            self.compare(*number, |target| at?.checked_sub(target.gram), found);
+            self.compare(*number, |target| at.checked_sub(target.gram), found);
         }
     }
 
@@ -273,7 +279,8 @@ impl Default for Scanner {
             targets: Vec::new(),
             hashes: Box::new([false; HASHES]),
             pairs: Box::new([0; PAIRS]),
-            bytes: [false; 256],
+            has_pairs: false,
+            bytes: Vec::new(),
             by_gram: HashMap::default(),
             by_start: HashMap::default(),
             starts: [false; 256],

@@ -1,11 +1,11 @@
 //! Many rows in one statement: each statement wakes the database's thread, and that costs more than a row.
 
+use super::sqlite;
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
-/// How many values one INSERT binds at most, if it has several rows. Each costs SQLite a walk over those before it, so more
-/// would save nothing.
+/// How many values one INSERT binds at most, if it has several rows.
 const VALUES_PER_INSERT: usize = 200;
 /// How many values one query asks for.
 pub(super) const VALUES_PER_QUERY: usize = 500;
@@ -37,10 +37,9 @@ impl Insert {
     /// The statement for so many rows. One for fewer than the most is not kept: there are many of those.
     pub(super) fn of<'q>(&self, rows: usize) -> Binding<'q> {
         let width = self.columns.len();
-        let row = |number: usize| format!("({})", places(number * width + 1, width));
-        let values: Vec<String> = (0..rows).map(row).collect();
-        let (table, columns) = (self.table, self.columns.join(", "));
-        let insert = format!("INSERT INTO {table} ({columns}) VALUES {} {}", values.join(", "), self.end);
+        let row = format!("({})", vec![sqlite::NEXT_PLACE; width].join(", "));
+        let (table, columns, values) = (self.table, self.columns.join(", "), vec![row; rows].join(", "));
+        let insert = format!("INSERT INTO {table} ({columns}) VALUES {values} {}", self.end);
         sqlx::query(AssertSqlSafe(insert)).persistent(rows == 1 || rows == self.rows_max())
     }
 

@@ -21,6 +21,10 @@ use std::time::Duration;
 /// Takes the write lock at once: a transaction that starts by reading and then writes could be refused half way.
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 
+/// The place of the next value of a statement with many. The `$1` of other statements, which PostgreSQL knows too, is a name for SQLite: each
+/// costs it a walk over those before.
+pub(super) const NEXT_PLACE: &str = "?";
+
 /// Connections that read while one writes.
 const READERS_MAX: u32 = 4;
 /// How long a call waits for a connection before it gives up as locked.
