@@ -3,8 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use std::time::{Duration, Instant};
 
-/// By how much more than the time that has passed the clock may go forward between two looks. A computer that sleeps does not count that
-/// time.
+/// By how much more than the time that has passed the clock may go forward. A computer that sleeps does not count that time.
 const FORWARD_MAX: SignedDuration = SignedDuration::from_hours(24);
 /// How long a clock that was set forward further is not believed: enough for a time server or a person to set it right.
 const DOUBT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -13,14 +12,15 @@ const DOUBT: Duration = Duration::from_secs(24 * 60 * 60);
 /// everything old.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    before: (Timestamp, Instant),
+    /// What was believed last, and when.
+    believed: (Timestamp, Instant),
     doubted_since: Option<Instant>,
 }
 
 impl Clock {
-    /// What the clock shows now is believed.
+    /// What the clock shows now is believed: there is nothing to compare it with.
     pub(crate) fn new() -> Self {
-        Self { before: (Timestamp::now(), Instant::now()), doubted_since: None }
+        Self { believed: (Timestamp::now(), Instant::now()), doubted_since: None }
     }
 
     /// What it shows; none while it is in doubt.
@@ -29,19 +29,24 @@ impl Clock {
     }
 
     fn look(&mut self, shown: Timestamp, now: Instant) -> Option<Timestamp> {
-        let (shown_before, before) = std::mem::replace(&mut self.before, (shown, now));
+        let (shown_before, before) = self.believed;
         let passed = SignedDuration::try_from(now.duration_since(before)).unwrap_or(SignedDuration::MAX);
         let forward = shown.duration_since(shown_before).saturating_sub(passed);
         if forward > FORWARD_MAX {
-            self.doubted_since = Some(now);
-            let hours = forward.as_hours();
-            tracing::warn!(hours, "the clock went forward by that much: what is old now is not forgotten for a day");
-        } else if forward < -FORWARD_MAX {
-            // Back to where it was, or as good as that.
-            self.doubted_since = None;
+            let since = *self.doubted_since.get_or_insert_with(|| {
+                let hours = forward.as_hours();
+                tracing::warn!(
+                    hours,
+                    "the clock went forward by that much: what is old now is not forgotten for a day"
+                );
+                now
+            });
+            if now.duration_since(since) < DOUBT {
+                return None;
+            }
         }
-        self.doubted_since = self.doubted_since.filter(|since| now.duration_since(*since) < DOUBT);
-        self.doubted_since.is_none().then_some(shown)
+        (self.believed, self.doubted_since) = ((shown, now), None);
+        Some(shown)
     }
 }
 
@@ -54,7 +59,7 @@ mod tests {
     /// Whether the clock is believed at each look, an hour after the one before, if it goes by so many hours each time.
     fn check(hours: &[i64], expect: &[bool]) {
         let mut clock = Clock::new();
-        let (mut shown, mut now) = clock.before;
+        let (mut shown, mut now) = clock.believed;
         for (hours, expect) in hours.iter().zip(expect) {
             shown += SignedDuration::from_hours(*hours);
             now += HOUR;
@@ -66,14 +71,23 @@ mod tests {
     fn a_clock_that_jumps_forward_is_in_doubt_for_a_day() {
         check(&[1, 1, 25, 1], &[true; 4]);
         check(&[1, 26, 1, 1], &[true, false, false, false]);
-        // It is set back, and right again.
+        // It is set back: not far enough, and then as far as it is right.
         check(&[9_000, 1, -8_997, 1], &[false, false, true, true]);
+        check(&[9_000, -30, 1, -8_960, 1], &[false, false, false, true, true]);
+        // In small steps it gets there as well.
+        check(&[20, 20, 1], &[true, true, true]);
         check(&[-9_000, 1], &[true, true]);
         // It stays so: then it is right.
         let mut hours = vec![9_000];
         hours.resize(30, 1);
         let mut expect = vec![false; 24];
         expect.resize(30, true);
+        check(&hours, &expect);
+        // A computer that sleeps for two days, again and again, is in doubt for a day of its own at a time.
+        let mut hours = vec![49; 30];
+        hours.resize(31, 1);
+        let mut expect = vec![false; 24];
+        expect.extend([true, false, false, false, false, false, false]);
         check(&hours, &expect);
     }
 }

@@ -26,7 +26,9 @@ pub fn start(
         .map_err(|error| format!("the log level \"{wanted}\" of MAILMILL_LOG cannot be read: {error}"))?;
     let held_down = HELD_DOWN.iter().filter_map(|directive| directive.parse().ok());
     let filter = held_down.fold(filter, EnvFilter::add_directive);
+    // That a line cannot be written must not be told on the same standard error: that would panic, and a panic is told here.
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).with_target(false);
+    let lines = lines.log_internal_errors(false);
     // A second start keeps the settings of the first.
     let _ =
         if json { lines.json().flatten_event(true).try_init() } else { lines.with_ansi(colour).compact().try_init() };

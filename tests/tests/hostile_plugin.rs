@@ -167,6 +167,7 @@ fn neighbours_of_a_hostile_plugin_do_not_wait_until_it_is_done() -> Result<()> {
         let log = scene.daemon.log();
         Ok((log.lines().filter(|line| handled(line, "quiet")).count() == QUIET).then_some(log))
     })?;
+    assert!(log.lines().any(|line| line.contains("fetching") && line.contains("quiet")), "{log}");
     // From when the neighbour has mail on, jobs take turns; otherwise all of the other job's mail would come first.
     let since = log.lines().skip_while(|line| !(line.contains("fetching") && line.contains("quiet")));
     let between = since.filter(|line| handled(line, "attacked")).count();

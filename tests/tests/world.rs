@@ -200,17 +200,21 @@ fn a_clock_that_jumps_stops_nobody_and_has_nothing_forgotten() -> Result<()> {
     let mut mailbox = server.mailbox("desk")?;
     let mut daemon = Daemon::start_in(&installation, &[], &variables)?;
     handle(1, &mut mailbox, &daemon)?;
+    // Of the first message's entry, which was written before any jump.
     let attempts = || -> Result<u64> {
-        let listed = installation.mailmill(&["outbox", "list", "--json"])?.success()?.stdout;
-        let listed: serde_json::Value = serde_json::from_str(&listed)?;
-        let entries = listed.as_array().context("no list")?.iter();
-        entries.map(|entry| entry["attempts"].as_u64().with_context(|| entry.to_string())).sum()
+        let shown = installation.mailmill(&["outbox", "list", "--json"])?.success()?.stdout;
+        let shown: serde_json::Value = serde_json::from_str(&shown)?;
+        let mut entries = shown.as_array().context("no list")?.iter();
+        entries
+            .find(|entry| entry["id"] == 1)
+            .and_then(|entry| entry["attempts"].as_u64())
+            .with_context(|| shown.to_string())
     };
-    let sessions = || -> Result<usize> {
+    let has_first_session = || -> Result<bool> {
         let log = installation.mailmill(&["log", "--json"])?.success()?.stdout;
-        Ok(serde_json::from_str::<serde_json::Value>(&log)?.as_array().context("no list")?.len())
+        let log: serde_json::Value = serde_json::from_str(&log)?;
+        Ok(log.as_array().context("no list")?.iter().any(|session| session["id"] == 1))
     };
-    let before = sessions()?;
 
     clock.set(400)?;
     handle(2, &mut mailbox, &daemon)?;
@@ -219,15 +223,15 @@ fn a_clock_that_jumps_stops_nobody_and_has_nothing_forgotten() -> Result<()> {
     installation.write("mailmill.toml", &settings.replace("= 30", "= 31"))?;
     daemon.signal("HUP")?;
     daemon.wait_for("doubt", skip, |line| line.contains("WARN") && line.contains("the clock went forward"))?;
-    ensure!(sessions()? >= before, "the log was shortened");
+    ensure!(has_first_session()?, "the log was shortened");
 
     clock.set(-3)?;
     handle(3, &mut mailbox, &daemon)?;
     let made = attempts()?;
-    wait_until("another attempt to send", || Ok((attempts()? > made + 3).then_some(())))
+    wait_until("another attempt to send", || Ok((attempts()? > made + 1).then_some(())))
         .with_context(|| daemon.log())?;
     assert!(daemon.terminate()?.success(), "{}", daemon.log());
     assert_eq!((receipts(&installation)?.len(), tickets(&installation)?.len()), (3, 3));
-    ensure!(sessions()? >= before, "the log was shortened");
+    ensure!(has_first_session()?, "the log was shortened");
     Ok(())
 }

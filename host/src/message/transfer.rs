@@ -306,6 +306,17 @@ mod tests {
         }
 
         #[test]
+        fn lines_of_base64_are_read_as_the_parser_reads_them(
+            lines in prop::collection::vec("[A-Za-z0-9+/]{52,80}(|=|==)(\r\n|\n)", 1..6),
+            at in any::<prop::sample::Index>(),
+            byte in "[A=!\\- \t\r\n]?",
+        ) {
+            let mut text = lines.concat();
+            text.insert_str(at.index(text.len()), &byte);
+            check(TransferEncoding::Base64, "base64", text.trim_end_matches(['\r', '\n']));
+        }
+
+        #[test]
         fn any_quoted_printable_is_read_as_the_parser_reads_it(text in "[a=3D \n\t.]{0,40}") {
             // With an end of its own: the parser loses count where a part ends inside of an escape.
             check(TransferEncoding::QuotedPrintable, "quoted-printable", &format!("{text}."));

@@ -94,7 +94,7 @@ impl Outbox {
         let (mut is_well, mut forgot_at) = (true, None::<Instant>);
         let (mut clock, mut shown_before) = (Clock::new(), Timestamp::now());
         // It may have been set back while nobody looked.
-        self.shorten().await;
+        let mut to_shorten = Some(self.backoff.longest.saturating_mul(2));
         loop {
             tokio::select! {
                 biased;
@@ -113,7 +113,13 @@ impl Outbox {
             }
             let shown = Timestamp::now();
             if shown < std::mem::replace(&mut shown_before, shown) {
-                self.shorten().await;
+                // How long each had still to wait is not known any more: another attempt soon does no harm.
+                to_shorten = Some(self.backoff.first);
+            }
+            if let Some(longest) = to_shorten
+                && self.shorten(longest).await
+            {
+                to_shorten = None;
             }
             if forgot_at.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
                 forgot_at = Some(Instant::now());
@@ -167,14 +173,18 @@ impl Outbox {
         }
     }
 
-    /// What waits longer than it ever should was written before the clock was set back.
-    async fn shorten(&self) {
-        match self.store.outbox_wait_at_most(self.backoff.longest.saturating_mul(2).max(CLAIM)).await {
-            Ok(0) => {}
+    /// Has nothing wait longer than that: what does was written before the clock was set back. Whether it was done.
+    async fn shorten(&self, longest: Duration) -> bool {
+        match self.store.outbox_wait_at_most(longest, CLAIM).await {
+            Ok(0) => true,
             Ok(shortened) => {
-                tracing::warn!(shortened, "the clock was set back: what is to be sent does not wait for it")
+                tracing::warn!(shortened, "the clock was set back: what is to be sent does not wait for it");
+                true
             }
-            Err(error) => tracing::warn!(%error, "what is to be sent cannot be read"),
+            Err(error) => {
+                tracing::debug!(%error, "whether something waits for the clock cannot be read");
+                false
+            }
         }
     }
 

@@ -70,7 +70,6 @@ pub const ROWS_MAX: u32 = 100_000;
 pub struct Store {
     writer: AnyPool,
     readers: AnyPool,
-    checkpoints: Option<sqlite::Checkpoints>,
     place: Arc<str>,
     spool: Spool,
     sender: Option<Arc<Sender>>,
@@ -84,8 +83,8 @@ impl Store {
     /// it is left as it is then.
     pub async fn open(path: &Path) -> Result<Self, Error> {
         let place: Arc<str> = path.display().to_string().into();
-        let sqlite::Pools { writer, readers, checkpoints } = sqlite::open(path, &place).await?;
-        Ok(Self { writer, readers, checkpoints, place, spool: Spool::beside(path), sender: None })
+        let sqlite::Pools { writer, readers } = sqlite::open(path, &place).await?;
+        Ok(Self { writer, readers, place, spool: Spool::beside(path), sender: None })
     }
 
     /// Opens the database file to read it: nothing is made, changed or brought up to date, and what would write fails.
@@ -94,9 +93,9 @@ impl Store {
     /// Where there is no such file, it is no database of mailmill's, or another version wrote it.
     pub async fn open_to_read(path: &Path) -> Result<Self, Error> {
         let place: Arc<str> = path.display().to_string().into();
-        let sqlite::Pools { writer, readers, checkpoints } = sqlite::open_to_read(path, &place).await?;
+        let sqlite::Pools { writer, readers } = sqlite::open_to_read(path, &place).await?;
         // Whoever may only read the database may not write beside it.
-        Ok(Self { writer, readers, checkpoints, place, spool: Spool::new(&std::env::temp_dir()), sender: None })
+        Ok(Self { writer, readers, place, spool: Spool::new(&std::env::temp_dir()), sender: None })
     }
 
     /// A store that is gone when its last handle is: for trying things out.
@@ -105,8 +104,8 @@ impl Store {
     /// As of [`Self::open`].
     pub async fn in_memory() -> Result<Self, Error> {
         let place: Arc<str> = "the database in memory".into();
-        let sqlite::Pools { writer, readers, checkpoints } = sqlite::open_in_memory(&place).await?;
-        Ok(Self { writer, readers, checkpoints, place, spool: Spool::new(&std::env::temp_dir()), sender: None })
+        let sqlite::Pools { writer, readers } = sqlite::open_in_memory(&place).await?;
+        Ok(Self { writer, readers, place, spool: Spool::new(&std::env::temp_dir()), sender: None })
     }
 
     /// The same, writing mail into the outbox as this sender does. Without one, no mail is written.
@@ -117,9 +116,6 @@ impl Store {
 
     /// Waits for readers and writers to finish and closes the file.
     pub async fn close(&self) {
-        if let Some(checkpoints) = &self.checkpoints {
-            checkpoints.close().await;
-        }
         self.readers.close().await;
         self.writer.close().await;
     }
@@ -217,9 +213,6 @@ impl Store {
             self.explained(batch::record(&mut transaction, Slot::New, batch, self.sender.as_deref()).await)?;
         fault::pass(Point::CommitWritten);
         self.explained(transaction.commit().await)?;
-        if let Some(checkpoints) = &self.checkpoints {
-            checkpoints.written(batch.iter().map(Entry::bytes).sum());
-        }
         Ok(receipts)
     }
 

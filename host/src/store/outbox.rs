@@ -123,11 +123,15 @@ pub(super) async fn discard(connection: &mut AnyConnection, id: i64) -> sqlx::Re
 }
 
 /// Has nothing wait longer than that from now.
-pub(super) async fn wait_at_most(connection: &mut AnyConnection, longest: Duration) -> sqlx::Result<u64> {
-    let latest = now().saturating_add(rows::column(longest.as_millis()));
-    let update = "UPDATE outbox SET next_attempt_at = MIN(next_attempt_at, $1), claimed_until = MIN(claimed_until, $1) \
-                  WHERE state = 'waiting' AND (next_attempt_at > $1 OR claimed_until > $1)";
-    Ok(sqlx::query(update).bind(latest).execute(connection).await?.rows_affected())
+pub(super) async fn wait_at_most(
+    connection: &mut AnyConnection,
+    longest: Duration,
+    claim: Duration,
+) -> sqlx::Result<u64> {
+    let latest = |wait: Duration| now().saturating_add(rows::column(wait.as_millis()));
+    let update = "UPDATE outbox SET next_attempt_at = MIN(next_attempt_at, $1), claimed_until = MIN(claimed_until, $2) \
+                  WHERE state = 'waiting' AND (next_attempt_at > $1 OR claimed_until > $2)";
+    Ok(sqlx::query(update).bind(latest(longest)).bind(latest(claim)).execute(connection).await?.rows_affected())
 }
 
 /// Forgets what came to this end before that time.
@@ -300,13 +304,14 @@ impl Store {
         Ok(found)
     }
 
-    /// Has nothing wait longer than that from now, as it would after the clock was set back; returns how much it was.
+    /// Has nothing wait longer than that from now, and no attempt be under way longer than `claim`, as it would after the clock was
+    /// set back; returns how much it was.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn outbox_wait_at_most(&self, longest: Duration) -> Result<u64, Error> {
+    pub async fn outbox_wait_at_most(&self, longest: Duration, claim: Duration) -> Result<u64, Error> {
         let mut transaction = self.transaction().await?;
-        let shortened = self.explained(wait_at_most(&mut transaction, longest).await)?;
+        let shortened = self.explained(wait_at_most(&mut transaction, longest, claim).await)?;
         self.explained(transaction.commit().await)?;
         Ok(shortened)
     }

@@ -298,9 +298,9 @@ async fn a_clock_that_is_set_back_does_not_hold_up_what_waits() {
     let year = Timestamp::now() + jiff::SignedDuration::from_hours(24 * 365);
     store.outbox_failed(claimed.id, "busy", Some(year)).await.unwrap();
     let next = async || store.outbox(&OutboxFilter::default()).await.unwrap()[0].next_attempt_at.unwrap();
-    assert_eq!(store.outbox_wait_at_most(HOUR).await.unwrap(), 1);
+    assert_eq!(store.outbox_wait_at_most(HOUR, HOUR).await.unwrap(), 1);
     assert!(next().await <= Timestamp::now() + HOUR, "{}", next().await);
-    assert_eq!(store.outbox_wait_at_most(HOUR * 2).await.unwrap(), 0, "what waits as it should");
+    assert_eq!(store.outbox_wait_at_most(HOUR * 2, HOUR * 2).await.unwrap(), 0, "what waits as it should");
 }
 
 #[tokio::test]

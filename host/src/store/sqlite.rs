@@ -1,9 +1,6 @@
 //! What only SQLite knows: opening and checking a file, its settings, its migrations, its error codes.
 
 mod backup;
-mod checkpoint;
-
-pub(super) use checkpoint::Checkpoints;
 
 use super::Error;
 use crate::content;
@@ -43,21 +40,18 @@ struct Settings {
 
 /// Pages of 16 KiB, where the file is new: most messages are some pages long, and each page costs. Full sync, which is the
 /// default: a receipt that was returned survives a power cut. The cache (in KiB) keeps most pages of a batch from being
-/// written twice. The log of changes goes into the database beside the writer (see [`Checkpoints`]); a writer whose log has 16384 pages (256 MiB)
-/// does it itself. Afterwards a log that is longer than 32 MiB is cut to that.
+/// written twice; the log of changes goes into the database every 2048 pages (32 MiB), and a longer log is cut to that.
 const WRITER: Settings = Settings {
     needed: "PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON",
     tuning: "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -4096; \
-             PRAGMA wal_autocheckpoint = 16384; PRAGMA journal_size_limit = 33554432",
+             PRAGMA wal_autocheckpoint = 2048; PRAGMA journal_size_limit = 33554432",
 };
-const CHECKPOINTS: Settings = Settings { needed: "PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL", tuning: "" };
 const READER: Settings = Settings { needed: "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON", tuning: "" };
 
-/// The pools over one database: one connection that writes, some that read, and where there is a file, one for checkpoints.
+/// The two pools over one database: one connection that writes, some that read.
 pub(super) struct Pools {
     pub(super) writer: AnyPool,
     pub(super) readers: AnyPool,
-    pub(super) checkpoints: Option<Checkpoints>,
 }
 
 /// Opens the database file, makes it if there is none, checks it and brings its schema up to date.
@@ -72,9 +66,8 @@ pub(super) async fn open(path: &Path, place: &str) -> Result<Pools, Error> {
         // A transaction that SQLite ended by itself, such as on a full disk, leaves its connection out of step.
         .before_acquire(|connection, _| std::future::ready(Ok(!connection.is_in_transaction())).boxed())
         .connect_lazy_with(options.clone());
-    let readers = pool(READERS_MAX, READER).connect_lazy_with(options.clone());
-    let checkpoints = Some(Checkpoints::new(pool(1, CHECKPOINTS).connect_lazy_with(options)));
-    Ok(Pools { writer, readers, checkpoints })
+    let readers = pool(READERS_MAX, READER).connect_lazy_with(options);
+    Ok(Pools { writer, readers })
 }
 
 /// Opens a database file to read it; nothing is made or changed. What would write fails.
@@ -94,7 +87,7 @@ pub(super) async fn open_to_read(path: &Path, place: &str) -> Result<Pools, Erro
     check_schema(&mut connection, place).await?;
     connection.close().await.map_err(|error| explain(place, &error))?;
     let readers = pool(READERS_MAX, READER).connect_lazy_with(options);
-    Ok(Pools { writer: readers.clone(), readers, checkpoints: None })
+    Ok(Pools { writer: readers.clone(), readers })
 }
 
 /// SQLite's log of changes, which lies beside the database file while it is in use.
@@ -145,7 +138,7 @@ pub(super) async fn open_in_memory(place: &str) -> Result<Pools, Error> {
     let mut connection = pool.acquire().await.map_err(|error| explain(place, &error))?;
     migrate(&mut connection, place).await?;
     drop(connection);
-    Ok(Pools { writer: pool.clone(), readers: pool, checkpoints: None })
+    Ok(Pools { writer: pool.clone(), readers: pool })
 }
 
 /// The absolute path of the file, made if there is none, for its owner alone: it will hold mail.
