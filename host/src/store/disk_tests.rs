@@ -185,6 +185,7 @@ async fn empty() -> Store {
 fn no_write_is_left_out() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| !path.ends_with("disk_tests.rs"));
     let sources: Vec<String> = files.filter_map(|path| std::fs::read_to_string(path).ok()).collect();
     let methods = sources.iter().flat_map(|source| source.split("    pub async fn ").skip(1));
     let methods = methods.filter_map(|rest| rest.split("\n    }\n").next());
