@@ -2,11 +2,13 @@
 //! when one job hangs.
 
 use anyhow::{Context, Result};
+use mailmill_tests::records::receipts;
 use mailmill_tests::{Daemon, Installation, messages, target, wait_until};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// What systemd would wait for between two signs of life.
@@ -306,5 +308,23 @@ fn what_waits_is_counted_and_who_stops_is_not_ready() -> Result<()> {
         seen.daemon.signal("TERM")?;
         assert_eq!(seen.daemon.wait()?.code(), Some(1), "{}", seen.daemon.log());
     }
+    Ok(())
+}
+
+#[test]
+fn a_log_that_cannot_be_written_stops_nobody() -> Result<()> {
+    let installation = Installation::new()?;
+    installation.add_folder_job("folder")?;
+    installation.write("mail/1.eml", &messages::request(1, "ann@client.example"))?;
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let once = installation.command()?.args(["run", "--once", "--debug"]).stderr(full()?).status()?;
+    assert_eq!(once.code(), Some(0));
+    installation.write("mail/2.eml", &messages::request(2, "bob@client.example"))?;
+    let mut daemon = installation.command()?.args(["run", "--debug"]).stderr(full()?).spawn()?;
+    wait_until("the second message", || Ok((receipts(&installation)?.len() == 2).then_some(())))?;
+    let told = Command::new("kill").arg(daemon.id().to_string()).status()?;
+    assert!(told.success());
+    let ended = wait_until("the daemon to end", || Ok(daemon.try_wait()?))?;
+    assert_eq!(ended.code(), Some(0));
     Ok(())
 }
