@@ -71,7 +71,7 @@ fn systemd_takes_the_unit() -> Result<()> {
 const LOCKED_UP: &str = r#"#!/bin/sh
 exec unshare --mount sh -c '
     mount --bind "$0" "$0" && mount -o remount,bind,ro / && cd "$0" || exit 1
-    touch /tmp/mailmill-can-write 2> /dev/null && exit 1
+    touch /can-be-written 2> /dev/null && rm /can-be-written && exit 1
     export XDG_CACHE_HOME="$0"
     exec setpriv --reuid=nobody --regid=nogroup --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all \
         prlimit --nofile=8192 --core=0 "$@"
