@@ -169,7 +169,7 @@ fn a_disk_that_fails_under_a_daemon_is_told_and_loses_nothing() -> Result<()> {
     disk.fail()?;
     mailbox.deliver(&messages::request(2, SENDER))?;
     daemon.wait_for("the failure", skip, |line| {
-        line.contains("WARN") && line.contains("disk/mailmill.db") && line.contains("nothing is lost")
+        line.contains("nothing is lost") && line.contains("disk/mailmill.db: it is read-only")
     })?;
     assert_eq!(mailbox.seen()?, 1, "a message was marked that is not recorded");
     daemon.terminate()?;

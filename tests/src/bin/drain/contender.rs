@@ -33,64 +33,17 @@ pub(crate) enum Contender {
 
 /// Where the job's file is.
 const JOB: &str = "jobs/bench.toml";
-/// Eight steps, each a plugin and its rules, in the order in which a message goes through them.
-const PIPELINE: &str = r#"
-[[step]]
-name = "gmail"
-hop = "preprocess"
-plugin = "reply"
-rules = "preprocess/gmail.toml"
-reuse = true
-
-[[step]]
-name = "apple-mail"
-hop = "preprocess"
-plugin = "reply"
-rules = "preprocess/apple-mail.toml"
-reuse = true
-
-[[step]]
-name = "outlook"
-hop = "preprocess"
-plugin = "reply"
-rules = "preprocess/outlook.toml"
-reuse = true
-
-[[step]]
-name = "attributions"
-hop = "preprocess"
-plugin = "reply"
-rules = "preprocess/attributions.toml"
-reuse = true
-
-[[step]]
-name = "quote-marks"
-hop = "preprocess"
-plugin = "reply"
-rules = "preprocess/quote-marks.toml"
-reuse = true
-
-[[step]]
-name = "signatures"
-hop = "preprocess"
-plugin = "reply"
-rules = "preprocess/signatures.toml"
-reuse = true
-
-[[step]]
-name = "fields"
-hop = "extract"
-plugin = "fields"
-rules = "fields.toml"
-reuse = true
-
-[[step]]
-name = "statements"
-hop = "process"
-plugin = "statements"
-rules = "statements/*.toml"
-reuse = true
-"#;
+/// Eight steps, each a plugin and its rules, in the order in which a message goes through them: name, hop, plugin, rules.
+const STEPS: [[&str; 4]; 8] = [
+    ["gmail", "preprocess", "reply", "preprocess/gmail.toml"],
+    ["apple-mail", "preprocess", "reply", "preprocess/apple-mail.toml"],
+    ["outlook", "preprocess", "reply", "preprocess/outlook.toml"],
+    ["attributions", "preprocess", "reply", "preprocess/attributions.toml"],
+    ["quote-marks", "preprocess", "reply", "preprocess/quote-marks.toml"],
+    ["signatures", "preprocess", "reply", "preprocess/signatures.toml"],
+    ["fields", "extract", "fields", "fields.toml"],
+    ["statements", "process", "statements", "statements/*.toml"],
+];
 
 impl Contender {
     /// In the order in which they take turns.
@@ -172,7 +125,12 @@ fn discard(endpoint: Endpoint, authority: &Path) -> Result<Duration> {
 /// An installation whose pipeline has the eight steps, and the file of a job that drains the mailbox.
 fn installation(server: &Dovecot) -> Result<(Installation, String)> {
     let installation = Installation::new()?;
-    installation.write("rules/pipeline.toml", PIPELINE)?;
+    let step = |[name, hop, plugin, rules]: [&str; 4]| {
+        format!(
+            "[[step]]\nname = \"{name}\"\nhop = \"{hop}\"\nplugin = \"{plugin}\"\nrules = \"{rules}\"\nreuse = true\n\n"
+        )
+    };
+    installation.write("rules/pipeline.toml", &STEPS.map(step).concat())?;
     installation.add_imap_job(USER, server, USER)?;
     let job = installation.read(JOB)?;
     // The others do not mark either: their next turn would find nothing.
