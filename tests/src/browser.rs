@@ -3,6 +3,8 @@
 use crate::installation::target;
 use crate::wait::wait_until;
 use anyhow::{Context, Result};
+use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
 use fantoccini::wd::Capabilities;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -94,10 +96,12 @@ impl Browser {
     /// # Errors
     /// If there is no such field.
     pub async fn write(&self, name: &str, text: &str) -> Result<()> {
-        let field = self.client.find(Locator::Css(&format!("[name=\"{name}\"]:not([type=hidden])"))).await;
-        let field = field.with_context(|| format!("a field {name}"))?;
-        field.clear().await?;
-        Ok(field.send_keys(text).await?)
+        let css = format!("[name=\"{name}\"]:not([type=hidden])");
+        self.on(Locator::Css(&css), &format!("a field {name}"), async |field| {
+            field.clear().await?;
+            field.send_keys(text).await
+        })
+        .await
     }
 
     /// Picks an option of a list.
@@ -105,8 +109,8 @@ impl Browser {
     /// # Errors
     /// If there is no such list or option.
     pub async fn choose(&self, name: &str, value: &str) -> Result<()> {
-        let list = self.client.find(Locator::Css(&format!("select[name=\"{name}\"]"))).await;
-        Ok(list.with_context(|| format!("a list {name}"))?.select_by_value(value).await?)
+        let css = format!("select[name=\"{name}\"]");
+        self.on(Locator::Css(&css), &format!("a list {name}"), async |list| list.select_by_value(value).await).await
     }
 
     /// Presses the first button, or follows the first link, that says this.
@@ -134,9 +138,25 @@ impl Browser {
     }
 
     async fn click(&self, path: &str, label: &str) -> Result<()> {
-        let found = self.client.find(Locator::XPath(path)).await;
-        let found = found.with_context(|| format!("something that says \"{label}\""))?;
-        Ok(found.click().await?)
+        let called = format!("something that says \"{label}\"");
+        self.on(Locator::XPath(path), &called, async |found| found.click().await).await
+    }
+
+    /// Does something to what is found. Between the two the page may give way to the next: then it is looked for there.
+    async fn on(
+        &self,
+        place: Locator<'_>,
+        called: &str,
+        act: impl AsyncFn(Element) -> Result<(), CmdError>,
+    ) -> Result<()> {
+        for _ in 0..10 {
+            let found = self.client.find(place).await.with_context(|| called.to_owned())?;
+            match act(found).await {
+                Err(error) if error.is_stale_element_reference() => {}
+                done => return Ok(done?),
+            }
+        }
+        anyhow::bail!("{called}: whenever it is found, the page goes away")
     }
 
     /// Answers the question that the page asks.
@@ -153,8 +173,7 @@ impl Browser {
     /// # Errors
     /// If there is no such thing.
     pub async fn keys(&self, css: &str, keys: &str) -> Result<()> {
-        let found = self.client.find(Locator::Css(css)).await;
-        Ok(found.with_context(|| css.to_owned())?.send_keys(keys).await?)
+        self.on(Locator::Css(css), css, async |found| found.send_keys(keys).await).await
     }
 
     /// Presses Tab until something that this describes has the focus, and can be seen to have it.
