@@ -6,6 +6,7 @@ use super::bulk::{self, Insert, VALUES_PER_QUERY};
 use super::bytes;
 use super::dispatch::{self, Dispatch};
 use super::draft::{Draft, Line, NewTicket, Numbers, Slot, mentioned};
+use super::message_file::MessageFile;
 use super::rows::{column, milliseconds, now};
 use super::{Entry, Outcome, Receipt, Sha256, ledger, sessions, tickets};
 use crate::content::Content;
@@ -17,12 +18,14 @@ use sqlx::{AnyConnection, Row as _};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Records entries inside the caller's transaction, each at most once. One whose changes cannot be made is quarantined
-/// instead. Receipts come in the order of the entries.
+/// instead. Receipts come in the order of the entries. The bytes of new messages go into the file; without one, nowhere, for a transaction that
+/// is rolled back in any case.
 pub(super) async fn record(
     connection: &mut AnyConnection,
     slot: Slot,
     entries: &[Entry],
     sender: Option<&Sender>,
+    file: Option<&MessageFile>,
 ) -> sqlx::Result<Vec<Receipt>> {
     let mut fresh = match slot {
         Slot::New => unknown(&mut *connection, entries).await?,
@@ -42,7 +45,7 @@ pub(super) async fn record(
         }
         is_repeated.push(!is_fresh);
     }
-    write(&mut *connection, &draft, before).await?;
+    write(&mut *connection, &draft, before, file).await?;
     write_series(&mut *connection, &draft, &series).await?;
     let mut new = draft.lines.into_iter().map(|line| line.receipt);
     let mut receipts = Vec::with_capacity(entries.len());
@@ -127,13 +130,28 @@ async fn write_series(
     bulk::run(connection, statements).await
 }
 
-async fn write(connection: &mut AnyConnection, draft: &Draft<'_>, before: Numbers) -> sqlx::Result<()> {
+async fn write(
+    connection: &mut AnyConnection,
+    draft: &Draft<'_>,
+    before: Numbers,
+    file: Option<&MessageFile>,
+) -> sqlx::Result<()> {
     if draft.lines.is_empty() {
         return Ok(());
     }
-    let at = now();
     let messages: Vec<&Content> = draft.lines.iter().map(|line| &line.entry.raw).collect();
-    bytes::put(&mut *connection, &messages).await?;
+    let storing = bytes::put(&mut *connection, file, &messages).await?;
+    match write_rows(connection, draft, before).await {
+        Ok(()) => storing.finish().await,
+        Err(error) => {
+            storing.take_back().await;
+            Err(error)
+        }
+    }
+}
+
+async fn write_rows(connection: &mut AnyConnection, draft: &Draft<'_>, before: Numbers) -> sqlx::Result<()> {
+    let at = now();
     write_receipts(&mut *connection, &draft.lines, at).await?;
     fault::pass(Point::CommitReceipts);
     write_tickets(&mut *connection, draft, at).await?;

@@ -56,6 +56,13 @@ pub enum Error {
          make room there, or let the user that runs mailmill write in that directory"
     )]
     Backup { place: String, detail: String },
+    #[error(
+        "cannot use {place}: it has {found} bytes, and the messages in it reach to byte {expected}; it was left as it is: restore that file \
+         from a backup, or, to go on without what it lacks, run `truncate --size={expected} {place}`"
+    )]
+    MessagesShort { place: String, found: u64, expected: u64 },
+    #[error("cannot read {place}: {detail}; nothing else is affected: restore that file from a backup")]
+    MessagesDamaged { place: String, detail: String },
     #[error(transparent)]
     Content(#[from] content::Error),
     #[error("there is no {what}")]
@@ -78,6 +85,8 @@ impl Error {
             | Self::Corrupted { .. }
             | Self::NewerSchema { .. }
             | Self::Backup { .. }
+            | Self::MessagesShort { .. }
+            | Self::MessagesDamaged { .. }
             | Self::OlderSchema { .. }
             | Self::NotFound { .. } => Class::Permanent,
             Self::Content(error) => error.class(),

@@ -1,16 +1,18 @@
 //! Messages as they were handled, in order, for those who want to run them again.
 
+use super::message_file::MessageFile;
 use super::rows::{self, count as counted};
 use super::{Error, HandledFilter, HandledMessage, Store, bytes};
-use crate::content::Spool;
 use futures::TryStreamExt as _;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 /// The most messages of a chunk.
 const CHUNK_ROWS: i64 = 128;
-/// A chunk ends with the message that brings its bytes to this; long messages lie in files and count with their beginning.
-const CHUNK_BYTES: usize = 8 << 20;
+/// A chunk ends with the message that brings its bytes to this; long messages lie in files and count as less.
+const CHUNK_BYTES: u64 = 8 << 20;
+/// What a long message counts.
+const LONG_BYTES: u64 = 512 << 10;
 
 const FROM: &str = "FROM receipts r JOIN messages m ON m.sha256 = r.sha256 LEFT JOIN quarantine q ON q.receipt = r.id \
                     WHERE r.id > $1 AND r.committed_at >= $2 AND (CAST($3 AS TEXT) IS NULL OR r.job = $3)";
@@ -30,7 +32,7 @@ impl Store {
     /// # Errors
     /// Where the database fails.
     pub async fn handled(&self, filter: &HandledFilter, after: i64) -> Result<Vec<HandledMessage>, Error> {
-        self.explained(chunk(&mut *self.reader().await?, filter, after, &self.spool).await)
+        self.explained(chunk(&mut *self.reader().await?, filter, after, &self.messages).await)
     }
 }
 
@@ -46,20 +48,13 @@ async fn chunk(
     connection: &mut AnyConnection,
     filter: &HandledFilter,
     after: i64,
-    spool: &Spool,
+    file: &MessageFile,
 ) -> sqlx::Result<Vec<HandledMessage>> {
     let rows = rows(connection, filter, after).await?;
     let mut messages = Vec::with_capacity(rows.len());
     for row in rows {
         let sha256 = rows::sha256(&row)?;
-        let (size, first) = (counted(&row, "size")?, row.try_get::<&[u8], _>("bytes")?);
-        let raw = if u64::try_from(first.len()).is_ok_and(|length| length >= size) {
-            let mut writer = spool.writer(size);
-            writer.append(first).and_then(|()| writer.finish()).map_err(bytes::failed)?
-        } else {
-            let whole = bytes::message(&mut *connection, &sha256, spool).await?;
-            whole.ok_or_else(|| sqlx::Error::Decode(format!("the message {sha256} is gone").into()))?
-        };
+        let raw = bytes::of_row(&mut *connection, file, &row, &sha256).await?;
         messages.push(HandledMessage {
             receipt: row.try_get("id")?,
             key: rows::key(&row)?,
@@ -76,7 +71,7 @@ async fn chunk(
 async fn rows(connection: &mut AnyConnection, filter: &HandledFilter, after: i64) -> sqlx::Result<Vec<AnyRow>> {
     let select = AssertSqlSafe(format!(
         "SELECT r.id, r.job, r.mailbox, r.uid_validity, r.uid, r.sha256, r.received_at, r.received_offset, \
-         r.report_json, m.size, m.bytes, q.header_only {FROM} ORDER BY r.id LIMIT $4"
+         r.report_json, m.size, m.bytes, m.place, q.header_only {FROM} ORDER BY r.id LIMIT $4"
     ));
     let query = sqlx::query(select).bind(after).bind(since(filter)).bind(filter.job.as_deref()).bind(CHUNK_ROWS);
     let mut found = query.fetch(connection);
@@ -84,7 +79,7 @@ async fn rows(connection: &mut AnyConnection, filter: &HandledFilter, after: i64
     while bytes < CHUNK_BYTES
         && let Some(row) = found.try_next().await?
     {
-        bytes += row.try_get::<&[u8], _>("bytes")?.len();
+        bytes += counted(&row, "size")?.min(LONG_BYTES);
         rows.push(row);
     }
     Ok(rows)

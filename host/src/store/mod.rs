@@ -22,6 +22,9 @@ mod jobs;
 mod lease;
 mod ledger;
 mod mailboxes;
+mod message_file;
+#[cfg(test)]
+mod message_file_tests;
 mod outbox;
 mod outbox_records;
 #[cfg(test)]
@@ -57,6 +60,7 @@ use crate::outgoing::Sender;
 use crate::thread::{Candidate, ThreadKeys};
 use crate::ticket::{Classes, TicketNumber};
 use draft::Slot;
+use message_file::MessageFile;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, Transaction};
 use std::path::Path;
@@ -71,7 +75,7 @@ pub struct Store {
     writer: AnyPool,
     readers: AnyPool,
     place: Arc<str>,
-    spool: Spool,
+    messages: MessageFile,
     sender: Option<Arc<Sender>>,
 }
 
@@ -84,7 +88,11 @@ impl Store {
     pub async fn open(path: &Path) -> Result<Self, Error> {
         let place: Arc<str> = path.display().to_string().into();
         let sqlite::Pools { writer, readers } = sqlite::open(path, &place).await?;
-        Ok(Self { writer, readers, place, spool: Spool::beside(path), sender: None })
+        let messages = MessageFile::to_write(path, Spool::beside(path), &place);
+        let store = Self { writer, readers, place, messages, sender: None };
+        let end = store.explained(bytes::end(&mut *store.reader().await?).await)?;
+        store.messages.check(end)?;
+        Ok(store)
     }
 
     /// Opens the database file to read it: nothing is made, changed or brought up to date, and what would write fails.
@@ -95,7 +103,8 @@ impl Store {
         let place: Arc<str> = path.display().to_string().into();
         let sqlite::Pools { writer, readers } = sqlite::open_to_read(path, &place).await?;
         // Whoever may only read the database may not write beside it.
-        Ok(Self { writer, readers, place, spool: Spool::new(&std::env::temp_dir()), sender: None })
+        let messages = MessageFile::to_read(path, Spool::new(&std::env::temp_dir()), &place);
+        Ok(Self { writer, readers, place, messages, sender: None })
     }
 
     /// A store that is gone when its last handle is: for trying things out.
@@ -105,7 +114,8 @@ impl Store {
     pub async fn in_memory() -> Result<Self, Error> {
         let place: Arc<str> = "the database in memory".into();
         let sqlite::Pools { writer, readers } = sqlite::open_in_memory(&place).await?;
-        Ok(Self { writer, readers, place, spool: Spool::new(&std::env::temp_dir()), sender: None })
+        let messages = MessageFile::temporary(&place);
+        Ok(Self { writer, readers, place, messages, sender: None })
     }
 
     /// The same, writing mail into the outbox as this sender does. Without one, no mail is written.
@@ -209,8 +219,8 @@ impl Store {
     /// Where the database fails: then nothing of the batch is recorded, and it can be committed again.
     pub async fn commit(&self, batch: &[Entry]) -> Result<Vec<Receipt>, Error> {
         let mut transaction = self.transaction().await?;
-        let receipts =
-            self.explained(batch::record(&mut transaction, Slot::New, batch, self.sender.as_deref()).await)?;
+        let (sender, file) = (self.sender.as_deref(), Some(&self.messages));
+        let receipts = self.explained(batch::record(&mut transaction, Slot::New, batch, sender, file).await)?;
         fault::pass(Point::CommitWritten);
         self.explained(transaction.commit().await)?;
         Ok(receipts)
@@ -222,8 +232,8 @@ impl Store {
     /// Where the database fails.
     pub async fn rehearse(&self, entry: &Entry) -> Result<Receipt, Error> {
         let mut transaction = self.transaction().await?;
-        let receipts =
-            batch::record(&mut transaction, Slot::New, std::slice::from_ref(entry), self.sender.as_deref()).await;
+        let (entries, sender) = (std::slice::from_ref(entry), self.sender.as_deref());
+        let receipts = batch::record(&mut transaction, Slot::New, entries, sender, None).await;
         let receipts = self.explained(receipts)?;
         self.explained(transaction.rollback().await)?;
         receipts.into_iter().next().ok_or_else(|| Error::Bug("an entry without a receipt".to_owned()))
@@ -340,7 +350,7 @@ impl Store {
     /// # Errors
     /// Where there is no such message, or the database fails.
     pub async fn raw(&self, sha256: &Sha256) -> Result<Content, Error> {
-        let found = bytes::message(&mut *self.reader().await?, sha256, &self.spool).await;
+        let found = bytes::message(&mut *self.reader().await?, &self.messages, sha256).await;
         self.explained(found)?.ok_or_else(|| not_found("message", sha256))
     }
 
@@ -349,7 +359,7 @@ impl Store {
     /// # Errors
     /// Where there is no such attachment, its message is damaged, or the database fails.
     pub async fn blob(&self, sha256: &Sha256) -> Result<Content, Error> {
-        let found = bytes::attachment(&mut *self.reader().await?, sha256, &self.spool).await;
+        let found = bytes::attachment(&mut *self.reader().await?, &self.messages, sha256).await;
         self.explained(found)?.ok_or_else(|| not_found("attachment", sha256))
     }
 
@@ -382,7 +392,7 @@ impl Store {
     /// # Errors
     /// Where the database fails.
     pub async fn quarantine(&self, id: i64) -> Result<Option<QuarantineDetail>, Error> {
-        self.explained(quarantine::detail(&mut *self.reader().await?, id, &self.spool).await)
+        self.explained(quarantine::detail(&mut *self.reader().await?, id, &self.messages).await)
     }
 
     /// Records a message from quarantine anew, with the verdict of `entry`, in one transaction: its receipt changes,
@@ -393,7 +403,8 @@ impl Store {
     /// Where the message with the entry's job and key is not in quarantine under `id`, or the database fails.
     pub async fn quarantine_release(&self, id: i64, entry: &Entry) -> Result<Receipt, Error> {
         let mut transaction = self.transaction().await?;
-        match self.explained(quarantine::release(&mut transaction, id, entry, self.sender.as_deref()).await)? {
+        let (sender, file) = (self.sender.as_deref(), &self.messages);
+        match self.explained(quarantine::release(&mut transaction, id, entry, sender, file).await)? {
             quarantine::Release::Recorded(receipt) => {
                 self.explained(transaction.commit().await)?;
                 Ok(*receipt)

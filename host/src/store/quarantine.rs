@@ -1,10 +1,10 @@
 //! Quarantine: messages that could not be processed, with their bytes and their cause.
 
 use super::draft::Slot;
+use super::message_file::MessageFile;
 use super::rows::{self, now};
 use super::{Entry, Outcome, QuarantineDetail, QuarantineRow, ROWS_MAX, Receipt, batch, bytes};
 use crate::class::Class;
-use crate::content::Spool;
 use crate::message::Address;
 use crate::outgoing::Sender;
 use serde::Deserialize;
@@ -42,13 +42,13 @@ pub(super) async fn list(connection: &mut AnyConnection) -> sqlx::Result<Vec<Qua
 pub(super) async fn detail(
     connection: &mut AnyConnection,
     id: i64,
-    spool: &Spool,
+    file: &MessageFile,
 ) -> sqlx::Result<Option<QuarantineDetail>> {
     let select = format!("SELECT {COLUMNS} FROM quarantine q JOIN receipts r ON r.id = q.receipt WHERE q.id = $1");
     let row = sqlx::query(AssertSqlSafe(select)).bind(id).fetch_optional(&mut *connection).await?;
     let Some(row) = row else { return Ok(None) };
     let sha256 = rows::sha256(&row)?;
-    let raw = bytes::message(connection, &sha256, spool).await?;
+    let raw = bytes::message(connection, file, &sha256).await?;
     Ok(Some(QuarantineDetail {
         row: quarantine_row(&row)?,
         report: rows::json(&row, "report_json")?,
@@ -93,6 +93,7 @@ pub(super) async fn release(
     id: i64,
     entry: &Entry,
     sender: Option<&Sender>,
+    file: &MessageFile,
 ) -> sqlx::Result<Release> {
     let select = "SELECT q.receipt, q.released_at FROM quarantine q JOIN receipts r ON r.id = q.receipt \
                   WHERE q.id = $1 AND r.job = $2 AND r.mailbox = $3 AND r.uid_validity = $4 AND r.uid = $5";
@@ -109,7 +110,8 @@ pub(super) async fn release(
     if row.try_get::<Option<i64>, _>("released_at")?.is_some() {
         return Ok(Release::Before(receipt));
     }
-    let recorded = batch::record(connection, Slot::Receipt(receipt), std::slice::from_ref(entry), sender).await?;
+    let slot = Slot::Receipt(receipt);
+    let recorded = batch::record(connection, slot, std::slice::from_ref(entry), sender, Some(file)).await?;
     let Some(recorded) = recorded.into_iter().next() else { return Ok(Release::Absent) };
     if !matches!(recorded.outcome, Outcome::Quarantined { .. }) {
         let update = "UPDATE quarantine SET released_at = $1 WHERE id = $2";

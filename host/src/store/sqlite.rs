@@ -3,7 +3,6 @@
 mod backup;
 
 use super::Error;
-use crate::content;
 use crate::fault::{self, Point};
 use futures::FutureExt;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -236,6 +235,7 @@ pub(super) fn migrations() -> Vec<Migration> {
     let fourteenth = include_str!("../../migrations/sqlite/0014_shadow.sql");
     let fifteenth = include_str!("../../migrations/sqlite/0015_web.sql");
     let sixteenth = include_str!("../../migrations/sqlite/0016_suspended_by.sql");
+    let seventeenth = include_str!("../../migrations/sqlite/0017_message_file.sql");
     let all = [
         (1, "ledger and tickets", first),
         (2, "job control", second),
@@ -250,6 +250,7 @@ pub(super) fn migrations() -> Vec<Migration> {
         (14, "shadow", fourteenth),
         (15, "web admin", fifteenth),
         (16, "suspended by", sixteenth),
+        (17, "message file", seventeenth),
     ];
     all.into_iter()
         .map(|(version, description, sql)| {
@@ -293,8 +294,8 @@ pub(super) fn explain(place: &str, error: &sqlx::Error) -> Error {
         },
         sqlx::Error::PoolTimedOut => return Error::Locked { place },
         sqlx::Error::Io(error) => {
-            let kept = error.get_ref().and_then(|inner| inner.downcast_ref::<content::Error>());
-            return kept.cloned().map_or_else(|| Error::Io { place, detail: error.to_string() }, Error::Content);
+            let kept = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+            return kept.cloned().unwrap_or_else(|| Error::Io { place, detail: error.to_string() });
         }
         sqlx::Error::Decode(detail) => return Error::Corrupted { place, detail: detail.to_string() },
         sqlx::Error::ColumnDecode { source, .. } => return Error::Corrupted { place, detail: source.to_string() },

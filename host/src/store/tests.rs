@@ -39,7 +39,8 @@ async fn conforms_in_a_file_for_the_owner_alone() {
     let row = sqlx::query("PRAGMA page_size").fetch_one(&store.writer).await.unwrap();
     assert_eq!(sqlx::Row::get::<i64, _>(&row, "page_size"), 16384);
     let open_file = path.with_file_name("mail mill?.db-wal");
-    for file in [&path, &open_file] {
+    let messages = path.with_file_name("mail mill?.db-messages");
+    for file in [&path, &open_file, &messages] {
         let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(file).unwrap().permissions());
         assert_eq!(mode & 0o777, 0o600, "{}", file.display());
     }
@@ -90,8 +91,7 @@ async fn a_full_disk_loses_nothing() {
     };
     store.commit(&[entry("1", accepted(vec![create("before")]))]).await.unwrap();
     pages_max(1).await;
-    let mut large = entry("3", accepted(vec![create("large")]));
-    large.raw = vec![b'x'; 1 << 20].into();
+    let large = entry("3", accepted(vec![create(&"large".repeat(1 << 20))]));
     let batch = [entry("2", accepted(vec![create("small")])), large];
     let error = store.commit(&batch).await.unwrap_err();
     let expect = format!("cannot write {}: the disk is full; free some space: nothing was lost", path.display());

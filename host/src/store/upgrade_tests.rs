@@ -10,14 +10,42 @@ use std::os::unix::fs::PermissionsExt;
 const RAW: &[u8] = b"Subject: Printer\r\n\r\nIt burns.\r\n";
 /// Longer than one piece of those that later schemas store contents in.
 const BLOB_BYTES: usize = 1_300_000;
+/// Of what the long message is made; an attachment lies in it from the second piece into the third.
+const LINE: &[u8] = b"The same words, again and again, in a long message.\r\n";
+const ENCLOSED: std::ops::Range<usize> = 1_000_000..1_100_000;
 /// What the report of a receipt says of its message.
 const REPORT: &str =
     r#"{"message":{"subject":"Printer","sender":{"name":"Ann","email":"Ann@client.example"},"recipients":[]}}"#;
 
+fn long() -> Vec<u8> {
+    LINE.repeat(BLOB_BYTES / LINE.len())
+}
+
+/// Puts contents into a table as the mailmill of that schema did.
+async fn put(connection: &mut SqliteConnection, schema: i64, (table, chunks): (&str, &str), content: &[u8]) {
+    let sha256 = Sha256::of(content).0.to_vec();
+    let statements = if schema < 4 {
+        vec![format!("INSERT INTO {table} (sha256, size, bytes) VALUES (?1, length(?2), ?2)")]
+    } else {
+        vec![
+            format!("INSERT INTO {table} (sha256, size, bytes) VALUES (?1, length(?2), substr(?2, 1, 524288))"),
+            format!(
+                "INSERT INTO {chunks} (sha256, position, bytes) VALUES (?1, 1, substr(?2, 524289, 524288)), \
+                 (?1, 2, substr(?2, 1048577))"
+            ),
+        ]
+    };
+    for sql in statements {
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(sha256.clone()).bind(content.to_vec());
+        query.execute(&mut *connection).await.unwrap_or_else(|error| panic!("schema {schema}: {table}: {error}"));
+    }
+}
+
 /// A ticket with a comment and an attachment, out of one message that is not marked yet; and a message in quarantine.
 async fn fill(connection: &mut SqliteConnection, schema: i64) {
-    let (sha256, blob) = (Sha256::of(RAW).0.to_vec(), vec![7; BLOB_BYTES]);
-    let blob_sha256 = Sha256::of(&blob).0.to_vec();
+    put(&mut *connection, schema, ("blobs", "blob_chunks"), &[7; BLOB_BYTES]).await;
+    put(&mut *connection, schema, ("messages", "message_chunks"), &long()).await;
+    let sha256 = Sha256::of(RAW).0.to_vec();
     let mut run = async |sql: &'static str, contents: &[&[u8]]| {
         let query = contents.iter().fold(sqlx::query(sql), |query, content| query.bind(content.to_vec()));
         query.execute(&mut *connection).await.unwrap_or_else(|error| panic!("schema {schema}: {sql}: {error}"));
@@ -44,15 +72,6 @@ async fn fill(connection: &mut SqliteConnection, schema: i64) {
     )
     .await;
     run("INSERT INTO receipt_tickets (receipt, ticket, effect, position) VALUES (1, 1, 'created', 0)", &[]).await;
-    if schema < 4 {
-        run("INSERT INTO blobs (sha256, size, bytes) VALUES (?1, length(?2), ?2)", &[&blob_sha256, &blob]).await;
-    } else {
-        let first = "INSERT INTO blobs (sha256, size, bytes) VALUES (?1, length(?2), substr(?2, 1, 524288))";
-        run(first, &[&blob_sha256, &blob]).await;
-        let rest = "INSERT INTO blob_chunks (sha256, position, bytes) VALUES (?1, 1, substr(?2, 524289, 524288)), \
-                    (?1, 2, substr(?2, 1048577))";
-        run(rest, &[&blob_sha256, &blob]).await;
-    }
     run(
         "INSERT INTO attachments (ticket, comment, name, media_type, content_id, inline, size, sha256) \
          SELECT 1, 1, 'fire.png', 'image/png', '', 0, size, sha256 FROM blobs",
@@ -67,6 +86,12 @@ async fn fill(connection: &mut SqliteConnection, schema: i64) {
     .await;
     run("UPDATE counters SET value = 1 WHERE name IN ('ticket', 'comment')", &[]).await;
     run("UPDATE counters SET value = 2 WHERE name = 'receipt'", &[]).await;
+    if schema >= 5 {
+        let enclosed = Sha256::of(&long()[ENCLOSED]).0.to_vec();
+        let insert = "INSERT INTO blobs (sha256, size, bytes, message, start, length, encoding) \
+                      VALUES (?1, 100000, '', ?2, 1000000, 100000, 'identity')";
+        run(insert, &[&enclosed, &Sha256::of(&long()).0]).await;
+    }
     if schema >= 3 {
         let seen =
             "INSERT INTO mailboxes (job, mailbox, uid_validity, first_seen_at) VALUES ('support', 'INBOX', 7, 20)";
@@ -101,6 +126,11 @@ async fn check(store: &Store, schema: i64) {
     let blob = store.blob(&detail.attachments[0].sha256).await.unwrap().to_vec().unwrap();
     assert_eq!(blob, vec![7; BLOB_BYTES], "schema {schema}");
     assert_eq!(store.raw(&Sha256::of(RAW)).await.unwrap().to_vec().unwrap(), RAW);
+    assert!(store.raw(&Sha256::of(&long())).await.unwrap().to_vec().unwrap() == long(), "schema {schema}");
+    if schema >= 5 {
+        let blob = store.blob(&Sha256::of(&long()[ENCLOSED])).await.unwrap().to_vec().unwrap();
+        assert!(blob == long()[ENCLOSED], "schema {schema}");
+    }
     let waiting = store.quarantine_list().await.unwrap();
     assert_eq!(waiting.iter().map(|row| row.cause.as_str()).collect::<Vec<_>>(), ["why"], "schema {schema}");
     let unmarked = store.unmarked("support").await.unwrap();
