@@ -4,7 +4,7 @@
 //! The files lie in a [`Spool`] and have no name in it: whatever becomes of the process, the system removes them.
 
 use crate::class::Class;
-use sha2::Digest as _;
+use aws_lc_rs::digest::{Context, SHA256, SHA256_OUTPUT_LEN};
 use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
@@ -282,11 +282,11 @@ impl Content {
         if let Some(known) = self.sha256.get() {
             return Ok(*known);
         }
-        let mut digest = sha2::Sha256::new();
+        let mut context = Context::new(&SHA256);
         for piece in self.pieces() {
-            digest.update(&piece?);
+            context.update(&piece?);
         }
-        Ok(*self.sha256.get_or_init(|| digest.finalize().into()))
+        Ok(*self.sha256.get_or_init(|| digest(context)))
     }
 }
 
@@ -335,6 +335,14 @@ impl Read for Reader {
     }
 }
 
+/// What a SHA-256 comes to. It is the one of TLS: all mail goes through it.
+pub(crate) fn digest(context: Context) -> [u8; SHA256_OUTPUT_LEN] {
+    let mut sha256 = [0; SHA256_OUTPUT_LEN];
+    // It is as long as that.
+    sha256.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
+    sha256
+}
+
 fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
@@ -342,6 +350,7 @@ fn length(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sha2::Digest as _;
 
     fn numbered(length: usize) -> Vec<u8> {
         (0..length).map(|at| (at % 251) as u8).collect()

@@ -48,8 +48,8 @@ pub(super) fn of(message: &mail_parser::Message<'_>, defects: &mut Vec<Defect>) 
         body.parts.extend(plain);
     } else {
         let plain = pieces(message, &message.text_body, defects);
-        body.plain = plain.iter().map(|(_, piece)| piece.source()).collect::<Vec<_>>().join("\n");
         body.parts = texts(&plain);
+        body.plain = joined(plain);
     }
     if body.parts.is_empty() {
         body = undivided(message, defects).unwrap_or(body);
@@ -90,6 +90,12 @@ impl Piece {
         }
     }
 
+    fn into_source(self) -> String {
+        match self {
+            Self::Plain(text) | Self::Html(text) | Self::Image(text) => text,
+        }
+    }
+
     fn to_html(&self) -> String {
         match self {
             Self::Html(source) => source.clone(),
@@ -118,6 +124,14 @@ fn pieces(message: &mail_parser::Message<'_>, ids: &[u32], defects: &mut Vec<Def
     let last = pieces.iter().rposition(|(_, piece)| !matches!(piece, Piece::Image(_)));
     pieces.truncate(last.map_or(0, |last| last + 1));
     pieces
+}
+
+/// All pieces as one text. Most messages have one, which may be long: it is not copied.
+fn joined(mut pieces: Vec<(u32, Piece)>) -> String {
+    match (pieces.pop(), pieces.is_empty()) {
+        (Some((_, piece)), true) => piece.into_source(),
+        (last, _) => pieces.iter().chain(&last).map(|(_, piece)| piece.source()).collect::<Vec<_>>().join("\n"),
+    }
 }
 
 /// The numbers of the pieces that are texts.

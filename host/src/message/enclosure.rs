@@ -5,8 +5,8 @@
 
 use super::transfer::{Decoder, NotEncoded};
 use crate::content::{self, Content, Writer};
+use aws_lc_rs::digest;
 use mail_parser::Encoding;
-use sha2::{Digest as _, Sha256};
 use std::io::Read;
 use std::ops::Range;
 
@@ -167,7 +167,7 @@ fn measured(
         return Ok(Ok((encoded.len(), encoded.sha256()?)));
     }
     let (mut decoder, mut decoded) = (Decoder::new(encoding), Vec::new());
-    let (mut size, mut digest) = (0_u64, Sha256::new());
+    let (mut size, mut digest) = (0_u64, digest::Context::new(&digest::SHA256));
     for piece in encoded.pieces_of(PIECE_BYTES) {
         if decoder.decode(&piece?, &mut decoded).is_err() {
             return Ok(Err(NotEncoded));
@@ -176,7 +176,7 @@ fn measured(
         digest.update(&decoded);
         decoded.clear();
     }
-    Ok(Ok((size, digest.finalize().into())))
+    Ok(Ok((size, content::digest(digest))))
 }
 
 /// How much is decoded at a time: what stays in the processor's cache.

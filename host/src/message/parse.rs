@@ -32,11 +32,17 @@ pub fn read(raw: &Content, received: Option<DateTime>) -> Result<Message, conten
     if raw.len() <= WHOLE_BYTES_MAX {
         return message(&raw.read(0, usize::MAX)?, received, &Source { raw, skeleton: None });
     }
-    let mut skeleton = Skeleton::of(raw, &[])?;
-    let texts = cut_texts(&skeleton);
-    if !texts.is_empty() {
-        skeleton = Skeleton::of(raw, &texts)?;
+    let skeleton = Skeleton::of(raw, &[])?;
+    let Some(parsed) = parsed(&skeleton.bytes) else { return Ok(without_structure(&skeleton.bytes, received)) };
+    let texts = cut_texts(&parsed, &skeleton);
+    if texts.is_empty() {
+        let read = with_structure(&parsed, received, &Source { raw, skeleton: Some(&skeleton) });
+        take_apart(parsed);
+        return read;
     }
+    take_apart(parsed);
+    drop(skeleton);
+    let skeleton = Skeleton::of(raw, &texts)?;
     message(&skeleton.bytes, received, &Source { raw, skeleton: Some(&skeleton) })
 }
 
@@ -82,13 +88,10 @@ fn body_range(part: &MessagePart<'_>) -> Range<usize> {
 }
 
 /// Where in the message the parts of the body are that a skeleton shows less of than it could.
-fn cut_texts(skeleton: &Skeleton) -> Vec<Range<u64>> {
-    let Some(parsed) = parsed(&skeleton.bytes) else { return Vec::new() };
-    let parts = body::of(&parsed, &mut Vec::new()).parts;
+fn cut_texts(parsed: &mail_parser::Message<'_>, skeleton: &Skeleton) -> Vec<Range<u64>> {
+    let parts = body::of(parsed, &mut Vec::new()).parts;
     let ranges = parts.iter().filter_map(|id| parsed.part(*id)).map(body_range);
-    let cut = ranges.filter(|range| skeleton.has_gap(range)).map(|range| skeleton.original(&range)).collect();
-    take_apart(parsed);
-    cut
+    ranges.filter(|range| skeleton.has_gap(range)).map(|range| skeleton.original(&range)).collect()
 }
 
 fn parsed(raw: &[u8]) -> Option<mail_parser::Message<'_>> {

@@ -37,7 +37,15 @@ struct Gap {
 impl Skeleton {
     /// The skeleton of a message. Lines of base64 inside of `texts` are kept as other lines are.
     pub(super) fn of(message: &Content, texts: &[Range<u64>]) -> Result<Self, content::Error> {
-        let mut builder = Builder { skeleton: Self::default(), texts, ..Builder::default() };
+        // Of most messages, what is kept is one stretch at most.
+        let bytes = Vec::with_capacity(usize::try_from(message.len().min(STRETCH_BYTES_MAX)).unwrap_or_default());
+        let skeleton = Self { bytes, gaps: Vec::new() };
+        let mut builder = Builder { skeleton, texts, ..Builder::default() };
+        if let Some(bytes) = message.in_memory() {
+            builder.take_lines(bytes, true);
+            builder.end_gap();
+            return Ok(builder.skeleton);
+        }
         let mut rest = Vec::new();
         for piece in message.pieces() {
             rest.extend_from_slice(&piece?);

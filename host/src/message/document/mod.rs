@@ -18,6 +18,7 @@ pub use select::{ELEMENT_WORK_MAX, Selector, SelectorError, WORK_MAX};
 pub use view::View;
 
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -192,12 +193,13 @@ impl Document {
     /// Text beyond [`TEXT_BYTES_MAX`] is left out.
     #[must_use]
     pub fn from_plain(text: &str) -> Self {
-        let text = if text.contains('\r') {
-            clip(&text.replace("\r\n", "\n").replace('\r', "\n")).into()
-        } else {
-            clip(text).into()
-        };
-        Self { text, html: None }
+        let mut text = Cow::Borrowed(text);
+        for line_end in ["\r\n", "\r"] {
+            if text.contains(line_end) {
+                text = text.replace(line_end, "\n").into();
+            }
+        }
+        Self { text: clip(&text).into(), html: None }
     }
 
     /// The document of an HTML part: its text as a reader sees it, with the span that each element covers.

@@ -71,7 +71,16 @@ impl Flow {
     /// None if nothing visible came of it.
     pub(super) fn write(&mut self, text: &str, verbatim: bool) -> Option<Placed> {
         let mut start = None;
-        for character in text.chars() {
+        let mut rest = text;
+        loop {
+            if let Some((words, behind)) = rest.split_at_checked(words(rest)).filter(|(words, _)| !words.is_empty()) {
+                let at = self.words(words);
+                start = start.or(at);
+                rest = behind;
+            }
+            let mut characters = rest.chars();
+            let Some(character) = characters.next() else { break };
+            rest = characters.as_str();
             match character {
                 '\n' if verbatim => self.end_line(),
                 '\u{200b}' | '\u{feff}' | '\u{ad}' | '\r' | '\0' => {}
@@ -106,6 +115,22 @@ impl Flow {
         self.after_space = false;
     }
 
+    /// Writes what is owed and some [`words`]; says where they are, unless none of them fits.
+    fn words(&mut self, words: &str) -> Option<usize> {
+        self.settle();
+        let room = TEXT_BYTES_MAX.saturating_sub(self.text.len());
+        let fits = if self.full { "" } else { words.get(..room).unwrap_or(words).trim_end_matches(' ') };
+        self.full |= fits.len() < words.len();
+        if fits.is_empty() {
+            return None;
+        }
+        let at = self.text.len();
+        self.text.push_str(fits);
+        self.started = true;
+        self.after_space = false;
+        Some(at)
+    }
+
     /// Writes what is owed and the character; says where it is, unless the text is full.
     fn visible(&mut self, character: char) -> Option<usize> {
         self.settle();
@@ -135,5 +160,45 @@ impl Flow {
         }
         (self.lines, self.margin, self.tab) = (0, 0, false);
         self.blanks.clear();
+    }
+}
+
+/// How much of a text is words of ASCII from its start on, with a single space between each two: white space as it is to be.
+fn words(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let mut end = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        if byte.is_ascii_graphic() {
+            end = at + 1;
+        } else if *byte != b' ' || end < at || at == 0 {
+            break;
+        }
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn words_at_once_are_as_characters_one_by_one(text in "[ab é\u{a0}\u{200b}\t\n]{0,30}", verbatim in any::<bool>()) {
+            let (mut whole, mut single) = (Flow::default(), Flow::default());
+            let placed = whole.write(&text, verbatim);
+            let places: Vec<Placed> = text.chars().filter_map(|c| single.write(&c.to_string(), verbatim)).collect();
+            let expect = places.first().zip(places.last()).map(|(first, last)| (first.start, last.end));
+            prop_assert_eq!(placed.map(|placed| (placed.start, placed.end)), expect, "{:?}", text);
+            prop_assert_eq!(whole.into_text(), single.into_text(), "{:?}", text);
+        }
+    }
+
+    #[test]
+    fn a_full_text_ends_with_a_word() {
+        let mut flow = Flow::default();
+        flow.write(&"a".repeat(TEXT_BYTES_MAX - 3), false);
+        flow.write(" b c", false);
+        assert!(flow.into_text().ends_with("a b"));
     }
 }
