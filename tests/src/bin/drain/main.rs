@@ -40,9 +40,8 @@ fn main() -> Result<()> {
             times.push(contender.run(&server)?);
         }
     }
-    let medians: Vec<(Contender, Duration)> =
-        contenders.iter().copied().zip(times.iter_mut().map(|times| median(times))).collect();
-    report(&about, &medians, &options)
+    times.iter_mut().for_each(|times| times.sort_unstable());
+    report(&about, &contenders.into_iter().zip(times).collect::<Vec<_>>(), &options)
 }
 
 fn options() -> Result<Options> {
@@ -60,37 +59,37 @@ fn options() -> Result<Options> {
     Ok(options)
 }
 
-fn median(times: &mut [Duration]) -> Duration {
-    times.sort_unstable();
+/// The median of sorted times.
+fn median(times: &[Duration]) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
 #[expect(clippy::print_stdout, reason = "its report is its purpose")]
-fn report(about: &str, medians: &[(Contender, Duration)], options: &Options) -> Result<()> {
-    let own =
-        medians.iter().find(|(contender, _)| *contender == Contender::Mailmill).map(|(_, time)| time.as_secs_f64());
-    let own = own.unwrap_or_default();
+fn report(about: &str, times: &[(Contender, Vec<Duration>)], options: &Options) -> Result<()> {
+    let own = times.iter().find(|(contender, _)| *contender == Contender::Mailmill);
+    let own = own.map_or(0.0, |(_, times)| median(times).as_secs_f64());
     let (mut rows, mut missed) = (Vec::new(), 0);
     if !options.json {
         println!("{about}; medians of {} rounds", options.rounds);
     }
-    for (contender, time) in medians {
-        let (name, seconds) = (contender.name(), time.as_secs_f64());
+    for (contender, times) in times {
+        let (name, seconds) = (contender.name(), median(times).as_secs_f64());
+        let [fastest, slowest] = [times.first(), times.last()].map(|time| time.map_or(0.0, Duration::as_secs_f64));
         let ratio = own / seconds;
         let met = contender.target().map(|target| ratio <= target);
         missed += usize::from(met == Some(false));
         rows.push(
-            json!({ "name": name, "seconds": seconds, "ratio": ratio, "target": contender.target(), "met": met }),
+            json!({ "name": name, "seconds": seconds, "fastest": fastest, "slowest": slowest, "ratio": ratio, "target": contender.target(), "met": met }),
         );
         if options.json {
             continue;
         }
         match contender.target() {
-            None => println!("{name:24} {seconds:7.2} s"),
+            None => println!("{name:24} {seconds:7.2} s ({fastest:.2}–{slowest:.2})"),
             Some(target) => {
                 let verdict = if ratio <= target { "met" } else { "MISSED" };
                 println!(
-                    "{name:24} {seconds:7.2} s   mailmill takes {ratio:.3} of its time, at most {target:.3}: {verdict}"
+                    "{name:24} {seconds:7.2} s ({fastest:.2}–{slowest:.2})   mailmill takes {ratio:.3} of its time, at most {target:.3}: {verdict}"
                 );
             }
         }
