@@ -9,7 +9,7 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 ///
 /// Two arenas: most threads here wait most of the time, and each arena keeps what its threads have freed. Pieces of 128 KiB and
 /// more, such as a long message in hand, have an arena of their own, which gives them back at once: at the hands of whoever frees them, as
-/// a thread for that gets behind (5 MiB more at the peak of a message of 50 MB). What else is free goes back when it has
+/// a thread for that gets behind (up to 5 MiB more at the peak of a message of 50 MB). What else is free goes back when it has
 /// been so for a fifth of a second, little by little.
 #[allow(unsafe_code, reason = "jemalloc finds its settings by the name of a symbol")]
 // SAFETY: no other symbol has this name: it is a weak one of jemalloc, to be defined by the program. It is a pointer to a

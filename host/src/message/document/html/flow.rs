@@ -121,14 +121,16 @@ impl Flow {
         let room = TEXT_BYTES_MAX.saturating_sub(self.text.len());
         let fits = if self.full { "" } else { words.get(..room).unwrap_or(words).trim_end_matches(' ') };
         self.full |= fits.len() < words.len();
-        if fits.is_empty() {
-            return None;
-        }
+        (!fits.is_empty()).then(|| self.put(fits))
+    }
+
+    /// Writes something visible that fits; says where it is.
+    fn put(&mut self, text: &str) -> usize {
         let at = self.text.len();
-        self.text.push_str(fits);
+        self.text.push_str(text);
         self.started = true;
         self.after_space = false;
-        Some(at)
+        at
     }
 
     /// Writes what is owed and the character; says where it is, unless the text is full.
@@ -138,11 +140,7 @@ impl Flow {
             self.full = true;
             return None;
         }
-        let at = self.text.len();
-        self.text.push(character);
-        self.started = true;
-        self.after_space = false;
-        Some(at)
+        Some(self.put(character.encode_utf8(&mut [0; 4])))
     }
 
     fn settle(&mut self) {
